@@ -1,0 +1,81 @@
+import { createHash } from 'node:crypto'
+import { totalmem } from 'node:os'
+
+/** The port in the name of the socket. No TCP port is opened. */
+export const SOCKET_PORT = 5432
+
+/** The configuration parameters the embedded PostgreSQL runs with, by name. */
+export type Settings = Readonly<Record<string, string>>
+
+/**
+ * The settings for a machine with `memoryBytes`, given on the command line: a later release changes them without
+ * touching a file in the data directory.
+ */
+export function embeddedSettings(socketDir: string, memoryBytes = availableMemoryBytes()): Settings {
+  const settings = {
+    ...CONNECTIONS,
+    ...DURABILITY,
+    ...SMALL_MACHINE,
+    ...LOGGING,
+    unix_socket_directories: socketDir,
+    shared_buffers: `${sharedBuffersMegabytes(memoryBytes)}MB`,
+  }
+  return { ...settings, cluster_name: `rempart-${fingerprint(settings)}` }
+}
+
+/** `cluster_name`, which says of a running PostgreSQL whether it was started with these very settings. */
+export function settingsSignature(settings: Settings): string {
+  return settings['cluster_name'] ?? ''
+}
+
+const CONNECTIONS = {
+  listen_addresses: '',
+  port: String(SOCKET_PORT),
+  unix_socket_permissions: '0700',
+  max_connections: '100',
+  // Kept for the role that holds the lock, so that a full pool cannot make the directory look unused.
+  reserved_connections: '2',
+  max_wal_senders: '0',
+  max_logical_replication_workers: '0',
+}
+
+const DURABILITY = {
+  fsync: 'on',
+  full_page_writes: 'on',
+  synchronous_commit: 'on',
+}
+
+const SMALL_MACHINE = {
+  jit: 'off',
+  io_method: 'sync',
+  max_parallel_workers_per_gather: '0',
+  autovacuum_max_workers: '2',
+  min_wal_size: '64MB',
+  max_wal_size: '512MB',
+  timezone: 'UTC',
+}
+
+/** Statements and row values stay out of the log: they are personal data, and the caller gets the error anyway. */
+const LOGGING = {
+  log_destination: 'stderr',
+  logging_collector: 'off',
+  log_min_messages: 'log',
+  log_min_error_statement: 'panic',
+  log_error_verbosity: 'terse',
+  log_checkpoints: 'off',
+  log_timezone: 'UTC',
+}
+
+/** A 32nd of the memory: PostgreSQL shares it with Node, and reads through the cache of the system besides. */
+function sharedBuffersMegabytes(memoryBytes: number): number {
+  return Math.min(256, Math.max(32, Math.floor(memoryBytes / 32 / 1024 / 1024)))
+}
+
+function availableMemoryBytes(): number {
+  const limit = process.constrainedMemory()
+  return limit > 0 ? Math.min(limit, totalmem()) : totalmem()
+}
+
+function fingerprint(settings: Settings): string {
+  return createHash('sha256').update(JSON.stringify(settings)).digest('hex').slice(0, 12)
+}

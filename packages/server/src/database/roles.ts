@@ -1,0 +1,94 @@
+/** A role that a process logs in as. @see the table in docs/architecture.md */
+export type LoginRole = 'rempart_owner' | 'rempart_app' | 'rempart_worker'
+
+/** Every login role: the owner migrates, the app serves, the worker runs jobs. */
+export const LOGIN_ROLES = ['rempart_owner', 'rempart_app', 'rempart_worker'] as const satisfies readonly LoginRole[]
+
+/** The name of the database when nothing else is asked for. */
+export const DATABASE_NAME = 'rempart'
+
+/** What the SQL of {@link roleStatements} depends on. */
+export interface RoleOptions {
+  /** Default `rempart`. */
+  readonly database?: string
+  /** Passwords to set, in the clear. A role without one keeps what it has: a fresh one cannot sign in by password. */
+  readonly passwords?: Partial<Readonly<Record<LoginRole, string>>>
+}
+
+/**
+ * The SQL that makes the roles of Rempart and limits them, one statement per element, each safe to repeat.
+ *
+ * For a superuser, or a role with CREATEROLE and CREATEDB, on PostgreSQL 15 or later, in any database of the cluster.
+ */
+export function roleStatements({ passwords = {} }: Pick<RoleOptions, 'passwords'> = {}): string[] {
+  const statements = LOGIN_ROLES.map((role) => makeRole(role, 'login'))
+  statements.push(makeRole('rempart_auth', 'nologin'))
+  // Migrations hand functions to rempart_auth, which takes membership. NOINHERIT keeps its row-level security
+  // policies from applying to the owner, on 15 and later alike.
+  statements.push('grant rempart_auth to rempart_owner')
+  // To make a database for somebody else, an administrator who is no superuser has to be a member.
+  statements.push(
+    block(
+      `if not (select rolsuper from pg_roles where rolname = current_user) then\n    execute format('grant rempart_owner to %I', current_user);\n  end if;`,
+    ),
+  )
+  for (const role of LOGIN_ROLES) {
+    const password = passwords[role]
+    if (password !== undefined) statements.push(`alter role ${role} password ${literal(password)}`)
+  }
+  return statements
+}
+
+/** The statement that makes the database, empty and owned by `rempart_owner`. Not safe to repeat. */
+export function databaseStatement(options: Pick<RoleOptions, 'database'> = {}): string {
+  return `create database ${identifier(options.database ?? DATABASE_NAME)} owner rempart_owner template template0 encoding 'UTF8'`
+}
+
+/** The SQL that closes the database to everybody but the login roles. Safe to repeat. */
+export function databaseLimitStatements({ database = DATABASE_NAME }: Pick<RoleOptions, 'database'> = {}): string[] {
+  const name = identifier(database)
+  return [
+    `revoke all on database ${name} from public`,
+    `grant connect on database ${name} to ${LOGIN_ROLES.join(', ')}`,
+  ]
+}
+
+/** Everything as one script for `psql`, safe to repeat: what an administrator runs on a PostgreSQL of his own. */
+export function roleScript(options: RoleOptions = {}): string {
+  const name = literal(options.database ?? DATABASE_NAME)
+  const makeDatabase = `select ${literal(databaseStatement(options))}\nwhere not exists (select from pg_database where datname = ${name})\n\\gexec`
+  const terminated = (statements: readonly string[]) => statements.map((statement) => `${statement};`)
+  const parts = [...terminated(roleStatements(options)), makeDatabase, ...terminated(databaseLimitStatements(options))]
+  return `\\set ON_ERROR_STOP on\n\n${parts.join('\n\n')}\n`
+}
+
+/** A SQL string constant. Backslashes take part in no escape. */
+export function literal(value: string): string {
+  if (value.includes('\0')) throw new RangeError('a SQL string cannot hold U+0000')
+  const quoted = `'${value.replaceAll("'", "''")}'`
+  return value.includes('\\') ? ` E${quoted.replaceAll('\\', '\\\\')}` : quoted
+}
+
+/** A SQL identifier, always quoted. */
+export function identifier(name: string): string {
+  if (name.includes('\0')) throw new RangeError('a SQL name cannot hold U+0000')
+  return `"${name.replaceAll('"', '""')}"`
+}
+
+/** Altered only where it differs: naming these attributes takes a superuser on PostgreSQL 15, even to leave them off. */
+function makeRole(role: string, login: 'login' | 'nologin'): string {
+  const limits = `${login} noinherit nosuperuser nobypassrls nocreatedb nocreaterole noreplication`
+  return block(`if not exists (select from pg_roles where rolname = '${role}') then
+    create role ${role} ${limits};
+  elsif exists (
+    select from pg_roles where rolname = '${role}'
+      and (rolsuper or rolbypassrls or rolcreatedb or rolcreaterole or rolreplication or rolinherit
+        or rolcanlogin <> ${login === 'login'})
+  ) then
+    alter role ${role} ${limits};
+  end if;`)
+}
+
+function block(body: string): string {
+  return `do $$\nbegin\n  ${body}\nend\n$$`
+}
