@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { dataDirInUse, EmbeddedDatabaseError, fromOutput, notWritable } from './embedded-error.ts'
+import { TRACES_OF_ANOTHER } from './embedded-init.ts'
 import { type Lock, type LockAttempt, tryLock } from './embedded-lock.ts'
 import { disownStalePid, pidInFile } from './embedded-pid-file.ts'
 import type { Place } from './embedded-place.ts'
@@ -27,8 +28,10 @@ export interface Acquisition {
   readonly signature: string
   /** A PostgreSQL started earlier by this process, if any. */
   readonly running?: Postmaster | undefined
-  /** Starts PostgreSQL; called when nothing answers. */
-  readonly start: () => Promise<Postmaster>
+  /** How long a taken lock has to stay taken before it counts as another's. */
+  readonly patienceMs: number
+  /** Starts PostgreSQL; called when nothing answers. Nothing comes of it while another one leaves the directory. */
+  readonly start: () => Promise<Postmaster | undefined>
   readonly say: (msg: string, detail: Record<string, unknown>) => void
 }
 
@@ -54,7 +57,7 @@ export async function acquire(acquisition: Acquisition): Promise<Holding | HeldE
     if (attempt.state === 'held') {
       // The lock of a process that was killed a moment ago goes when PostgreSQL notices.
       heldSinceMs ??= Date.now()
-      if (Date.now() - heldSinceMs >= HELD_FOR_GOOD_AFTER_MS)
+      if (Date.now() - heldSinceMs >= acquisition.patienceMs)
         return { state: 'held-elsewhere', version: attempt.version }
     }
     child = await nextChild(attempt, child, acquisition)
@@ -64,7 +67,6 @@ export async function acquire(acquisition: Acquisition): Promise<Holding | HeldE
 }
 
 const GIVE_UP_AFTER_MS = 10_000
-const HELD_FOR_GOOD_AFTER_MS = 750
 const POLL_MS = 10
 const PAUSE_BEFORE_RETRY_MS = 100
 
@@ -93,7 +95,9 @@ async function nextChild(attempt: LockAttempt, child: Postmaster | undefined, { 
   if (attempt.state !== 'absent') return child
   if (child?.hasExited() === false) return child
   if (child !== undefined) await retryOrExplain(child, place)
-  return await start()
+  const started = await start()
+  if (started === undefined) await makeRoom(place)
+  return started
 }
 
 /** A PostgreSQL that found another one's traces may succeed when that one is quite gone. Other failures are final. */
@@ -104,10 +108,12 @@ async function retryOrExplain(child: Postmaster, place: Place): Promise<void> {
     if (/ready to accept connections/.test(output)) return
     throw await fromOutput('postgres', output, place.cluster)
   }
-  if (!(await disownStalePid(place.cluster))) await delay(PAUSE_BEFORE_RETRY_MS)
+  await makeRoom(place)
 }
 
-const TRACES_OF_ANOTHER = /lock file ".*" (already exists|is empty)|pre-existing shared memory block|could not bind/
+async function makeRoom(place: Place): Promise<void> {
+  if (!(await disownStalePid(place.cluster))) await delay(PAUSE_BEFORE_RETRY_MS)
+}
 
 async function noAnswer(child: Postmaster | undefined, place: Place): Promise<Error> {
   const output = (await child?.output()) ?? ''

@@ -3,7 +3,7 @@ import { chmod, cp, mkdir, readdir, readFile, realpath, rename, rm, stat, symlin
 import { createRequire } from 'node:module'
 import { dirname, join, relative } from 'node:path'
 import { noBinaries, systemCode, unsupportedPlatform } from './embedded-error.ts'
-import { canReach, READ, SEARCH } from './embedded-reach.ts'
+import { canReach, makePassable, READ, SEARCH } from './embedded-reach.ts'
 import type { OsUser } from './embedded-user.ts'
 
 /** The installed package that carries the PostgreSQL programs of this machine. */
@@ -18,6 +18,8 @@ export interface BinariesPackage {
 export interface Binaries {
   readonly initdb: string
   readonly postgres: string
+  /** The major version of PostgreSQL, such as `18`. */
+  readonly major: string
 }
 
 /**
@@ -60,20 +62,23 @@ export interface BinariesUse {
  */
 export async function prepareBinaries(use: BinariesUse): Promise<Binaries> {
   const { source, user } = use
-  if ((await isUsable(source.root, user)) && (await linkLibraries(source.root))) return programs(source.root)
+  if ((await isUsable(source.root, user)) && (await linkLibraries(source.root)))
+    return programs(source.root, source.version)
 
   const copy = join(use.copies, `postgresql-${source.version}`)
   if (!(await exists(copy))) {
     use.say('The PostgreSQL programs are copied to where they can be run.', { from: source.root, to: copy })
+    await makePassable(use.copies)
     await copyPackage(source.root, copy)
   }
-  return programs(copy)
+  return programs(copy, source.version)
 }
 
 const SUPPORTED: ReadonlySet<string> = new Set(['linux', 'darwin'])
 
-function programs(root: string): Binaries {
-  return { initdb: join(root, 'native/bin/initdb'), postgres: join(root, 'native/bin/postgres') }
+function programs(root: string, version: string): Binaries {
+  const [major = ''] = version.split('.')
+  return { initdb: join(root, 'native/bin/initdb'), postgres: join(root, 'native/bin/postgres'), major }
 }
 
 function versionOf(manifest: unknown): string {
@@ -84,13 +89,9 @@ function versionOf(manifest: unknown): string {
 }
 
 async function isUsable(root: string, user: OsUser): Promise<boolean> {
-  const { initdb, postgres } = programs(root)
-  const needed = [
-    canReach(initdb, user, READ | SEARCH),
-    canReach(postgres, user, READ | SEARCH),
-    canReach(join(root, 'native/lib'), user, READ | SEARCH),
-    canReach(join(root, 'native/share'), user, READ | SEARCH),
-  ]
+  const needed = ['bin/initdb', 'bin/postgres', 'lib', 'share'].map((name) =>
+    canReach(join(root, 'native', name), user, READ | SEARCH),
+  )
   return (await Promise.all(needed)).every(Boolean)
 }
 

@@ -23,7 +23,7 @@ export const LOCK_ROLE = 'rempart_lock'
 export async function ensureCluster(place: Place, binaries: Binaries, extra: readonly string[]): Promise<boolean> {
   const version = await readIfAny(join(place.cluster, 'PG_VERSION'))
   if (version === undefined) return await makeCluster(place, binaries, extra)
-  await checkMajor(place, binaries, version.trim())
+  checkMajor(place, binaries, version.trim())
   return false
 }
 
@@ -31,19 +31,27 @@ export async function ensureCluster(place: Place, binaries: Binaries, extra: rea
  * Brings the roles and the login files of a stopped cluster up to those of this release. Writes only what differs.
  *
  * PostgreSQL's single-user mode does it, so that no connection can ever sign in as a superuser.
+ *
+ * @returns False when the cluster is not free at the moment, because a PostgreSQL runs on it or has left its traces.
  */
-export async function refreshCluster(place: Place, binaries: Binaries, extra: readonly string[]): Promise<void> {
+export async function refreshCluster(place: Place, binaries: Binaries, extra: readonly string[]): Promise<boolean> {
   const { cluster, owner } = place
   try {
     await writeLoginFiles(cluster, place)
-    const statements = setupStatements(extra)
-    if ((await readIfAny(join(cluster, SETUP_MARK))) === digest(statements)) return
-    await runSingleUser(cluster, place, binaries, statements)
-    await writeOwned(join(cluster, SETUP_MARK), digest(statements), owner)
+    if ((await readIfAny(join(cluster, SETUP_MARK))) === setupDigest(extra)) return true
+    const { code, output } = await runSingleUser(cluster, place, binaries, setupStatements(extra))
+    if (TRACES_OF_ANOTHER.test(output)) return false
+    if (code !== 0) throw await fromOutput('postgres', output, cluster)
+    await writeOwned(join(cluster, SETUP_MARK), setupDigest(extra), owner)
+    return true
   } catch (error) {
     throw fromSystemError(error, cluster)
   }
 }
+
+/** How PostgreSQL says that its directory is in use, or was a moment ago. */
+export const TRACES_OF_ANOTHER =
+  /lock file ".*" (already exists|is empty)|pre-existing shared memory block|could not bind|could not create lock file ".*PGSQL.*": No such file/
 
 /** Names the statements a cluster was last set up with. */
 const SETUP_MARK = 'rempart-setup'
@@ -58,12 +66,12 @@ async function makeCluster(place: Place, binaries: Binaries, extra: readonly str
   try {
     await mkdir(unfinished, { mode: 0o700 })
     await lchown(unfinished, owner.uid, owner.gid)
-    await runChecked(binaries.initdb, ['-D', unfinished, ...INITDB], place)
+    await check('initdb', runProgram(binaries.initdb, ['-D', unfinished, ...INITDB], place), place)
     await writeLoginFiles(unfinished, place)
-    const statements = setupStatements(extra)
-    await runSingleUser(unfinished, place, binaries, [...roleStatements(), databaseStatement(), ...statements])
-    await writeOwned(join(unfinished, SETUP_MARK), digest(statements), owner)
-    await runChecked(binaries.initdb, ['-D', unfinished, '--sync-only'], place)
+    const statements = [...roleStatements(), databaseStatement(), ...setupStatements(extra)]
+    await check('postgres', runSingleUser(unfinished, place, binaries, statements), place)
+    await writeOwned(join(unfinished, SETUP_MARK), setupDigest(extra), owner)
+    await check('initdb', runProgram(binaries.initdb, ['-D', unfinished, '--sync-only'], place), place)
     return await putInPlace(unfinished, cluster)
   } catch (error) {
     throw fromSystemError(error, cluster)
@@ -78,6 +86,11 @@ const INITDB: readonly string[] = [
   ...['--no-instructions', '--no-sync'],
 ]
 
+/** Names what the roles of a cluster are made with, so that another release's cluster can be told from ours. */
+export function setupDigest(extra: readonly string[]): string {
+  return createHash('sha256').update(setupStatements(extra).join(';\n')).digest('hex')
+}
+
 function setupStatements(extra: readonly string[]): string[] {
   return [
     ...roleStatements(),
@@ -91,14 +104,17 @@ function setupStatements(extra: readonly string[]): string[] {
   ]
 }
 
-async function runSingleUser(directory: string, place: Place, binaries: Binaries, statements: readonly string[]) {
+function runSingleUser(directory: string, place: Place, binaries: Binaries, statements: readonly string[]) {
   const settings = ['-c', 'exit_on_error=on', '-c', 'log_min_messages=fatal', '-c', 'fsync=off']
   const input = `${statements.join(';\n\n')};\n\n`
-  await runChecked(binaries.postgres, ['--single', '-j', ...settings, '-D', directory, 'postgres'], place, input)
+  return runProgram(binaries.postgres, ['--single', '-j', ...settings, '-D', directory, 'postgres'], {
+    ...place,
+    input,
+  })
 }
 
-async function runChecked(program: string, args: readonly string[], place: Place, input?: string): Promise<void> {
-  const { code, output } = await runProgram(program, args, { owner: place.owner, self: place.self, input })
+async function check(program: string, run: Promise<{ code: number; output: string }>, place: Place): Promise<void> {
+  const { code, output } = await run
   if (code !== 0) throw await fromOutput(program, output, dirname(place.cluster))
 }
 
@@ -106,10 +122,13 @@ async function putInPlace(unfinished: string, cluster: string): Promise<boolean>
   try {
     await rename(unfinished, cluster)
   } catch (error) {
-    if (systemCode(error) === 'ENOTEMPTY' || systemCode(error) === 'EEXIST') {
-      if ((await readIfAny(join(cluster, 'PG_VERSION'))) !== undefined) return false
-    }
-    throw error
+    if (systemCode(error) !== 'ENOTEMPTY' && systemCode(error) !== 'EEXIST') throw error
+    if ((await readIfAny(join(cluster, 'PG_VERSION'))) !== undefined) return false
+    throw new EmbeddedDatabaseError(
+      'start-failed',
+      `${cluster} holds files, but no PostgreSQL database.`,
+      'Move these files away, or name another directory with REMPART_DATA_DIR.',
+    )
   }
   const parent = await open(dirname(cluster), 'r')
   await parent.sync().finally(() => parent.close())
@@ -121,7 +140,8 @@ async function removeUnfinished(parent: string): Promise<void> {
   for (const name of await readdir(parent)) {
     const pid = Number(/^postgres\.init-(\d+)-/.exec(name)?.[1])
     if (Number.isNaN(pid) || (pid !== process.pid && isAlive(pid))) continue
-    await rm(join(parent, name), { recursive: true, force: true })
+    // An initdb that outlived its starter may still be writing there: then a later start removes it.
+    await rm(join(parent, name), { recursive: true, force: true }).catch(() => {})
   }
 }
 
@@ -166,13 +186,11 @@ async function writeOwned(path: string, content: string, owner: OsUser): Promise
   }
 }
 
-async function checkMajor(place: Place, binaries: Binaries, found: string): Promise<void> {
-  const { output } = await runProgram(binaries.postgres, ['--version'], place)
-  const major = /PostgreSQL\)? (\d+)/.exec(output)?.[1]
+function checkMajor(place: Place, { major }: Binaries, found: string): void {
   if (major === found) return
   throw new EmbeddedDatabaseError(
     'wrong-version',
-    `The database in ${place.cluster} is of PostgreSQL ${found}; this release of Rempart carries ${major ?? 'another'}.`,
+    `The database in ${place.cluster} is of PostgreSQL ${found}; this release of Rempart carries ${major}.`,
     'Start the release of Rempart that made it, move the data with pg_dump and pg_restore, or set REMPART_DATABASE_URL.',
   )
 }
@@ -184,8 +202,4 @@ async function readIfAny(path: string): Promise<string | undefined> {
     if (systemCode(error) === 'ENOENT') return undefined
     throw error
   }
-}
-
-function digest(statements: readonly string[]): string {
-  return createHash('sha256').update(statements.join(';\n')).digest('hex')
 }

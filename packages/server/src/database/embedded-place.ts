@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto'
-import { chmod, lchown, lstat, mkdir, readdir, readlink, realpath, stat, symlink } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { lchown, mkdir, readdir, readlink, realpath, stat, symlink } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import { fromSystemError, notWritable, systemCode } from './embedded-error.ts'
-import { closedParent, grants, SEARCH } from './embedded-reach.ts'
+import { closedParent, makePassable } from './embedded-reach.ts'
+import { findSocketDir, hashOf } from './embedded-socket.ts'
 import { currentUser, type OsUser, unprivilegedUser, userWithId } from './embedded-user.ts'
 
 /** Where one embedded database lives, and who owns it. */
@@ -47,33 +47,13 @@ export async function findPlace(dataDir: string, say: Say): Promise<Place> {
       ...settled,
       dataDir: real,
       self,
+      socketDir: await findSocketDir(real, settled, self),
       logFile: join(real, 'postgres.log'),
       copies: self.uid === 0 ? SYSTEM_DIRECTORY : real,
     }
   } catch (error) {
     throw fromSystemError(error, wanted)
   }
-}
-
-/**
- * The private directory for the socket of `dataDir`, short enough for the 103 bytes that macOS allows a socket path.
- *
- * @throws EmbeddedDatabaseError `data-dir-not-writable` when another user made a directory of that name first.
- */
-export async function prepareSocketDir(place: Pick<Place, 'socketDir' | 'owner' | 'self'>): Promise<void> {
-  const { socketDir, owner, self } = place
-  try {
-    await mkdir(socketDir, { mode: 0o700 })
-  } catch (error) {
-    if (systemCode(error) !== 'EEXIST') throw fromSystemError(error, socketDir)
-  }
-  const found = await lstat(socketDir)
-  const isOurs = found.isDirectory() && (found.uid === owner.uid || found.uid === self.uid)
-  // Whoever owns the directory can put a socket of his own there and be taken for the database.
-  if (!isOurs || (found.mode & 0o077) !== 0) {
-    throw notWritable(socketDir, undefined, 'is kept for the database socket but belongs to somebody else: remove it')
-  }
-  if (found.uid !== owner.uid) await lchown(socketDir, owner.uid, owner.gid)
 }
 
 /** Gives a directory and everything in it to a user. Symbolic links are changed, never followed. */
@@ -87,7 +67,6 @@ export async function giveTo(path: string, user: OsUser): Promise<void> {
 interface Settled {
   readonly cluster: string
   readonly owner: OsUser
-  readonly socketDir: string
 }
 
 async function settleAsUser(dataDir: string, self: OsUser): Promise<Settled> {
@@ -97,29 +76,33 @@ async function settleAsUser(dataDir: string, self: OsUser): Promise<Settled> {
     const name = userWithId(existing.uid)?.name ?? `uid ${existing.uid}`
     throw notWritable(cluster, undefined, `belongs to ${name}, and this process runs as ${self.name}`)
   }
-  return { cluster, owner: self, socketDir: socketDirOf(dataDir) }
+  return { cluster, owner: self }
 }
 
 async function settleAsRoot(dataDir: string, say: Say): Promise<Settled> {
-  const linked = await linkedCluster(dataDir)
-  const owner = await ownerFor(dataDir, linked)
-  const socketDir = socketDirOf(dataDir)
-
-  if ((await statIfAny(linked)) === undefined && linked === join(dataDir, 'postgres')) {
-    await openToSearch(dataDir, say)
-    const closed = await closedParent(linked, owner)
-    if (closed !== undefined) return { cluster: await moveAway(dataDir, closed, owner, say), owner, socketDir }
-    return { cluster: linked, owner, socketDir }
+  const inPlace = join(dataDir, 'postgres')
+  const found = await linkedCluster(dataDir)
+  const owner = await ownerFor(dataDir, found)
+  const existing = await statIfAny(found)
+  if (found === inPlace && (await stat(dataDir)).uid === 0 && (await makePassable(dataDir))) {
+    say('The data directory may be passed through, so that PostgreSQL, which refuses to run as root, reaches it.', {
+      dataDir,
+    })
   }
 
-  await openToSearch(dirname(linked), say)
-  const closed = await closedParent(linked, owner)
-  if (closed !== undefined) {
-    throw notWritable(linked, undefined, `cannot be reached by ${owner.name}, because ${closed} is closed to others`)
+  const closed = await closedParent(found, owner)
+  if (closed === undefined) {
+    if (existing !== undefined && existing.uid !== owner.uid) await handOver(found, owner, say)
+    return { cluster: found, owner }
   }
-  const existing = await statIfAny(linked)
-  if (existing !== undefined && existing.uid !== owner.uid) await giveTo(linked, owner)
-  return { cluster: linked, owner, socketDir }
+  if (existing === undefined && found === inPlace)
+    return { cluster: await moveAway(dataDir, closed, owner, say), owner }
+  throw notWritable(found, undefined, `cannot be reached by ${owner.name}, because ${closed} is closed to others`)
+}
+
+async function handOver(cluster: string, owner: OsUser, say: Say): Promise<void> {
+  say(`The database is handed to ${owner.name}: PostgreSQL refuses to run as root.`, { cluster })
+  await giveTo(cluster, owner)
 }
 
 /** PostgreSQL refuses to run as root, so what belongs to root is run, and owned, by `nobody`. */
@@ -132,20 +115,11 @@ async function ownerFor(dataDir: string, cluster: string): Promise<OsUser> {
   return unprivilegedUser()
 }
 
-/** The data directory is root's own: letting others pass, not list or read, exposes only what they know by name. */
-async function openToSearch(directory: string, say: Say): Promise<void> {
-  const { mode, uid } = await stat(directory)
-  if (uid !== 0 || grants({ mode, uid, gid: 0 }, { uid: -1, gid: -1, name: '' }, SEARCH)) return
-  await chmod(directory, (mode & 0o7777) | 0o011)
-  say('The data directory is opened for passing through, so that PostgreSQL, which may not run as root, reaches it.', {
-    directory,
-  })
-}
-
 async function moveAway(dataDir: string, closed: string, owner: OsUser, say: Say): Promise<string> {
   const home = join(SYSTEM_DIRECTORY, hashOf(dataDir))
   const cluster = join(home, 'postgres')
-  await mkdir(home, { recursive: true, mode: 0o711 })
+  await makePassable(SYSTEM_DIRECTORY)
+  await makePassable(home)
   await symlink(cluster, join(dataDir, 'postgres')).catch((error: unknown) => {
     if (systemCode(error) !== 'EEXIST') throw error
   })
@@ -175,13 +149,4 @@ async function statIfAny(path: string): Promise<{ uid: number } | undefined> {
     if (systemCode(error) === 'ENOENT') return undefined
     throw error
   }
-}
-
-/** Not under TMPDIR: server and command line must agree on it whatever their environment says. */
-function socketDirOf(dataDir: string): string {
-  return `/tmp/rempart-${hashOf(dataDir)}`
-}
-
-function hashOf(dataDir: string): string {
-  return createHash('sha256').update(dataDir).digest('hex').slice(0, 16)
 }

@@ -1,5 +1,5 @@
 import type { Stats } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { chmod, mkdir, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { OsUser } from './embedded-user.ts'
 
@@ -36,3 +36,19 @@ export async function canReach(path: string, user: OsUser, bits: number): Promis
   if (!grants(await stat(path), user, bits)) return false
   return (await closedParent(path, user)) === undefined
 }
+
+/**
+ * Makes a directory that everybody may pass through, whatever the umask, and nobody else may list.
+ *
+ * @returns Whether that took a change of an existing directory.
+ */
+export async function makePassable(directory: string): Promise<boolean> {
+  const made = await mkdir(directory, { recursive: true })
+  const { mode } = await stat(directory)
+  if (grants({ mode, uid: 0, gid: 0 }, SOMEBODY, SEARCH)) return false
+  await chmod(directory, (mode & 0o7777) | SEARCH)
+  return made === undefined
+}
+
+/** In the class "others" of every file of root. */
+const SOMEBODY: OsUser = { uid: 1, gid: 1, name: '' }

@@ -10,8 +10,10 @@ export type Settings = Readonly<Record<string, string>>
 /**
  * The settings for a machine with `memoryBytes`, given on the command line: a later release changes them without
  * touching a file in the data directory.
+ *
+ * @param release - Whatever else tells a PostgreSQL started by this release from one that has to be replaced.
  */
-export function embeddedSettings(socketDir: string, memoryBytes = availableMemoryBytes()): Settings {
+export function embeddedSettings(socketDir: string, release: string, memoryBytes = availableMemoryBytes()): Settings {
   const settings = {
     ...CONNECTIONS,
     ...DURABILITY,
@@ -20,7 +22,7 @@ export function embeddedSettings(socketDir: string, memoryBytes = availableMemor
     unix_socket_directories: socketDir,
     shared_buffers: `${sharedBuffersMegabytes(memoryBytes)}MB`,
   }
-  return { ...settings, cluster_name: `rempart-${fingerprint(settings)}` }
+  return { ...settings, cluster_name: `rempart-${fingerprint(settings, release)}` }
 }
 
 /** `cluster_name`, which says of a running PostgreSQL whether it was started with these very settings. */
@@ -76,6 +78,9 @@ function availableMemoryBytes(): number {
   return limit > 0 ? Math.min(limit, totalmem()) : totalmem()
 }
 
-function fingerprint(settings: Settings): string {
-  return createHash('sha256').update(JSON.stringify(settings)).digest('hex').slice(0, 12)
+function fingerprint(settings: Settings, release: string): string {
+  return createHash('sha256')
+    .update(JSON.stringify([settings, release]))
+    .digest('hex')
+    .slice(0, 12)
 }

@@ -7,13 +7,15 @@ import type { Postmaster } from './embedded-process.ts'
 /**
  * Shuts PostgreSQL down and waits until it is gone: open transactions are rolled back and everything is written out.
  *
- * @returns False when it did not manage within 30 s and was made to quit at once; it recovers at the next start.
+ * @returns False when it did not manage within 30 s and was made to quit, or was killed, without writing anything out:
+ * what was committed is recovered at the next start.
  */
 export async function shutDown(postmaster: Postmaster, place: Place): Promise<boolean> {
   signal(postmaster, 'SIGINT')
   if (await isGoneWithin(FAST_SHUTDOWN_MS, postmaster, place)) return true
   signal(postmaster, 'SIGQUIT')
-  await isGoneWithin(IMMEDIATE_SHUTDOWN_MS, postmaster, place)
+  if (await isGoneWithin(IMMEDIATE_SHUTDOWN_MS, postmaster, place)) return false
+  signal(postmaster, 'SIGKILL')
   return false
 }
 
@@ -21,7 +23,7 @@ const FAST_SHUTDOWN_MS = 30_000
 const IMMEDIATE_SHUTDOWN_MS = 5_000
 const POLL_MS = 10
 
-function signal(postmaster: Postmaster, name: 'SIGINT' | 'SIGQUIT'): void {
+function signal(postmaster: Postmaster, name: 'SIGINT' | 'SIGQUIT' | 'SIGKILL'): void {
   if (postmaster.hasExited()) return
   try {
     process.kill(postmaster.pid, name)

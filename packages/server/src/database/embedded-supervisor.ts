@@ -41,6 +41,8 @@ export function supervise(first: Holding, acquisition: Acquisition, hooks: Super
 const TRIM_EVERY_MS = 10 * 60_000
 const FAILURES_ALLOWED = 8
 const PAUSE_AT_MOST_MS = 5_000
+/** Longer than at a start: the lock was ours, and only a slow machine keeps our dead connection alive. */
+const LOCK_RETURNS_WITHIN_MS = 5_000
 /** A PostgreSQL that dies again sooner than this after its return is not brought back at full speed. */
 const STEADY_AFTER_MS = 10_000
 const QUICK_RETURNS = 5
@@ -79,7 +81,7 @@ async function bringBack(lost: Holding, acquisition: Acquisition, hooks: Supervi
   let failures = 0
   while (!ending.aborted) {
     try {
-      const found = await acquire({ ...acquisition, running: lost.postmaster })
+      const found = await acquire({ ...acquisition, patienceMs: LOCK_RETURNS_WITHIN_MS, running: lost.postmaster })
       if (found.state === 'held-by-us') return found
       throw dataDirInUse(acquisition.place.dataDir)
     } catch (error) {

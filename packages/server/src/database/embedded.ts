@@ -1,10 +1,11 @@
 import { type Acquisition, acquire } from './embedded-acquire.ts'
 import { type Binaries, locateBinaries, prepareBinaries } from './embedded-binaries.ts'
 import { dataDirInUse, fromSystemError } from './embedded-error.ts'
-import { ensureCluster, refreshCluster } from './embedded-init.ts'
-import { findPlace, type Place, prepareSocketDir } from './embedded-place.ts'
+import { ensureCluster, refreshCluster, setupDigest } from './embedded-init.ts'
+import { findPlace, type Place } from './embedded-place.ts'
 import { launch } from './embedded-process.ts'
 import { embeddedSettings, SOCKET_PORT, settingsSignature } from './embedded-settings.ts'
+import { findSocketDir } from './embedded-socket.ts'
 import { supervise } from './embedded-supervisor.ts'
 import { DATABASE_NAME, type LoginRole } from './roles.ts'
 
@@ -56,8 +57,9 @@ export async function startEmbeddedDatabase(options: EmbeddedDatabaseOptions): P
   try {
     const binaries = await prepareBinaries({ source, user: place.owner, copies: place.copies, say })
     const isNew = await ensureCluster(place, binaries, extraSetup)
-    await prepareSocketDir(place)
-    const acquisition = acquisitionOf(place, binaries, extraSetup, say)
+    const { settings, start } = starter(place, binaries, extraSetup, source.version)
+    const patienceMs = options.share === true ? 0 : PATIENCE_MS
+    const acquisition = { place, signature: settingsSignature(settings), patienceMs, start, say }
 
     const held = await acquire(acquisition)
     if (held.state === 'held-elsewhere') {
@@ -78,11 +80,16 @@ function access(place: Place): Pick<EmbeddedDatabase, 'connection'> {
   }
 }
 
-function acquisitionOf(place: Place, binaries: Binaries, extraSetup: readonly string[], say: Acquisition['say']) {
-  const settings = embeddedSettings(place.socketDir)
+/** The lock of a process that was killed a moment ago goes when PostgreSQL notices. */
+const PATIENCE_MS = 1_000
+
+function starter(place: Place, binaries: Binaries, extraSetup: readonly string[], version: string) {
+  const settings = embeddedSettings(place.socketDir, `${version} ${setupDigest(extraSetup)}`)
   const start = async () => {
-    await refreshCluster(place, binaries, extraSetup)
+    if (!(await refreshCluster(place, binaries, extraSetup))) return undefined
+    // The process that stopped last took it away.
+    await findSocketDir(place.dataDir, place, place.self)
     return await launch(place, binaries, settings)
   }
-  return { place, signature: settingsSignature(settings), start, say }
+  return { settings, start }
 }
