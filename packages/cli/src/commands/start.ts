@@ -1,0 +1,46 @@
+import { createLogger, loadConfig, type RunningServer, startServer } from '@rempart/server'
+import { Command } from 'commander'
+import { explain } from '../failure.ts'
+import { welcome } from '../welcome.ts'
+
+/** `rempart start`: serves until it is told to stop. */
+export function startCommand(): Command {
+  return new Command('start')
+    .description('start the server (settings: REMPART_*, see docs/reference/config.md)')
+    .action(async () => {
+      const config = loadConfig()
+      const log = createLogger({ level: config.logLevel })
+      const startedMs = performance.now()
+      const server = await startServer(config, log)
+      log.info(
+        { url: server.url, database: server.database.origin, startMs: Math.round(performance.now() - startedMs) },
+        'listening',
+      )
+      if (process.stdout.isTTY || config.embedded) console.error(welcome(server, config))
+      stopOnSignal(server, log)
+    })
+}
+
+function stopOnSignal(server: RunningServer, log: ReturnType<typeof createLogger>): void {
+  let asked = 0
+  const stop = (signal: NodeJS.Signals): void => {
+    asked += 1
+    if (asked > 1) {
+      log.warn({ signal }, 'second signal: leaving at once')
+      process.exit(1)
+    }
+    log.info({ signal }, 'stopping: finishing what is in flight')
+    server.stop().then(
+      () => {
+        log.info('stopped')
+        process.exitCode = 0
+      },
+      (error: unknown) => {
+        console.error(explain(error))
+        process.exit(1)
+      },
+    )
+  }
+  process.on('SIGINT', stop)
+  process.on('SIGTERM', stop)
+}

@@ -1,0 +1,318 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { parseEnv } from 'node:util'
+import {
+  choice,
+  durationMs,
+  hostList,
+  hostName,
+  httpUrl,
+  integer,
+  networkList,
+  originList,
+  type Parsed,
+  postgresUrl,
+  text,
+} from './config-values.ts'
+import { secretStrengthFault } from './core/secrets.ts'
+
+/** One setting: where it comes from, how it is read, what it is when absent, and its line in the reference. */
+interface Setting<T> {
+  readonly name: string
+  readonly read: (raw: string) => Parsed<T>
+  readonly fallback: T
+  readonly secret?: boolean
+  readonly about: string
+}
+
+const setting = <T>(
+  name: string,
+  read: (raw: string) => Parsed<T>,
+  fallback: NoInfer<T>,
+  about: string,
+): Setting<T> => ({ name, read, fallback, about })
+
+/** A setting that may be absent. A secret one is also read from the file that `<name>_FILE` names. */
+const optional = <T>(
+  name: string,
+  read: (raw: string) => Parsed<T>,
+  about: string,
+  secret = false,
+): Setting<T | undefined> => ({ name, read, fallback: undefined, about, secret })
+
+/** Every setting of the server. The reference page (`docs/reference/config.md`) is generated from this table. */
+export const settings = {
+  port: setting('REMPART_PORT', integer(0, 65_535), 3000, 'Port the server listens on; 0 lets the system choose.'),
+  host: setting('REMPART_HOST', text(1, 255), '127.0.0.1', 'Address the server listens on.'),
+  dataDir: setting(
+    'REMPART_DATA_DIR',
+    text(1, 4096),
+    './data',
+    'Where the embedded database and generated secrets live.',
+  ),
+  publicUrl: setting(
+    'REMPART_PUBLIC_URL',
+    httpUrl,
+    'http://localhost:3000',
+    'The URL the public uses. `https` turns on HSTS and the redirect from http.',
+  ),
+  trustedProxies: setting(
+    'REMPART_TRUSTED_PROXIES',
+    networkList,
+    [],
+    'CIDR list of proxies whose forwarding header is believed.',
+  ),
+  forwardedHeader: setting(
+    'REMPART_FORWARDED_HEADER',
+    choice('x-forwarded-for', 'forwarded'),
+    'x-forwarded-for',
+    'The one forwarding header that is read, and only from a trusted proxy.',
+  ),
+  trustedHosts: setting(
+    'REMPART_TRUSTED_HOSTS',
+    hostList,
+    [],
+    'Host names answered besides the public URL, loopback and the tenants’ own domains; `*.example.org` for subdomains, `*` for any.',
+  ),
+  allowedOrigins: setting(
+    'REMPART_ALLOWED_ORIGINS',
+    originList,
+    [],
+    'Origins allowed by CORS for every tenant, besides each tenant’s own.',
+  ),
+  defaultLocale: setting('REMPART_DEFAULT_LOCALE', choice('en', 'fr'), 'en', 'Language when the client names none.'),
+  defaultTenant: optional(
+    'REMPART_DEFAULT_TENANT',
+    text(1, 63),
+    'Slug of the tenant of a call that names none; `demo` in the embedded mode.',
+  ),
+  demo: setting(
+    'REMPART_DEMO',
+    choice('on', 'off'),
+    'on',
+    'Whether the first start on an embedded database makes the demo tenant.',
+  ),
+  databaseUrl: optional(
+    'REMPART_DATABASE_URL',
+    postgresUrl,
+    'PostgreSQL 15 or later, as rempart_app. Absent: the embedded database.',
+    true,
+  ),
+  databaseWorkerUrl: optional('REMPART_DATABASE_WORKER_URL', postgresUrl, 'The same database as rempart_worker.', true),
+  databaseOwnerUrl: optional(
+    'REMPART_DATABASE_OWNER_URL',
+    postgresUrl,
+    'The same database as rempart_owner; read by `rempart migrate` only.',
+    true,
+  ),
+  databasePoolSize: setting('REMPART_DATABASE_POOL_SIZE', integer(1, 200), 10, 'Connections of the serving pool.'),
+  databaseConnectTimeoutMs: setting(
+    'REMPART_DATABASE_CONNECT_TIMEOUT',
+    durationMs(100, 120_000),
+    5_000,
+    'How long a request waits for a connection.',
+  ),
+  databaseStatementTimeoutMs: setting(
+    'REMPART_DATABASE_STATEMENT_TIMEOUT',
+    durationMs(100, 3_600_000),
+    15_000,
+    'How long one statement may run.',
+  ),
+  databaseIdleTimeoutMs: setting(
+    'REMPART_DATABASE_IDLE_TIMEOUT',
+    durationMs(1_000, 3_600_000),
+    60_000,
+    'How long an unused connection is kept.',
+  ),
+  databaseMaxLifetimeMs: setting(
+    'REMPART_DATABASE_MAX_LIFETIME',
+    durationMs(10_000, 86_400_000),
+    1_800_000,
+    'How long a connection lives before it is replaced.',
+  ),
+  secretKey: optional(
+    'REMPART_SECRET_KEY',
+    text(1, 1024),
+    'Master secret, 32 bytes or more. Generated in the embedded mode, required otherwise.',
+    true,
+  ),
+  policyFile: optional(
+    'REMPART_POLICY_FILE',
+    text(1, 4096),
+    'A rempart.policy.yaml (or .json) over the policies beside the routes.',
+  ),
+  guardMemoryBytes: setting(
+    'REMPART_GUARD_MEMORY',
+    integer(1_048_576, 4_294_967_296),
+    33_554_432,
+    'Memory budget of the guard’s counters, in bytes.',
+  ),
+  metricsPort: optional('REMPART_METRICS_PORT', integer(0, 65_535), 'Port of a separate listener for /metrics.'),
+  metricsToken: optional(
+    'REMPART_METRICS_TOKEN',
+    text(16, 512),
+    'Bearer token for /metrics on the main listener.',
+    true,
+  ),
+  logLevel: setting(
+    'REMPART_LOG_LEVEL',
+    choice('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
+    'info',
+    'Least severe log line written.',
+  ),
+  logClientIp: setting(
+    'REMPART_LOG_CLIENT_IP',
+    choice('none', 'truncated', 'full'),
+    'none',
+    'Whether log lines carry the client address.',
+  ),
+  slowRequestMs: setting(
+    'REMPART_SLOW_REQUEST',
+    durationMs(1, 600_000),
+    1_000,
+    'Requests slower than this are logged as slow.',
+  ),
+  requestTimeoutMs: setting(
+    'REMPART_REQUEST_TIMEOUT',
+    durationMs(1_000, 600_000),
+    30_000,
+    'How long a client may take to send a whole request.',
+  ),
+  headersTimeoutMs: setting(
+    'REMPART_HEADERS_TIMEOUT',
+    durationMs(500, 600_000),
+    10_000,
+    'How long a client may take to send the header section.',
+  ),
+  keepAliveTimeoutMs: setting(
+    'REMPART_KEEP_ALIVE_TIMEOUT',
+    durationMs(0, 600_000),
+    72_000,
+    'How long an idle connection is kept open.',
+  ),
+  maxConnections: setting(
+    'REMPART_MAX_CONNECTIONS',
+    integer(1, 1_000_000),
+    10_000,
+    'Open client connections at most; beyond it new ones are closed.',
+  ),
+  shutdownTimeoutMs: setting(
+    'REMPART_SHUTDOWN_TIMEOUT',
+    durationMs(100, 600_000),
+    15_000,
+    'How long a graceful stop waits for requests in flight.',
+  ),
+} as const
+
+type Values = { -readonly [K in keyof typeof settings]: (typeof settings)[K]['fallback'] }
+
+/** The validated configuration. `secretKey` is absent only in the embedded mode, where the data directory keeps one. */
+export type Config = Readonly<Omit<Values, 'dataDir' | 'defaultTenant'>> & {
+  /** Absolute path. */
+  readonly dataDir: string
+  readonly defaultTenant: string | undefined
+  readonly embedded: boolean
+  readonly production: boolean
+}
+
+/** Every fault of the configuration at once. The message names settings and rules, never a value. */
+export class ConfigError extends Error {
+  readonly faults: readonly string[]
+  constructor(faults: readonly string[]) {
+    super(
+      `The configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${faults.map((f) => `  - ${f}`).join('\n')}`,
+    )
+    this.name = 'ConfigError'
+    this.faults = faults
+  }
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/**
+ * Reads, validates and freezes the configuration: `process.env` over a `.env` file in the working directory.
+ *
+ * @throws ConfigError with every fault found, when there is one.
+ */
+export function loadConfig(environment: Environment = environmentWithFile()): Config {
+  const faults: string[] = []
+  const values = readSettings(environment, faults)
+  const production = environment['NODE_ENV'] === 'production'
+  const embedded = values.databaseUrl === undefined
+  faults.push(...unknownNames(environment), ...weaknesses(values, { production, embedded }))
+  if (faults.length > 0) throw new ConfigError(faults)
+
+  const dataDir = resolve(values.dataDir)
+  const defaultTenant = values.defaultTenant ?? (embedded ? 'demo' : undefined)
+  return Object.freeze({ ...values, dataDir, defaultTenant, embedded, production })
+}
+
+/** The process environment over what a `.env` file in the working directory says. */
+export function environmentWithFile(): Environment {
+  const fromFile = existsSync('.env') ? parseEnv(readFileSync('.env', 'utf8')) : {}
+  return { ...fromFile, ...process.env }
+}
+
+function readSettings(environment: Environment, faults: string[]): Values {
+  const values: Record<string, unknown> = {}
+  for (const [key, each] of Object.entries(settings) as [keyof Values, Setting<unknown>][]) {
+    const raw = rawValue(environment, each, faults)
+    if (raw === undefined || raw === '') {
+      values[key] = each.fallback
+      continue
+    }
+    const parsed = each.read(raw)
+    if ('fault' in parsed) faults.push(`${each.name} ${parsed.fault}`)
+    values[key] = 'fault' in parsed ? each.fallback : parsed.value
+  }
+  // Every key of `settings` was assigned above with the type its reader returns.
+  return values as Values
+}
+
+function rawValue(environment: Environment, each: Setting<unknown>, faults: string[]): string | undefined {
+  const direct = environment[each.name]
+  const path = each.secret ? environment[`${each.name}_FILE`] : undefined
+  if (path === undefined || path === '') return direct
+  if (direct !== undefined && direct !== '') {
+    faults.push(`${each.name} and ${each.name}_FILE are both set: keep one`)
+    return direct
+  }
+  try {
+    return readFileSync(path, 'utf8').replace(/\r?\n$/, '')
+  } catch {
+    faults.push(`${each.name}_FILE names a file that cannot be read`)
+    return undefined
+  }
+}
+
+function unknownNames(environment: Environment): string[] {
+  const known = new Set(
+    Object.values(settings).flatMap((each) => (each.secret ? [each.name, `${each.name}_FILE`] : [each.name])),
+  )
+  return Object.keys(environment)
+    .filter((name) => name.startsWith('REMPART_') && !name.startsWith('REMPART_TEST_') && !known.has(name))
+    .map((name) => `${name} is not a setting of this version; see docs/reference/config.md`)
+}
+
+function weaknesses(values: Values, mode: { production: boolean; embedded: boolean }): string[] {
+  const faults: string[] = []
+  if (values.secretKey === undefined && !mode.embedded) {
+    faults.push(
+      'REMPART_SECRET_KEY is required with REMPART_DATABASE_URL: 32 random bytes or more (openssl rand -base64 48)',
+    )
+  }
+  if (values.secretKey !== undefined) {
+    const fault = secretStrengthFault(values.secretKey)
+    if (fault !== undefined) faults.push(`REMPART_SECRET_KEY ${fault}`)
+  }
+  if (values.headersTimeoutMs > values.requestTimeoutMs) {
+    faults.push('REMPART_HEADERS_TIMEOUT must not be longer than REMPART_REQUEST_TIMEOUT')
+  }
+  if (!mode.production) return faults
+  if (values.allowedOrigins.includes('*')) faults.push('REMPART_ALLOWED_ORIGINS must not be a wildcard in production')
+  if (values.trustedHosts.includes('*')) faults.push('REMPART_TRUSTED_HOSTS must not be a wildcard in production')
+  if (!values.publicUrl.startsWith('https://') && !hostName(values.publicUrl).match(/^(localhost|127\.|\[::1\])/)) {
+    faults.push('REMPART_PUBLIC_URL must be https in production')
+  }
+  return faults
+}

@@ -1,0 +1,116 @@
+/** Takes rows one by one and gives them to the database by the batch. */
+export interface Batcher<Row, Verdict> {
+  /** Resolves when the transaction that holds the row has been committed. Rejects when it may not have been. */
+  add(row: Row): Promise<Verdict>
+  /** Rows that wait for a batch. */
+  readonly waiting: number
+}
+
+export interface BatcherOptions<Row, Verdict> {
+  /** Rows with the same lane never travel in two batches at once: they would wait for each other in the database. */
+  readonly laneOf: (row: Row) => string
+  /** Two rows of one batch never share a mark (an idempotency key, a token): the second waits for the next batch. */
+  readonly marksOf?: (row: Row) => readonly string[]
+  /** Stores a batch in one transaction. Verdicts in the order of the rows. */
+  readonly store: (rows: readonly Row[]) => Promise<readonly Verdict[]>
+  /** Whether a failed batch may be tried again row by row: true when the failure is of one row, not of the database. */
+  readonly isRowFault: (error: unknown) => boolean
+  readonly maxRows?: number
+  readonly maxInFlight?: number
+  readonly onBatch?: (rows: number) => void
+}
+
+interface Waiting<Row, Verdict> {
+  readonly row: Row
+  readonly lane: string
+  readonly resolve: (verdict: Verdict) => void
+  readonly reject: (error: unknown) => void
+}
+
+/**
+ * Group commit: what arrives in one turn of the event loop is stored by one call, so that many submissions share one
+ * round trip and one flush to disk. Nothing waits for a timer: an idle batcher sends at the end of the turn, a busy one
+ * as soon as a call returns.
+ */
+export function createBatcher<Row, Verdict>(options: BatcherOptions<Row, Verdict>): Batcher<Row, Verdict> {
+  const { laneOf, marksOf, store, isRowFault, maxRows = 128, maxInFlight = 4, onBatch } = options
+  let queue: Waiting<Row, Verdict>[] = []
+  const busyLanes = new Set<string>()
+  let inFlight = 0
+  let isScheduled = false
+
+  function schedule(): void {
+    if (isScheduled) return
+    isScheduled = true
+    setImmediate(() => {
+      isScheduled = false
+      while (inFlight < maxInFlight) {
+        const batch = takeBatch()
+        if (batch.length === 0) return
+        void send(batch)
+      }
+    })
+  }
+
+  function takeBatch(): readonly Waiting<Row, Verdict>[] {
+    const batch: Waiting<Row, Verdict>[] = []
+    const left: Waiting<Row, Verdict>[] = []
+    const marks = new Set<string>()
+    for (const each of queue) {
+      const own = marksOf?.(each.row) ?? []
+      const mustWait = batch.length >= maxRows || busyLanes.has(each.lane) || own.some((mark) => marks.has(mark))
+      if (mustWait) left.push(each)
+      else batch.push(each)
+      // A row that waits holds its marks too, so that the order of arrival is kept.
+      for (const mark of own) marks.add(mark)
+    }
+    queue = left
+    return batch
+  }
+
+  async function send(batch: readonly Waiting<Row, Verdict>[]): Promise<void> {
+    const lanes = new Set(batch.map((each) => each.lane))
+    for (const lane of lanes) busyLanes.add(lane)
+    inFlight += 1
+    onBatch?.(batch.length)
+    try {
+      await deliver(batch)
+    } finally {
+      inFlight -= 1
+      for (const lane of lanes) busyLanes.delete(lane)
+      if (queue.length > 0) schedule()
+    }
+  }
+
+  async function deliver(batch: readonly Waiting<Row, Verdict>[]): Promise<void> {
+    try {
+      settle(batch, await store(batch.map((each) => each.row)))
+    } catch (error) {
+      if (batch.length === 1 || !isRowFault(error)) {
+        for (const each of batch) each.reject(error)
+        return
+      }
+      // One bad row must not fail its neighbours.
+      for (const each of batch) await deliver([each])
+    }
+  }
+
+  return {
+    add: (row) =>
+      new Promise((resolve, reject) => {
+        queue.push({ row, lane: laneOf(row), resolve, reject })
+        schedule()
+      }),
+    get waiting() {
+      return queue.length
+    },
+  }
+}
+
+function settle<Row, Verdict>(batch: readonly Waiting<Row, Verdict>[], verdicts: readonly Verdict[]): void {
+  for (const [index, each] of batch.entries()) {
+    const verdict = verdicts[index]
+    if (verdict === undefined) each.reject(new Error('the database gave no verdict on a row'))
+    else each.resolve(verdict)
+  }
+}

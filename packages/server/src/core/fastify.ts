@@ -1,0 +1,45 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import type { ClientAddress, PolicyInput } from '@rempart/guard'
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+  RawServerDefault,
+} from 'fastify'
+import type { Access } from './access.ts'
+import type { Context } from './context.ts'
+
+/** The server as modules see it: schemas give the handlers their types. */
+export type App = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Who may call. A route without it does not register. */
+    access?: Access
+    /** The route's own policy; absent: the general one; `none`: never limited. */
+    guard?: PolicyInput | 'none'
+    /** Whether `:formId` names the tenant when nothing else does. */
+    tenantOfForm?: boolean
+    /** Which block of security headers answers; `api` when absent. */
+    headers?: 'api' | 'docs'
+  }
+  interface FastifyRequest {
+    /** Tenant, actor and transaction of this call. Present on every route but those with access `none`. */
+    context: Context
+    /** The canonical address that is counted. */
+    client: ClientAddress
+    /** The language to answer in. */
+    locale: 'en' | 'fr'
+    /** Extra members of this request's log line. */
+    logFields: Record<string, string | number | boolean> | null
+    /** W3C trace id, 32 hex digits. */
+    traceId: string
+  }
+}

@@ -1,0 +1,156 @@
+import type { FastifyRequest } from 'fastify'
+import type { Logger } from 'pino'
+import type { Pool } from '../database/connect.ts'
+import { tenantScope } from '../database/tenant.ts'
+import type { Access } from './access.ts'
+import { authenticateApiKey, credentialOf } from './auth.ts'
+import type { Actor, Clock, Context } from './context.ts'
+import type { App } from './fastify.ts'
+import { ProblemError } from './problem.ts'
+import type { ProblemCode } from './problem-catalogue.ts'
+import type { Tenant, TenantKey, TenantResolver } from './tenant-resolver.ts'
+
+export interface IdentifyDependencies {
+  readonly pool: Pool
+  readonly tenants: TenantResolver
+  /** Whether a Host is the server's own (its public URL, loopback, the trusted list) and so names no tenant. */
+  readonly isOwnHost: (host: string | undefined) => boolean
+  /** Slug of the tenant of a call that names none. */
+  readonly defaultTenant: string | undefined
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+const publicActor: Actor = Object.freeze({ kind: 'public' })
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+/**
+ * Gives each request its context: the tenant it is for and who acts, or a refusal before the body is read.
+ * Answers at once when the tenant is in memory, so that the public path waits for nothing.
+ */
+export function installIdentification(app: App, dependencies: IdentifyDependencies): void {
+  app.addHook('onRequest', (request, _reply, done) => {
+    const access = request.routeOptions.config.access
+    if (access === undefined || access === 'none') return done()
+    if (access === 'public') return identifyPublic(request, dependencies, done)
+    identifyActor(request, access, dependencies).then(() => done(), done)
+  })
+}
+
+function identifyPublic(
+  request: FastifyRequest,
+  dependencies: IdentifyDependencies,
+  done: (error?: Error) => void,
+): void {
+  const keys = publicKeys(request, dependencies)
+  const known = keys.map((key) => dependencies.tenants.peek(key))
+  if (known.every((tenant) => tenant !== undefined)) return settle(known)
+  Promise.all(keys.map((key) => dependencies.tenants.find(key))).then(settle, done)
+
+  function settle(found: readonly (Tenant | null)[]): void {
+    try {
+      setContext(request, agreed(keys, found), publicActor, dependencies)
+    } catch (error) {
+      return done(error instanceof Error ? error : new Error('identification failed'))
+    }
+    done()
+  }
+}
+
+async function identifyActor(
+  request: FastifyRequest,
+  scope: Access,
+  dependencies: IdentifyDependencies,
+): Promise<void> {
+  const token = credentialOf(request)
+  if (token === undefined) {
+    throw new ProblemError('authentication-required', { headers: { 'www-authenticate': 'Bearer' } })
+  }
+  const { tenantId, actor } = await authenticateApiKey(
+    dependencies.pool,
+    token,
+    dependencies.clock.now(),
+    dependencies.log,
+  )
+  const tenant = await dependencies.tenants.find({ kind: 'id', value: tenantId })
+  if (tenant === null) throw new ProblemError('tenant-suspended')
+  // A tenant that the request names must be the credential's own, whether or not the other one exists.
+  for (const key of namedKeys(request, dependencies)) {
+    const named = await dependencies.tenants.find(key)
+    if (named === null && key.kind === 'domain') throw new ProblemError('untrusted-host')
+    if (named?.id !== tenantId) throw new ProblemError('tenant-conflict')
+  }
+  if (!actor.scopes.includes(scope)) {
+    throw new ProblemError('scope-missing', {
+      parameters: { scope },
+      headers: { 'www-authenticate': `Bearer error="insufficient_scope", scope="${scope}"` },
+    })
+  }
+  setContext(request, tenant, actor, dependencies)
+}
+
+function setContext(request: FastifyRequest, tenant: Tenant, actor: Actor, dependencies: IdentifyDependencies): void {
+  const context: Context = {
+    tenant,
+    actor,
+    requestId: request.id,
+    locale: request.locale,
+    clock: dependencies.clock,
+    log: dependencies.log,
+    inTenant: tenantScope(dependencies.pool, tenant.id),
+  }
+  request.context = Object.freeze(context)
+}
+
+/** What an unknown name of each kind is refused as. */
+const unknownKey = {
+  domain: 'untrusted-host',
+  form: 'form-not-found',
+  id: 'tenant-not-found',
+  slug: 'tenant-not-found',
+} as const satisfies Record<TenantKey['kind'], ProblemCode>
+
+/** The one tenant that everything the request names agrees on. */
+function agreed(keys: readonly TenantKey[], found: readonly (Tenant | null)[]): Tenant {
+  let tenant: Tenant | undefined
+  for (const [index, key] of keys.entries()) {
+    const each = found[index] ?? null
+    if (each === null) throw new ProblemError(unknownKey[key.kind])
+    if (tenant !== undefined && tenant.id !== each.id) throw new ProblemError('tenant-conflict')
+    tenant = each
+  }
+  if (tenant === undefined) throw new ProblemError('tenant-not-found')
+  return tenant
+}
+
+// A form's id names its tenant only when nothing else does: a tenant that was named answers for its own forms alone.
+function publicKeys(request: FastifyRequest, dependencies: IdentifyDependencies): readonly TenantKey[] {
+  const named = namedKeys(request, dependencies)
+  if (named.length > 0) return named
+  const formId = request.routeOptions.config.tenantOfForm === true ? readParameter(request.params, 'formId') : undefined
+  if (formId !== undefined && uuid.test(formId)) return [{ kind: 'form', value: formId.toLowerCase() }]
+  return dependencies.defaultTenant === undefined ? [] : [{ kind: 'slug', value: dependencies.defaultTenant }]
+}
+
+function namedKeys(request: FastifyRequest, dependencies: IdentifyDependencies): readonly TenantKey[] {
+  const keys: TenantKey[] = []
+  if (!dependencies.isOwnHost(request.headers.host))
+    keys.push({ kind: 'domain', value: domainOf(request.headers.host) })
+  const header = request.headers['x-tenant-id']
+  if (header !== undefined) keys.push(slugOrId(String(header)))
+  const parameter = readParameter(request.query, 'tenant')
+  if (parameter !== undefined) keys.push(slugOrId(parameter))
+  return keys
+}
+
+const domainOf = (host: string | undefined): string =>
+  (host ?? '').replace(/:\d+$/, '').replace(/\.$/, '').slice(0, 253).toLowerCase()
+
+const slugOrId = (value: string): TenantKey =>
+  uuid.test(value) ? { kind: 'id', value: value.toLowerCase() } : { kind: 'slug', value: value.slice(0, 64) }
+
+function readParameter(record: unknown, name: string): string | undefined {
+  if (typeof record !== 'object' || record === null || !Object.hasOwn(record, name)) return undefined
+  const value: unknown = Reflect.get(record, name)
+  return typeof value === 'string' ? value : String(value)
+}

@@ -1,0 +1,132 @@
+import { BlockList, isIPv4 } from 'node:net'
+import { type ClientAddress, createAddressResolver } from '@rempart/guard'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Logger } from 'pino'
+import type { Config } from '../config.ts'
+import type { Clock } from './context.ts'
+import { routeOf } from './errors.ts'
+import type { App } from './fastify.ts'
+import { negotiateLocale } from './locale.ts'
+import { clientIpForLog } from './logging.ts'
+import type { Metrics } from './metrics.ts'
+import { ProblemError } from './problem.ts'
+import { traceContext } from './request-id.ts'
+import { createSecurityHeaders } from './security-headers.ts'
+
+export interface LifecycleDependencies {
+  readonly config: Config
+  readonly log: Logger
+  readonly metrics: Metrics
+  readonly clock: Clock
+  /** Eight hex digits that name a client in logs without telling its address. */
+  readonly fingerprintPrefix: (client: ClientAddress, userAgent: string | undefined, route: string) => string
+}
+
+/**
+ * Opens each request (address, language, ids, security headers, scheme and API version) and closes it with one log line
+ * and its figures. Install before every other hook.
+ */
+export function installLifecycle(app: App, dependencies: LifecycleDependencies): void {
+  const { config } = dependencies
+  const addressOf = createAddressResolver({ trustedProxies: config.trustedProxies, header: config.forwardedHeader })
+  const blocks = createSecurityHeaders({ publicUrl: config.publicUrl })
+  const isRedirected = httpsRedirect(config)
+  const api = Object.freeze({ ...blocks.api, 'api-version': '1' })
+  const docs = Object.freeze({ ...blocks.docs, 'api-version': '1' })
+
+  app.decorateRequest('client')
+  app.decorateRequest('locale', config.defaultLocale)
+  app.decorateRequest('context')
+  app.decorateRequest('logFields', null)
+  app.decorateRequest('traceId', '')
+
+  app.addHook('onRequest', (request, reply, done) => {
+    const { headers } = request
+    request.client = addressOf(request.raw.socket.remoteAddress, headers)
+    request.locale = negotiateLocale(headers['accept-language'], config.defaultLocale)
+    const trace = traceContext(headers['traceparent'])
+    request.traceId = trace.traceId
+    reply.headers(request.routeOptions.config.headers === 'docs' ? docs : api)
+    reply.header('x-request-id', request.id)
+    reply.header('traceparent', trace.traceparent)
+    if (isRedirected(request)) {
+      reply.redirect(`${config.publicUrl}${request.raw.url ?? '/'}`, 308)
+      return
+    }
+    const version = headers['api-version']
+    if (version !== undefined && version !== '1') return done(new ProblemError('unsupported-api-version'))
+    done()
+  })
+
+  app.addHook('onSend', (_request, reply, payload, done) => {
+    reply.header('x-response-time', `${reply.elapsedTime.toFixed(1)}ms`)
+    done(null, payload)
+  })
+
+  app.addHook('onResponse', (request, reply, done) => {
+    closeRequest(request, reply, dependencies)
+    done()
+  })
+}
+
+function closeRequest(request: FastifyRequest, reply: FastifyReply, dependencies: LifecycleDependencies): void {
+  const { config, log, metrics, fingerprintPrefix } = dependencies
+  const route = routeOf(request)
+  const durationMs = reply.elapsedTime
+  metrics.request(request.method, route, reply.statusCode, durationMs / 1000)
+  const isSlow = durationMs >= config.slowRequestMs
+  if (!isSlow && !log.isLevelEnabled('info')) return
+  const address = clientIpForLog(config.logClientIp, request.client.text)
+  const line = {
+    requestId: request.id,
+    traceId: request.traceId,
+    method: request.method,
+    route,
+    status: reply.statusCode,
+    durationMs: Math.round(durationMs * 10) / 10,
+    fpPrefix: fingerprintPrefix(request.client, request.headers['user-agent'], route),
+    ...(request.context && { tenantId: request.context.tenant.id, ...actorFields(request) }),
+    ...(address !== undefined && { clientIp: address }),
+    ...request.logFields,
+  }
+  if (isSlow) log.warn({ ...line, slow: true }, 'slow request')
+  else log.info(line, 'request')
+}
+
+function actorFields(request: FastifyRequest): { actorId?: string } {
+  return request.context.actor.kind === 'public' ? {} : { actorId: request.context.actor.id }
+}
+
+/**
+ * Whether a request came over plain HTTP to a server whose public URL is https. A trusted proxy says which scheme the
+ * client used; any other peer speaks plain HTTP to this port. Health is exempt: load balancers ask for it directly.
+ */
+function httpsRedirect(config: Config): (request: FastifyRequest) => boolean {
+  if (!config.publicUrl.startsWith('https:')) return () => false
+  const proxies = new BlockList()
+  for (const network of config.trustedProxies) addNetwork(proxies, network)
+  return (request) => {
+    const { config: route, url } = request.routeOptions
+    if (route.guard === 'none' || url === '/metrics') return false
+    const peer = request.raw.socket.remoteAddress
+    if (peer === undefined) return false
+    const bare = peer.replace(/^::ffff:(?=\d+\.)/i, '')
+    if (!proxies.check(bare, isIPv4(bare) ? 'ipv4' : 'ipv6')) return true
+    return schemeSaid(request, config.forwardedHeader) === 'http'
+  }
+}
+
+function schemeSaid(request: FastifyRequest, header: Config['forwardedHeader']): string | undefined {
+  const said = header === 'forwarded' ? request.headers['forwarded'] : request.headers['x-forwarded-proto']
+  if (said === undefined) return undefined
+  // The proxy nearest to this server writes last.
+  const last = String(said).split(',').at(-1)?.trim().toLowerCase()
+  return header === 'forwarded' ? /(?:^|;)\s*proto="?([a-z]+)"?/.exec(last ?? '')?.[1] : last
+}
+
+function addNetwork(list: BlockList, network: string): void {
+  const [address = '', prefix] = network.split('/')
+  const family = isIPv4(address) ? 'ipv4' : 'ipv6'
+  if (prefix === undefined) list.addAddress(address, family)
+  else list.addSubnet(address, Number(prefix), family)
+}

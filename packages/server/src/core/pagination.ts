@@ -1,0 +1,65 @@
+import { type TSchema, Type } from 'typebox'
+import { Strict } from './fields.ts'
+
+/** Which part of a list is asked for. `cursor` comes from a reply's `nextCursor` and wins over `page`. */
+export const PageQuery = Type.Object({
+  page: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, default: 1 })),
+  pageSize: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, default: 20 })),
+  cursor: Type.Optional(Type.String({ format: 'uuid', description: 'The nextCursor of the reply before.' })),
+})
+
+export interface PageRequest {
+  readonly page: number
+  readonly pageSize: number
+  readonly cursor: string | undefined
+}
+
+export interface Page<T> {
+  readonly items: T[]
+  readonly total: number
+  readonly page: number
+  readonly pageSize: number
+  readonly totalPages: number
+  readonly nextCursor: string | null
+}
+
+/** The reply shape of a list of `items`. */
+export const PageOf = <T extends TSchema>(items: T, $id: string) =>
+  Strict(
+    {
+      items: Type.Array(items),
+      total: Type.Integer({ minimum: 0 }),
+      page: Type.Integer({ minimum: 1 }),
+      pageSize: Type.Integer({ minimum: 1, maximum: 100 }),
+      totalPages: Type.Integer({ minimum: 0 }),
+      nextCursor: Type.Union([Type.String(), Type.Null()]),
+    },
+    { $id },
+  )
+
+/** The part a query asks for, with its defaults. */
+export function pageRequest(query: { page?: number; pageSize?: number; cursor?: string }): PageRequest {
+  return { page: query.page ?? 1, pageSize: query.pageSize ?? 20, cursor: query.cursor }
+}
+
+/**
+ * Builds the reply. Lists are in order of arrival, newest first, by their UUIDv7; the cursor is the last id shown.
+ *
+ * @param rows - one more than the page's size when there is a next page.
+ */
+export function pageReply<R extends { readonly id: string }, T>(
+  rows: readonly R[],
+  total: number,
+  request: PageRequest,
+  toItem: (row: R) => T,
+): Page<T> {
+  const shown = rows.slice(0, request.pageSize)
+  return {
+    items: shown.map(toItem),
+    total,
+    page: request.page,
+    pageSize: request.pageSize,
+    totalPages: Math.ceil(total / request.pageSize),
+    nextCursor: rows.length > request.pageSize ? (shown.at(-1)?.id ?? null) : null,
+  }
+}

@@ -1,0 +1,259 @@
+/** A sentence in the languages the product speaks. */
+export interface Sentence {
+  readonly en: string
+  readonly fr: string
+}
+
+/** One problem type: its status and its sentences. */
+export interface ProblemType {
+  readonly status: number
+  /** A type registered elsewhere; absent: `urn:rempart:problem:<code>`. */
+  readonly type?: string
+  readonly title: Sentence
+  /** What to change. `{name}` is filled from the error's parameters, which never carry personal data. */
+  readonly detail?: Sentence
+}
+
+const problem = (status: number, title: Sentence, detail?: Sentence, type?: string): ProblemType => ({
+  status,
+  title,
+  ...(detail && { detail }),
+  ...(type && { type }),
+})
+
+// Types of the RateLimit header draft, "Problem Types" section.
+const quotaExceeded = 'https://iana.org/assignments/http-problem-types#quota-exceeded'
+
+/** Every refusal and failure the server can answer with. `docs/reference/problems.md` is generated from this table. */
+export const problemTypes = {
+  'malformed-request': problem(
+    400,
+    { en: 'Malformed request', fr: 'Requête mal formée' },
+    { en: 'The request could not be read as HTTP.', fr: 'La requête n’a pas pu être lue comme du HTTP.' },
+  ),
+  'invalid-json': problem(
+    400,
+    { en: 'Invalid JSON', fr: 'JSON invalide' },
+    { en: 'The body is not acceptable JSON: {reason}.', fr: 'Le corps n’est pas du JSON acceptable : {reason}.' },
+  ),
+  'invalid-request': problem(
+    400,
+    { en: 'Invalid request', fr: 'Requête invalide' },
+    { en: 'See errors for what to change.', fr: 'Voir errors pour ce qu’il faut changer.' },
+  ),
+  'invalid-path': problem(
+    400,
+    { en: 'Invalid path', fr: 'Chemin invalide' },
+    { en: 'The path has a malformed percent-encoding.', fr: 'Le chemin contient un encodage pour-cent mal formé.' },
+  ),
+  'unsupported-api-version': problem(
+    400,
+    { en: 'Unsupported API version', fr: 'Version d’API non prise en charge' },
+    { en: 'This server answers API-Version 1.', fr: 'Ce serveur répond à API-Version 1.' },
+  ),
+  'untrusted-host': problem(
+    400,
+    { en: 'Unknown host', fr: 'Hôte inconnu' },
+    {
+      en: 'This server does not answer for that host name.',
+      fr: 'Ce serveur ne répond pas pour ce nom d’hôte.',
+    },
+  ),
+  'invalid-submission': problem(
+    400,
+    { en: 'Invalid submission', fr: 'Envoi invalide' },
+    { en: 'Invalid form submission', fr: 'Envoi de formulaire invalide' },
+  ),
+  'form-expired': problem(
+    400,
+    { en: 'Form expired', fr: 'Formulaire expiré' },
+    {
+      en: 'The form was opened too long ago. Load it again and submit it.',
+      fr: 'Le formulaire a été ouvert il y a trop longtemps. Rechargez-le puis renvoyez-le.',
+    },
+  ),
+  'render-token-invalid': problem(
+    400,
+    { en: 'Invalid render token', fr: 'Jeton de rendu invalide' },
+    {
+      en: 'The render token is missing, malformed, not for this form, or was used already. Load the form again.',
+      fr: 'Le jeton de rendu est absent, mal formé, destiné à un autre formulaire ou déjà utilisé. Rechargez le formulaire.',
+    },
+  ),
+  'idempotency-key-invalid': problem(
+    400,
+    { en: 'Invalid Idempotency-Key', fr: 'Idempotency-Key invalide' },
+    {
+      en: 'The Idempotency-Key is one value of 1 to 255 printable ASCII characters.',
+      fr: 'L’Idempotency-Key est une seule valeur de 1 à 255 caractères ASCII imprimables.',
+    },
+  ),
+  'ambiguous-credentials': problem(
+    400,
+    { en: 'Two credentials', fr: 'Deux identifications' },
+    { en: 'Send one credential, not several.', fr: 'Envoyez une seule identification.' },
+  ),
+  'authentication-required': problem(
+    401,
+    { en: 'Authentication required', fr: 'Authentification requise' },
+    {
+      en: 'Send an API key as Authorization: Bearer.',
+      fr: 'Envoyez une clé d’API dans Authorization: Bearer.',
+    },
+  ),
+  'credential-invalid': problem(
+    401,
+    { en: 'Invalid credential', fr: 'Identification invalide' },
+    {
+      en: 'The credential is malformed, unknown, expired or revoked.',
+      fr: 'L’identification est mal formée, inconnue, expirée ou révoquée.',
+    },
+  ),
+  'scope-missing': problem(
+    403,
+    { en: 'Not allowed', fr: 'Non autorisé' },
+    { en: 'This credential lacks the scope {scope}.', fr: 'Cette identification n’a pas la portée {scope}.' },
+  ),
+  'tenant-conflict': problem(
+    403,
+    { en: 'Conflicting tenants', fr: 'Organisations contradictoires' },
+    {
+      en: 'The request names two different tenants.',
+      fr: 'La requête nomme deux organisations différentes.',
+    },
+  ),
+  'tenant-suspended': problem(
+    403,
+    { en: 'Tenant suspended', fr: 'Organisation suspendue' },
+    { en: 'The tenant of this credential is suspended.', fr: 'L’organisation de cette identification est suspendue.' },
+  ),
+  'access-denied': problem(
+    403,
+    { en: 'Access denied', fr: 'Accès refusé' },
+    { en: 'This client is not admitted here.', fr: 'Ce client n’est pas admis ici.' },
+  ),
+  'not-found': problem(
+    404,
+    { en: 'Not found', fr: 'Introuvable' },
+    { en: 'Nothing is at this address.', fr: 'Il n’y a rien à cette adresse.' },
+  ),
+  'tenant-not-found': problem(
+    404,
+    { en: 'Unknown tenant', fr: 'Organisation inconnue' },
+    {
+      en: 'Name an existing tenant by its domain, X-Tenant-ID or ?tenant=.',
+      fr: 'Nommez une organisation existante par son domaine, X-Tenant-ID ou ?tenant=.',
+    },
+  ),
+  'form-not-found': problem(
+    404,
+    { en: 'Unknown form', fr: 'Formulaire inconnu' },
+    { en: 'No such form is published here.', fr: 'Aucun formulaire de ce nom n’est publié ici.' },
+  ),
+  'form-version-not-found': problem(404, { en: 'Unknown form version', fr: 'Version de formulaire inconnue' }),
+  'lead-not-found': problem(404, { en: 'Unknown lead', fr: 'Piste inconnue' }),
+  'message-not-found': problem(404, { en: 'Unknown message', fr: 'Message inconnu' }),
+  'method-not-allowed': problem(
+    405,
+    { en: 'Method not allowed', fr: 'Méthode non autorisée' },
+    { en: 'Use one of: {methods}.', fr: 'Utilisez : {methods}.' },
+  ),
+  'request-timeout': problem(
+    408,
+    { en: 'Request timeout', fr: 'Délai dépassé' },
+    { en: 'The request was not sent in time.', fr: 'La requête n’a pas été envoyée à temps.' },
+  ),
+  'slug-taken': problem(
+    409,
+    { en: 'Slug taken', fr: 'Identifiant déjà pris' },
+    {
+      en: 'Another form of this tenant has this slug.',
+      fr: 'Un autre formulaire de cette organisation porte cet identifiant.',
+    },
+  ),
+  'version-conflict': problem(
+    409,
+    { en: 'Version conflict', fr: 'Conflit de version' },
+    {
+      en: 'Another version was saved at the same time. Try again.',
+      fr: 'Une autre version a été enregistrée en même temps. Réessayez.',
+    },
+  ),
+  'body-too-large': problem(
+    413,
+    { en: 'Body too large', fr: 'Corps trop volumineux' },
+    {
+      en: 'Request body too large. Maximum size is 1MB.',
+      fr: 'Corps de requête trop volumineux. La taille maximale est de 1 Mo.',
+    },
+  ),
+  'uri-too-long': problem(414, { en: 'URI too long', fr: 'URI trop longue' }),
+  'unsupported-media-type': problem(
+    415,
+    { en: 'Unsupported media type', fr: 'Type de contenu non pris en charge' },
+    {
+      en: 'Send the body as application/json, in UTF-8 and without Content-Encoding.',
+      fr: 'Envoyez le corps en application/json, en UTF-8 et sans Content-Encoding.',
+    },
+  ),
+  'invalid-content': problem(
+    422,
+    { en: 'Invalid content', fr: 'Contenu invalide' },
+    { en: 'See errors for what to change.', fr: 'Voir errors pour ce qu’il faut changer.' },
+  ),
+  'idempotency-key-reused': problem(
+    422,
+    { en: 'Idempotency-Key reused', fr: 'Idempotency-Key réutilisée' },
+    {
+      en: 'This Idempotency-Key came with other content before. Use a new key for new content.',
+      fr: 'Cette Idempotency-Key accompagnait un autre contenu. Utilisez une nouvelle clé pour un nouveau contenu.',
+    },
+  ),
+  'rate-limited': problem(
+    429,
+    { en: 'Too many requests', fr: 'Trop de requêtes' },
+    { en: 'Slow down and try again later.', fr: 'Ralentissez et réessayez plus tard.' },
+    quotaExceeded,
+  ),
+  'submitted-too-quickly': problem(
+    429,
+    { en: 'Too many requests', fr: 'Trop de requêtes' },
+    {
+      en: 'Form submitted too quickly. Please take your time filling the form.',
+      fr: 'Formulaire envoyé trop vite. Prenez le temps de le remplir.',
+    },
+    'https://iana.org/assignments/http-problem-types#abnormal-usage-detected',
+  ),
+  'form-unavailable': problem(
+    429,
+    { en: 'Too many requests', fr: 'Trop de requêtes' },
+    {
+      en: 'This form cannot take submissions at the moment.',
+      fr: 'Ce formulaire ne peut pas recevoir d’envois pour le moment.',
+    },
+  ),
+  'headers-too-large': problem(
+    431,
+    { en: 'Headers too large', fr: 'En-têtes trop volumineux' },
+    { en: 'Send fewer or shorter header fields.', fr: 'Envoyez des en-têtes moins nombreux ou plus courts.' },
+  ),
+  'internal-error': problem(
+    500,
+    { en: 'Internal error', fr: 'Erreur interne' },
+    {
+      en: 'Something failed on our side. The request id finds it in our logs.',
+      fr: 'Un incident est survenu de notre côté. L’identifiant de requête le retrouve dans nos journaux.',
+    },
+  ),
+  'service-unavailable': problem(
+    503,
+    { en: 'Service unavailable', fr: 'Service indisponible' },
+    {
+      en: 'Try again in a moment, with the same Idempotency-Key if you sent one.',
+      fr: 'Réessayez dans un instant, avec la même Idempotency-Key si vous en aviez envoyé une.',
+    },
+  ),
+} as const satisfies Record<string, ProblemType>
+
+/** The stable name of a problem, its `code` member. */
+export type ProblemCode = keyof typeof problemTypes

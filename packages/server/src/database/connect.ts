@@ -1,0 +1,71 @@
+import pg from 'pg'
+
+/** Where a pool connects: a URL, or the settings of the embedded database's private socket. */
+export type ConnectionTarget =
+  | { readonly connectionString: string }
+  | { readonly host: string; readonly port: number; readonly user: string; readonly database: string }
+
+export interface PoolSettings {
+  readonly size: number
+  readonly connectTimeoutMs: number
+  readonly statementTimeoutMs: number
+  readonly idleTimeoutMs: number
+  readonly maxLifetimeMs: number
+  /** Shown in pg_stat_activity. */
+  readonly name: string
+}
+
+export type Pool = pg.Pool
+export type Connection = pg.PoolClient
+
+// Counts and sums come back as bigint text by default; every one of ours is far below 2^53.
+pg.types.setTypeParser(pg.types.builtins.INT8, (text) => {
+  const value = Number(text)
+  return Number.isSafeInteger(value) ? value : BigInt(text)
+})
+// A date without time has no instant: it stays the text PostgreSQL wrote.
+pg.types.setTypeParser(pg.types.builtins.DATE, (text) => text)
+
+/**
+ * A pool of pipelined connections: statements written in one turn of the event loop travel in one round trip.
+ *
+ * @param onIdleError - called when an idle connection breaks (the database went away); the pool replaces it.
+ *   Without this listener Node ends the process on such an error.
+ */
+export function createPool(
+  target: ConnectionTarget,
+  settings: PoolSettings,
+  onIdleError: (error: Error) => void,
+): Pool {
+  const pool = new pg.Pool({
+    ...target,
+    // Part of node-postgres since 8.23 and passed through to each client.
+    ...{ pipeline: true },
+    max: settings.size,
+    connectionTimeoutMillis: settings.connectTimeoutMs,
+    idleTimeoutMillis: settings.idleTimeoutMs,
+    maxLifetimeSeconds: Math.ceil(settings.maxLifetimeMs / 1000),
+    statement_timeout: settings.statementTimeoutMs,
+    idle_in_transaction_session_timeout: settings.statementTimeoutMs,
+    application_name: settings.name,
+    keepAlive: true,
+  })
+  pool.on('error', onIdleError)
+  return pool
+}
+
+/** SQLSTATE classes and socket errors that say the database is away or stopping, not that a statement is wrong. */
+export function isDatabaseUnavailable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
+  if (/^(08|57P0[123])/.test(code) || code === '53300' || code === '53100') return true
+  if (/^(ECONNREFUSED|ECONNRESET|ENOENT|EPIPE|ETIMEDOUT|EAI_AGAIN|ENOTFOUND)$/.test(code)) return true
+  return /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable|Cannot use a pool after/i.test(
+    error.message,
+  )
+}
+
+/** Whether an error is about the data of one row (SQLSTATE classes 22 and 23), so that other rows may still pass. */
+export function isRowFault(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' && /^2[23]/.test(error.code)
+}

@@ -1,0 +1,116 @@
+import type { Config } from '../config.ts'
+import { type ConnectionTarget, createPool, type Pool } from './connect.ts'
+import { startEmbeddedDatabase } from './embedded.ts'
+import { migrate, schemaState } from './migrate.ts'
+import { checkDatabase } from './self-check.ts'
+
+/** A checked, migrated database and its pools. */
+export interface OpenDatabase {
+  /** As rempart_app: serves. */
+  readonly app: Pool
+  /** As rempart_worker: jobs, seeds and the command line. */
+  readonly worker: Pool
+  /** What was found or made, for the start-up message. */
+  readonly origin: 'initialised' | 'started' | 'adopted' | 'shared' | 'external'
+  readonly version: string
+  close(): Promise<void>
+}
+
+export interface OpenOptions {
+  readonly log: (event: {
+    readonly level: 'info' | 'warn' | 'error'
+    readonly msg: string
+    readonly [detail: string]: unknown
+  }) => void
+  /** Join a database that another process of this machine serves from. */
+  readonly share?: boolean
+}
+
+/** The schema is older than this release. The message says which command brings it up to date. */
+export class SchemaBehindError extends Error {
+  override readonly name = 'SchemaBehindError'
+}
+
+/**
+ * Opens the database the configuration names: the embedded one (made, recovered and migrated as needed) or an external
+ * one, which is only checked.
+ *
+ * @throws SchemaBehindError, DatabaseFaultError, EmbeddedDatabaseError, or the driver's own error.
+ */
+export function openDatabase(config: Config, options: OpenOptions): Promise<OpenDatabase> {
+  return config.databaseUrl === undefined
+    ? openEmbedded(config, options)
+    : openExternal(config, config.databaseUrl, options)
+}
+
+async function openEmbedded(config: Config, options: OpenOptions): Promise<OpenDatabase> {
+  const embedded = await startEmbeddedDatabase({
+    dataDir: config.dataDir,
+    log: options.log,
+    share: options.share ?? false,
+  })
+  const pools = createPools(config, embedded.connection('rempart_app'), embedded.connection('rempart_worker'), options)
+  try {
+    await migrate(embedded.connection('rempart_owner'), (name) =>
+      options.log({ level: 'info', msg: 'migration applied', migration: name }),
+    )
+    await Promise.all([checkDatabase(pools.app), checkDatabase(pools.worker)])
+  } catch (error) {
+    await closePools(pools)
+    await embedded.stop()
+    throw error
+  }
+  return {
+    ...pools,
+    origin: embedded.origin,
+    version: embedded.version,
+    async close() {
+      await closePools(pools)
+      await embedded.stop()
+    },
+  }
+}
+
+async function openExternal(config: Config, url: string, options: OpenOptions): Promise<OpenDatabase> {
+  const app: ConnectionTarget = { connectionString: url }
+  const worker: ConnectionTarget = { connectionString: config.databaseWorkerUrl ?? url }
+  const pools = createPools(config, app, worker, options)
+  try {
+    const version = await pools.app.query<{ version: string }>("select current_setting('server_version') as version")
+    const state = await schemaState(pools.app)
+    if (state.pending.length > 0) {
+      throw new SchemaBehindError(
+        `The database lacks ${state.pending.length} migration(s), from ${state.pending[0] ?? ''} on. Run: REMPART_DATABASE_OWNER_URL=postgres://rempart_owner:…@host/db npm run rempart -- migrate`,
+      )
+    }
+    await Promise.all([checkDatabase(pools.app), checkDatabase(pools.worker)])
+    return { ...pools, origin: 'external', version: version.rows[0]?.version ?? '', close: () => closePools(pools) }
+  } catch (error) {
+    await closePools(pools)
+    throw error
+  }
+}
+
+interface Pools {
+  readonly app: Pool
+  readonly worker: Pool
+}
+
+function createPools(config: Config, app: ConnectionTarget, worker: ConnectionTarget, { log }: OpenOptions): Pools {
+  const settings = {
+    connectTimeoutMs: config.databaseConnectTimeoutMs,
+    statementTimeoutMs: config.databaseStatementTimeoutMs,
+    idleTimeoutMs: config.databaseIdleTimeoutMs,
+    maxLifetimeMs: config.databaseMaxLifetimeMs,
+  }
+  const onIdleError = (error: Error): void =>
+    log({ level: 'warn', msg: 'an idle database connection was lost', reason: error.message })
+  return {
+    app: createPool(app, { ...settings, size: config.databasePoolSize, name: 'rempart' }, onIdleError),
+    worker: createPool(worker, { ...settings, size: 2, name: 'rempart-worker' }, onIdleError),
+  }
+}
+
+async function closePools(pools: Pools): Promise<void> {
+  await Promise.all([pools.app.end(), pools.worker.end()])
+}

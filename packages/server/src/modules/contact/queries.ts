@@ -1,0 +1,78 @@
+import type { PageRequest } from '../../core/pagination.ts'
+import type { Pool } from '../../database/connect.ts'
+import type { Tx } from '../../database/tenant.ts'
+
+/** One message on its way into the table, as `receive_contact_messages` takes it. */
+export interface MessageRow {
+  readonly id: string
+  readonly name: string
+  readonly email: string
+  readonly subject: string | null
+  readonly message: string
+  readonly consent: boolean
+  readonly locale: 'en' | 'fr'
+  /** Counted and thrown away. */
+  readonly dropped: boolean
+}
+
+/** Stores a batch of messages, each group as its tenant, in one transaction. */
+export async function storeMessages(
+  pool: Pool,
+  groups: readonly { readonly tenant_id: string; readonly rows: readonly MessageRow[] }[],
+): Promise<void> {
+  await pool.query({
+    name: 'receive-contact-messages',
+    text: 'select receive_contact_messages($1::jsonb)',
+    values: [JSON.stringify(groups)],
+  })
+}
+
+const columns = [
+  'id',
+  'name',
+  'email',
+  'subject',
+  'message',
+  'consent',
+  'locale',
+  'status',
+  'created_at',
+  'updated_at',
+] as const
+
+export function listMessages(tx: Tx, request: PageRequest, status: string | undefined) {
+  let query = tx.selectFrom('contact_message').select(columns)
+  if (status !== undefined) query = query.where('status', '=', status)
+  query =
+    request.cursor === undefined
+      ? query.offset((request.page - 1) * request.pageSize)
+      : query.where('id', '<', request.cursor)
+  return query
+    .orderBy('id', 'desc')
+    .limit(request.pageSize + 1)
+    .execute()
+}
+
+export async function countMessages(tx: Tx, status: string | undefined): Promise<number> {
+  let query = tx.selectFrom('contact_message').select((e) => e.fn.countAll<number>().as('count'))
+  if (status !== undefined) query = query.where('status', '=', status)
+  return (await query.executeTakeFirstOrThrow()).count
+}
+
+export function findMessage(tx: Tx, id: string) {
+  return tx.selectFrom('contact_message').select(columns).where('id', '=', id).executeTakeFirst()
+}
+
+export function updateMessageStatus(tx: Tx, id: string, status: string, now: Date) {
+  return tx
+    .updateTable('contact_message')
+    .set({ status, updated_at: now })
+    .where('id', '=', id)
+    .returning(columns)
+    .executeTakeFirst()
+}
+
+export async function deleteMessage(tx: Tx, id: string): Promise<boolean> {
+  const result = await tx.deleteFrom('contact_message').where('id', '=', id).executeTakeFirst()
+  return result.numDeletedRows > 0n
+}

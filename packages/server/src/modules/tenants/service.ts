@@ -1,0 +1,77 @@
+import { createId } from '../../core/ids.ts'
+import { isTimeZone } from '../../core/time-zone.ts'
+import type { Pool } from '../../database/connect.ts'
+import { inTenant } from '../../database/tenant.ts'
+import * as queries from './queries.ts'
+
+export interface NewTenant {
+  readonly slug: string
+  readonly name: string
+  readonly locale?: 'en' | 'fr'
+  /** IANA name; UTC when absent. */
+  readonly timeZone?: string
+  readonly domains?: readonly string[]
+  readonly allowedOrigins?: readonly string[]
+  /** Leads per calendar month; null or absent: no limit. */
+  readonly maxLeadsPerMonth?: number | null
+}
+
+/** A tenant cannot be made as asked; the message says what to change. */
+export class TenantError extends Error {
+  override readonly name = 'TenantError'
+}
+
+/** Every tenant. @param pool - as rempart_worker. */
+export const listTenants = queries.listTenants
+
+/**
+ * Makes a tenant with its domains.
+ *
+ * @param pool - as rempart_worker: the serving role cannot make tenants.
+ * @returns its id.
+ * @throws TenantError when the slug or a domain is taken or malformed, or the time zone is unknown.
+ */
+export async function createTenant(pool: Pool, tenant: NewTenant): Promise<string> {
+  const timeZone = tenant.timeZone ?? 'UTC'
+  if (!isTimeZone(timeZone)) throw new TenantError(`"${timeZone}" is not an IANA time zone, such as Europe/Paris`)
+  const id = createId()
+  try {
+    await inTenant(pool, id, async (tx) => {
+      await queries.insertTenant(tx, {
+        id,
+        slug: tenant.slug,
+        name: tenant.name,
+        locale: tenant.locale ?? 'en',
+        time_zone: timeZone,
+        allowed_origins: tenant.allowedOrigins ?? [],
+        max_leads_per_month: tenant.maxLeadsPerMonth ?? null,
+      })
+      for (const domain of tenant.domains ?? []) await queries.insertDomain(tx, id, domain.toLowerCase())
+    })
+  } catch (error) {
+    throw refusal(error, tenant)
+  }
+  return id
+}
+
+/** Suspends or resumes a tenant, or sets its monthly quota of leads. @param pool - as rempart_worker. */
+export async function changeTenant(
+  pool: Pool,
+  tenantId: string,
+  changes: { readonly isActive?: boolean; readonly maxLeadsPerMonth?: number | null },
+): Promise<void> {
+  await inTenant(pool, tenantId, (tx) =>
+    queries.updateTenant(tx, tenantId, {
+      ...(changes.isActive !== undefined && { is_active: changes.isActive }),
+      ...(changes.maxLeadsPerMonth !== undefined && { max_leads_per_month: changes.maxLeadsPerMonth }),
+    }),
+  )
+}
+
+function refusal(error: unknown, tenant: NewTenant): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  if (code === '23505') return new TenantError(`the slug "${tenant.slug}" or one of the domains is taken`)
+  if (code === '23514')
+    return new TenantError('the slug has lower-case letters, digits and hyphens, 63 at most; domains are host names')
+  return error
+}

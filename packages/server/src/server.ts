@@ -1,0 +1,171 @@
+import { Buffer } from 'node:buffer'
+import type { Socket } from 'node:net'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import { type ClientAddress, createFingerprint, type Store } from '@rempart/guard'
+import fastify from 'fastify'
+import type { Logger } from 'pino'
+import type { Config } from './config.ts'
+import type { Clock } from './core/context.ts'
+import { answerClientError, installErrorHandling, sendProblem } from './core/errors.ts'
+import type { App } from './core/fastify.ts'
+import { installGuard } from './core/guard.ts'
+import { installIdentification } from './core/identify.ts'
+import { createId } from './core/ids.ts'
+import { parseJsonBody } from './core/json-body.ts'
+import { installLifecycle } from './core/lifecycle.ts'
+import type { Metrics } from './core/metrics.ts'
+import { installOpenApi } from './core/openapi.ts'
+import { requestId } from './core/request-id.ts'
+import { deriveKey, keyLabels } from './core/secrets.ts'
+import { createSecurityHeaders } from './core/security-headers.ts'
+import type { TenantResolver } from './core/tenant-resolver.ts'
+import { compileTrustedHosts } from './core/trusted-hosts.ts'
+import { createValidatorCompiler } from './core/validation.ts'
+import type { Pool } from './database/connect.ts'
+import { contactPolicy } from './modules/contact/policy.ts'
+import { contactRoutes, contactSchemas } from './modules/contact/routes.ts'
+import { createContactIntake } from './modules/contact/service.ts'
+import { healthRoutes, healthSchemas } from './modules/health/routes.ts'
+
+/** Everything the server is built from. Nothing is read from the environment below this line. */
+export interface ServerDependencies {
+  readonly config: Config
+  readonly secretKey: string
+  readonly pool: Pool
+  readonly tenants: TenantResolver
+  readonly store: Store
+  /** The parsed policy file, when there is one. */
+  readonly policyFile: unknown
+  readonly metrics: Metrics
+  readonly log: Logger
+  readonly clock: Clock
+  /** Monotonic milliseconds, for the guard. */
+  readonly nowMs: () => number
+  readonly version: string
+  readonly isStopping: () => boolean
+}
+
+const bodyLimitBytes = 1_048_576
+
+/**
+ * Builds the server: the table of contents of what it does. It does not listen yet.
+ *
+ * @throws PolicyError when the policy file has a fault; an Error when a route does not say who may call it.
+ */
+export async function buildServer(dependencies: ServerDependencies): Promise<App> {
+  const { config, log, clock, metrics, pool } = dependencies
+  const schemas = [...healthSchemas, ...contactSchemas]
+  const app: App = fastify({
+    logger: false,
+    bodyLimit: bodyLimitBytes,
+    requestTimeout: config.requestTimeoutMs,
+    keepAliveTimeout: config.keepAliveTimeoutMs,
+    http: { headersTimeout: config.headersTimeoutMs, connectionsCheckingInterval: 1_000, maxHeaderSize: 16_384 },
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 128 },
+    genReqId: (raw) => requestId(raw.headers['x-request-id']),
+    requestIdHeader: false,
+    return503OnClosing: false,
+    clientErrorHandler: (error, socket) => {
+      // Fastify types the socket as a plain stream; it is the TCP connection.
+      answerClientError(error, socket as Socket, clientErrorContext(config, clock))
+    },
+    frameworkErrors: (error, request, reply) => {
+      request.locale = config.defaultLocale
+      void reply.headers(createSecurityHeaders(config).api)
+      sendProblem(request, reply, error.code === 'FST_ERR_BAD_URL' ? 'invalid-path' : 'malformed-request', {}, clock)
+    },
+  }).withTypeProvider<TypeBoxTypeProvider>()
+
+  app.server.maxConnections = config.maxConnections
+  app.server.maxHeadersCount = 200
+  installErrorHandling(app, log, clock)
+  installStrictJson(app)
+  app.setValidatorCompiler(createValidatorCompiler(schemas))
+  assertEveryRouteSaysWho(app)
+
+  installLifecycle(app, { config, log, metrics, clock, fingerprintPrefix: fingerprintPrefix(dependencies) })
+  installGuard(app, {
+    store: dependencies.store,
+    policyFile: dependencies.policyFile,
+    policies: [contactPolicy],
+    metrics,
+    nowMs: dependencies.nowMs,
+    clock,
+  })
+  installIdentification(app, {
+    pool,
+    tenants: dependencies.tenants,
+    isOwnHost: compileTrustedHosts(ownHosts(config)),
+    defaultTenant: config.defaultTenant,
+    clock,
+    log,
+  })
+  await installOpenApi(app, { publicUrl: config.publicUrl, version: dependencies.version })
+  for (const schema of schemas) app.addSchema(schema)
+  app.setNotFoundHandler((request, reply) => sendProblem(request, reply, 'not-found', {}, clock))
+
+  const contactIntake = createContactIntake(pool, (rows) => metrics.batch('contact', rows))
+  const health = { ...dependencies, timeoutMs: 2_000 }
+  await app.register(async (root) => healthRoutes(root as App, health, { isRoot: true }))
+  await app.register(
+    async (scope) => {
+      const api = scope as App
+      healthRoutes(api, health, { isRoot: false })
+      contactRoutes(api, contactIntake)
+      api.get(
+        '/openapi.json',
+        {
+          schema: {
+            operationId: 'openapi',
+            summary: 'This document',
+            tags: ['documentation'],
+            response: { 200: { type: 'object', additionalProperties: true, description: 'OpenAPI 3.1' } },
+          },
+          config: { access: 'none' },
+        },
+        async () => ({ ...app.swagger() }),
+      )
+    },
+    { prefix: '/api/v1' },
+  )
+  await app.ready()
+  return app
+}
+
+function installStrictJson(app: App): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
+    try {
+      done(null, parseJsonBody(Buffer.isBuffer(body) ? body : Buffer.from(body)))
+    } catch (error) {
+      done(error instanceof Error ? error : new Error('the body could not be parsed'))
+    }
+  })
+}
+
+function assertEveryRouteSaysWho(app: App): void {
+  app.addHook('onRoute', (route) => {
+    if (route.config?.access === undefined)
+      throw new Error(`the route ${String(route.method)} ${route.url} does not say who may call it`)
+  })
+}
+
+function fingerprintPrefix({ secretKey, clock }: ServerDependencies) {
+  const fingerprint = createFingerprint({ secret: deriveKey(Buffer.from(secretKey), keyLabels.fingerprint) })
+  return (client: ClientAddress, userAgent: string | undefined, route: string): string =>
+    fingerprint({ address: client, userAgent, routeGroup: route }, clock.now()).fpPrefix
+}
+
+/** Hosts that are the server's own and name no tenant. */
+function ownHosts(config: Config): readonly string[] {
+  return [new URL(config.publicUrl).hostname, 'localhost', '127.0.0.1', '[::1]', ...config.trustedHosts]
+}
+
+function clientErrorContext(config: Config, clock: Clock) {
+  return {
+    id: createId(),
+    locale: config.defaultLocale,
+    nowMs: clock.now(),
+    headers: createSecurityHeaders(config).api,
+  }
+}

@@ -1,0 +1,143 @@
+import { readFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { createMemoryStore } from '@rempart/guard'
+import type { Logger } from 'pino'
+import type { Config } from './config.ts'
+import type { App } from './core/fastify.ts'
+import { createMetrics, type Metrics } from './core/metrics.ts'
+import { loadOrCreateSecret } from './core/secrets.ts'
+import { createTenantResolver } from './core/tenant-resolver.ts'
+import { type OpenDatabase, openDatabase } from './database/open.ts'
+import { seedDemo } from './demo.ts'
+import { readPolicyFile } from './policy-file.ts'
+import { buildServer } from './server.ts'
+
+/** A server that listens. */
+export interface RunningServer {
+  /** `http://127.0.0.1:3000`, with the port the system chose when 0 was asked for. */
+  readonly url: string
+  readonly metricsUrl: string | undefined
+  readonly database: Pick<OpenDatabase, 'origin' | 'version'>
+  /** Made on this very start. */
+  readonly isFirstStart: boolean
+  /** Stops gracefully: takes nothing new, finishes what is in flight, then closes the database. Safe to repeat. */
+  stop(): Promise<void>
+}
+
+/** The version of this release. */
+export const version: string = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')).version
+
+/**
+ * Starts everything in order: database, checks, policies, routes, and the port last, so that nothing is served by a
+ * server that is not whole.
+ */
+export async function startServer(config: Config, log: Logger): Promise<RunningServer> {
+  const policyFile = config.policyFile === undefined ? undefined : readPolicyFile(config.policyFile)
+  const database = await openDatabase(config, { log: ({ level, msg, ...details }) => log[level](details, msg) })
+  const metrics = createMetrics()
+  const stopping = { is: false }
+  try {
+    const secretKey = config.secretKey ?? (await loadOrCreateSecret(join(config.dataDir, 'secret.key')))
+    const isFirstStart = config.embedded && config.demo === 'on' ? await seedDemo(database.worker) : false
+    const app = await createApp(config, { database, metrics, log, secretKey, policyFile, stopping })
+    warnAbout(config, log)
+    await app.listen({ port: config.port, host: config.host })
+    const metricsServer = await listenForMetrics(config, metrics)
+    return {
+      url: urlOf(config.host, app.server.address()),
+      metricsUrl: metricsServer && urlOf(config.host, metricsServer.address()),
+      database,
+      isFirstStart,
+      stop: once(async () => {
+        stopping.is = true
+        await closeApp(app, config.shutdownTimeoutMs, log)
+        await new Promise<void>((resolve) =>
+          metricsServer === undefined ? resolve() : metricsServer.close(() => resolve()),
+        )
+        metrics.close()
+        await database.close()
+      }),
+    }
+  } catch (error) {
+    metrics.close()
+    await database.close()
+    throw error
+  }
+}
+
+interface Parts {
+  readonly database: OpenDatabase
+  readonly metrics: Metrics
+  readonly log: Logger
+  readonly secretKey: string
+  readonly policyFile: unknown
+  readonly stopping: { readonly is: boolean }
+}
+
+function createApp(config: Config, parts: Parts): Promise<App> {
+  const { database, metrics, stopping } = parts
+  const store = createMemoryStore({ budgetBytes: config.guardMemoryBytes })
+  metrics.watchGuardStore(() => store.stats())
+  for (const [name, pool] of [['app', database.app] as const, ['worker', database.worker] as const]) {
+    metrics.watchPool(name, () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }))
+  }
+  return buildServer({
+    ...parts,
+    config,
+    pool: database.app,
+    tenants: createTenantResolver(database.app),
+    store,
+    clock: { now: () => Date.now() },
+    nowMs: () => performance.now(),
+    version,
+    isStopping: () => stopping.is,
+  })
+}
+
+function warnAbout(config: Config, log: Logger): void {
+  if (config.publicUrl.startsWith('https:') && config.trustedProxies.length === 0) {
+    log.warn(
+      'REMPART_PUBLIC_URL is https and REMPART_TRUSTED_PROXIES is empty: every request but health is redirected to https',
+    )
+  }
+}
+
+// A client that never finishes must not hold the process for ever: after the deadline its connection is cut.
+async function closeApp(app: App, timeoutMs: number, log: Logger): Promise<void> {
+  const deadline = setTimeout(() => {
+    log.warn('requests were still in flight at the end of the shutdown timeout; their connections are closed')
+    app.server.closeAllConnections()
+  }, timeoutMs)
+  await app.close()
+  clearTimeout(deadline)
+}
+
+async function listenForMetrics(config: Config, metrics: Metrics): Promise<Server | undefined> {
+  if (config.metricsPort === undefined) return undefined
+  const server = createServer((request, response) => {
+    if (request.url !== '/metrics' || request.method !== 'GET') return void response.writeHead(404).end()
+    metrics.render().then(
+      (text) => response.writeHead(200, { 'content-type': metrics.contentType }).end(text),
+      () => response.writeHead(500).end(),
+    )
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject).listen(config.metricsPort, config.host, resolve)
+  })
+  return server
+}
+
+function urlOf(host: string, address: string | AddressInfo | null): string {
+  const port = typeof address === 'object' && address !== null ? address.port : 0
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+function once(work: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined
+  return () => {
+    done ??= work()
+    return done
+  }
+}
