@@ -17,15 +17,13 @@ const REMEMBERED = 500
  *
  * An entry is a name, an address or `*.name`, with or without a port. Without a port, any port is trusted; `:80` and
  * `:443` also match a header that leaves its default port out. `*.example.org` is every name below `example.org`, at any
- * depth, and not `example.org` itself.
+ * depth, and not `example.org` itself. `*` alone is every well-formed host, for development.
  *
  * @returns Whether a Host header is one of them; false for one that is absent, repeated or malformed.
  * @throws RangeError an entry is none of these; the message names it.
  */
 export function compileTrustedHosts(entries: readonly string[]): (hostHeader: string | undefined) => boolean {
-  const trusted = new Set<string>()
-  for (const entry of entries) for (const key of entryKeys(entry)) trusted.add(key)
-
+  const trusted = new Set(entries.map(entryKey))
   const remembered = new Set<string>()
   return (hostHeader) => {
     if (hostHeader === undefined) return false
@@ -69,7 +67,7 @@ function canonicalAddress(raw: string): string | undefined {
 }
 
 function isListed({ name, port }: Host, trusted: ReadonlySet<string>): boolean {
-  if (isKnown(name, port, trusted)) return true
+  if (trusted.has('*') || isKnown(name, port, trusted)) return true
   for (let dot = name.indexOf('.'); dot !== -1; dot = name.indexOf('.', dot + 1)) {
     if (isKnown(`*${name.slice(dot)}`, port, trusted)) return true
   }
@@ -81,7 +79,8 @@ function isKnown(name: string, port: number | undefined, trusted: ReadonlySet<st
   return port === undefined ? trusted.has(`${name}:80`) || trusted.has(`${name}:443`) : trusted.has(`${name}:${port}`)
 }
 
-function entryKeys(entry: string): string[] {
+function entryKey(entry: string): string {
+  if (entry === '*') return entry
   const isWildcard = entry.startsWith('*.')
   const host = parseHost(toAscii(isWildcard ? entry.slice(2) : entry))
   const isAddress = host !== undefined && (host.name.startsWith('[') || /^[\d.]+$/.test(host.name))
@@ -89,7 +88,7 @@ function entryKeys(entry: string): string[] {
     throw new RangeError(`"${entry}" is not a host name, an address or a *.name`)
   }
   const name = isWildcard ? `*.${host.name}` : host.name
-  return [host.port === undefined ? name : `${name}:${host.port}`]
+  return host.port === undefined ? name : `${name}:${host.port}`
 }
 
 /** An entry may be written as people read it; a header never is. */
