@@ -1,5 +1,6 @@
 import { daysFromToday } from './calendar.ts'
 import { compileCondition, type FindField, listComparisons, type Test } from './condition.ts'
+import type { Refusal } from './messages.ts'
 import { readerFor } from './readers/for-field.ts'
 import type { Reader } from './readers/reader.ts'
 import type { Condition, FormDefinition, FormField } from './schema.ts'
@@ -9,7 +10,8 @@ export interface CompiledField {
   readonly name: string
   /** JSON pointer of its answer in a submission: `/data/<name>`. */
   readonly pointer: string
-  readonly required: boolean
+  /** The refusal of no answer; `undefined` for a field that may stay empty. */
+  readonly missing: Refusal | undefined
   readonly isShown: Test | undefined
   readonly read: Reader
 }
@@ -100,7 +102,7 @@ function compileField(field: FormField, find: FindField): CompiledField {
   return {
     name: field.name,
     pointer: `/data/${field.name}`,
-    required: field.required ?? false,
+    missing: field.required === true ? { code: field.type === 'consent' ? 'consent-required' : 'required' } : undefined,
     isShown: field.showWhen === undefined ? undefined : compileCondition(field.showWhen, find),
     read: readerFor(field),
   }

@@ -4,7 +4,7 @@ import { compileForm } from './compile.ts'
 import { DEMO_FORM } from './demo.ts'
 import { evaluateAnswers } from './evaluate.ts'
 import { FormDefinition } from './schema.ts'
-import { createSchemaCheck } from './testing.ts'
+import { createSchemaCheck } from './testing/schema-check.ts'
 
 describe('the demo form', () => {
   const at = { nowMs: Date.parse('2026-03-10T12:00:00Z'), timeZone: 'Europe/Paris', locale: 'en' } as const

@@ -43,7 +43,6 @@ export interface Evaluation {
 /** An attacker's thousand invented names must not come back as a thousand sentences. */
 const MAX_UNKNOWN_ERRORS = 20
 const UNKNOWN_FIELD: Refusal = { code: 'unknown-field' }
-const REQUIRED: Refusal = { code: 'required' }
 
 /**
  * Validates, normalises, scores and judges one set of answers. Pure and total: any JSON value as any answer
@@ -109,7 +108,7 @@ function readAnswers(
 
 function readField(field: CompiledField, answer: unknown, today: string): FieldValue | Refusal | undefined {
   const value = isEmpty(answer) ? undefined : field.read(answer, today)
-  return value === undefined && field.required ? REQUIRED : value
+  return value === undefined ? field.missing : value
 }
 
 /** What clients send for "nothing entered". */
