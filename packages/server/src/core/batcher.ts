@@ -58,9 +58,8 @@ export function createBatcher<Row, Verdict>(options: BatcherOptions<Row, Verdict
     const marks = new Set<string>()
     for (const each of queue) {
       const own = marksOf?.(each.row) ?? []
-      const mustWait = batch.length >= maxRows || busyLanes.has(each.lane) || own.some((mark) => marks.has(mark))
-      if (mustWait) left.push(each)
-      else batch.push(each)
+      const mayGo = batch.length < maxRows && !busyLanes.has(each.lane) && !own.some((mark) => marks.has(mark))
+      ;(mayGo ? batch : left).push(each)
       // A row that waits holds its marks too, so that the order of arrival is kept.
       for (const mark of own) marks.add(mark)
     }

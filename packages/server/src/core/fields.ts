@@ -11,7 +11,7 @@ export const Line = (maxLength: number, options: { minLength?: number; descripti
   Type.String({
     minLength: 1,
     maxLength,
-    pattern: '^(?=[^]*\\S)[^\\u0000-\\u001F\\u007F-\\u009F\\u2028\\u2029]*$',
+    pattern: '^(?=[\\s\\S]*\\S)[^\\u0000-\\u001F\\u007F-\\u009F\\u2028\\u2029]*$',
     ...options,
   })
 
@@ -20,7 +20,7 @@ export const Paragraphs = (maxLength: number) =>
   Type.String({
     minLength: 1,
     maxLength,
-    pattern: '^(?=[^]*\\S)[^\\u0000-\\u0008\\u000B\\u000C\\u000E-\\u001F\\u007F-\\u009F]*$',
+    pattern: '^(?=[\\s\\S]*\\S)[^\\u0000-\\u0008\\u000B\\u000C\\u000E-\\u001F\\u007F-\\u009F]*$',
   })
 
 /** One e-mail address (see `canonicalEmail`). */

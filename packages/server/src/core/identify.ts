@@ -32,8 +32,8 @@ export function installIdentification(app: App, dependencies: IdentifyDependenci
   app.addHook('onRequest', (request, _reply, done) => {
     const access = request.routeOptions.config.access
     if (access === undefined || access === 'none') return done()
-    if (access === 'public') return identifyPublic(request, dependencies, done)
-    identifyActor(request, access, dependencies).then(() => done(), done)
+    if (access === 'public') identifyPublic(request, dependencies, done)
+    else identifyActor(request, access, dependencies).then(() => done(), done)
   })
 }
 
@@ -44,16 +44,17 @@ function identifyPublic(
 ): void {
   const keys = publicKeys(request, dependencies)
   const known = keys.map((key) => dependencies.tenants.peek(key))
-  if (known.every((tenant) => tenant !== undefined)) return settle(known)
-  Promise.all(keys.map((key) => dependencies.tenants.find(key))).then(settle, done)
+  if (known.every((tenant) => tenant !== undefined)) settle(known)
+  else Promise.all(keys.map((key) => dependencies.tenants.find(key))).then(settle, done)
 
   function settle(found: readonly (Tenant | null)[]): void {
+    let refusal: Error | undefined
     try {
       setContext(request, agreed(keys, found), publicActor, dependencies)
     } catch (error) {
-      return done(error instanceof Error ? error : new Error('identification failed'))
+      refusal = error instanceof Error ? error : new Error('identification failed')
     }
-    done()
+    done(refusal)
   }
 }
 

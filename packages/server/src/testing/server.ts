@@ -1,0 +1,90 @@
+import { createMemoryStore } from '@rempart/guard'
+import type { Config } from '../config.ts'
+import { loadConfig } from '../config.ts'
+import type { Scope } from '../core/access.ts'
+import type { App } from '../core/fastify.ts'
+import { createLogger } from '../core/logging.ts'
+import { createMetrics } from '../core/metrics.ts'
+import { createTenantResolver, type TenantResolver } from '../core/tenant-resolver.ts'
+import { createApiKey } from '../modules/api-keys/service.ts'
+import { createTenant, type NewTenant } from '../modules/tenants/service.ts'
+import { buildServer } from '../server.ts'
+import type { TestDatabase } from './database.ts'
+
+/** A server over a real database, called through `app.inject`, with a clock that tests move. */
+export interface TestServer {
+  readonly app: App
+  /** Unix time in milliseconds; the guard's monotonic clock moves with it. */
+  readonly clock: { nowMs: number }
+  readonly database: TestDatabase
+  /** The tenant of calls that name none. */
+  readonly tenant: { readonly id: string; readonly slug: string }
+  readonly tenants: TenantResolver
+  /** Every log line so far, as written. */
+  readonly logLines: string[]
+  /** An API key of the default tenant, or of another. */
+  apiKey(scopes: readonly Scope[], tenantId?: string): Promise<string>
+  createTenant(tenant?: Partial<NewTenant>): Promise<{ readonly id: string; readonly slug: string }>
+  close(): Promise<void>
+}
+
+export interface TestServerOptions {
+  readonly environment?: Readonly<Record<string, string>>
+  readonly policyFile?: unknown
+  readonly tenant?: Partial<NewTenant>
+}
+
+let sequence = 0
+
+/** Builds a server with a fresh tenant over `database`. Close it, not the database, when the test ends. */
+export async function startTestServer(database: TestDatabase, options: TestServerOptions = {}): Promise<TestServer> {
+  const tenant = await newTenant(database, options.tenant)
+  const config: Config = loadConfig({
+    REMPART_LOG_LEVEL: 'info',
+    REMPART_DEFAULT_TENANT: tenant.slug,
+    REMPART_DATA_DIR: '/nonexistent',
+    ...options.environment,
+  })
+  const clock = { nowMs: Date.now() }
+  const logLines: string[] = []
+  const metrics = createMetrics({ isProcessIncluded: false })
+  const tenants = createTenantResolver(database.app)
+  const app = await buildServer({
+    config,
+    secretKey: config.secretKey ?? 'Zk3vQm8xT1pLr6wYb9cN4hJd7sGf2aKe5uXo0iVtRqM=',
+    pool: database.app,
+    tenants,
+    store: createMemoryStore({ budgetBytes: 4_194_304 }),
+    policyFile: options.policyFile,
+    metrics,
+    log: createLogger({ level: config.logLevel, destination: { write: (line) => void logLines.push(line) } }),
+    clock: { now: () => clock.nowMs },
+    nowMs: () => clock.nowMs,
+    version: '0.0.0-test',
+    isStopping: () => false,
+  })
+  return {
+    app,
+    clock,
+    database,
+    tenant,
+    tenants,
+    logLines,
+    apiKey: async (scopes, tenantId = tenant.id) =>
+      (await createApiKey(database.worker, tenantId, { name: 'test', scopes })).token,
+    createTenant: (other) => newTenant(database, other),
+    async close() {
+      await app.close()
+      metrics.close()
+    },
+  }
+}
+
+async function newTenant(
+  database: TestDatabase,
+  tenant: Partial<NewTenant> = {},
+): Promise<{ id: string; slug: string }> {
+  sequence += 1
+  const slug = tenant.slug ?? `t${process.pid}-${sequence}`
+  return { id: await createTenant(database.worker, { name: 'Test', ...tenant, slug }), slug }
+}
