@@ -82,7 +82,6 @@ function readValues(take: Take, subjects: Subjects): boolean {
 /** Folds one reading into the decision, in the policy's order. */
 function judge(step: CountStep, decision: DecisionDraft): void {
   const { rule, take } = step
-  if (take.charged) decision.counted = true
   if (rule.mode === 'shadow') {
     if (!take.fits) noteShadow(decision, rule.id)
     return
@@ -123,6 +122,7 @@ function bind(step: CountStep, decision: DecisionDraft, remaining: number, reset
   decision.limit = counter.limit
   decision.windowMs = counter.windowMs
   decision.quota = counter.quota
+  decision.counted = true
   decision.remaining = remaining
   decision.resetMs = resetMs
 }

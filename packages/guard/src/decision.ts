@@ -39,7 +39,7 @@ export interface Decision {
   readonly shadow: boolean
   /** The first shadow rule that would have refused it. */
   readonly shadowRuleId: string | undefined
-  /** Whether at least one counter was charged. */
+  /** Whether a rate limit judged this request: the figures, and the headers made of them, mean something. */
   readonly counted: boolean
   /** What the headers print of the binding rule; undefined when no rule counted this request. */
   readonly quota: QuotaLabel | undefined

@@ -38,9 +38,7 @@ export interface Take {
 
   /** Whether the request fits this counter. */
   fits: boolean
-  /** Whether it was charged. */
-  charged: boolean
-  /** Units in the window, this request included when it was charged. */
+  /** Units in the window, those of this request included when it was charged. */
   used: number
   /** Until the oldest unit leaves the window; 0 when it is empty. */
   freesMs: number
@@ -61,7 +59,6 @@ export function createTake(counter: Counter, enforced: boolean): Take {
     values: counter.by.map(() => ''),
     active: false,
     fits: false,
-    charged: false,
     used: 0,
     freesMs: 0,
     waitMs: 0,

@@ -200,14 +200,14 @@ function read(take: Take, binding: Binding, tables: Tables, cost: number, nowMs:
   const nowTick = tickOf(nowMs, counter.tickMs)
   const used = found ? pruneSlot(binding.table, binding.slot, nowTick, counter.windowTicks) : 0
   const blockedMs = blockedFor(take, binding, tables.blocked, found, nowMs)
-  take.charged = false
   take.used = used
   take.fits = blockedMs === 0 && used + cost <= counter.limit
   take.freesMs = used === 0 ? 0 : ticksUntil(binding, counter, nowTick, 1)
-  take.waitMs = 0
-  if (!take.fits) {
-    const roomMs = waitForRoom(take, binding, nowTick, cost)
-    take.waitMs = Math.max(blockedMs, roomMs)
+  take.waitMs = take.fits ? 0 : Math.max(blockedMs, waitForRoom(take, binding, nowTick, cost))
+  if (blockedMs > 0 && !take.cooling) {
+    // The counter was evicted with its limit spent.
+    take.used = counter.limit
+    take.freesMs = blockedMs
   }
 }
 
@@ -278,7 +278,6 @@ function charge(take: Take, binding: Binding, tables: Tables, cost: number, nowM
   const used = take.used + cost
   table.expiresMs[slot] = (Math.floor(nowMs / counter.tickMs) + counter.windowTicks) * counter.tickMs
   table.debts[slot] = Math.min(255, Math.floor((used * 255) / counter.limit))
-  take.charged = true
   take.used = used
   take.freesMs = ticksUntil(binding, counter, nowTick, 1)
 }
