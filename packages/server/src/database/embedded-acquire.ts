@@ -41,10 +41,12 @@ export interface Acquisition {
  * The lock alone decides whose the directory is. Free, it belongs to nobody alive, whoever started PostgreSQL: that one
  * is adopted, or replaced when its settings are not those of this release.
  *
- * @throws EmbeddedDatabaseError when PostgreSQL does not start, or gives no clear answer within 10 s.
+ * @throws EmbeddedDatabaseError when PostgreSQL does not start, or is neither ready nor says that it is on its way for
+ * 10 s. Recovery after a crash may take longer than that, 10 min at most.
  */
 export async function acquire(acquisition: Acquisition): Promise<Holding | HeldElsewhere> {
-  const deadlineMs = Date.now() + GIVE_UP_AFTER_MS
+  const latestMs = Date.now() + RECOVERED_WITHIN_MS
+  let deadlineMs = Date.now() + GIVE_UP_AFTER_MS
   let child = acquisition.running
   let heldSinceMs: number | undefined
 
@@ -60,6 +62,7 @@ export async function acquire(acquisition: Acquisition): Promise<Holding | HeldE
       if (Date.now() - heldSinceMs >= acquisition.patienceMs)
         return { state: 'held-elsewhere', version: attempt.version }
     }
+    deadlineMs = extended(deadlineMs, attempt, latestMs)
     child = await nextChild(attempt, child, acquisition)
     await delay(POLL_MS)
   }
@@ -67,8 +70,14 @@ export async function acquire(acquisition: Acquisition): Promise<Holding | HeldE
 }
 
 const GIVE_UP_AFTER_MS = 10_000
+const RECOVERED_WITHIN_MS = 600_000
 const POLL_MS = 10
 const PAUSE_BEFORE_RETRY_MS = 100
+
+/** PostgreSQL that says it is on its way is given the time it needs. */
+function extended(deadlineMs: number, attempt: LockAttempt, latestMs: number): number {
+  return attempt.state === 'busy' ? Math.min(latestMs, Date.now() + GIVE_UP_AFTER_MS) : deadlineMs
+}
 
 /** Keeps what the lock was taken on, or stops it when it runs with other settings. */
 async function settle(lock: Lock, child: Postmaster | undefined, { place, signature, say }: Acquisition) {

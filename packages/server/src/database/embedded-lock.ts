@@ -23,8 +23,10 @@ export type LockAttempt =
   | { readonly state: 'held'; readonly version: string }
   /** Nothing answers at the socket. */
   | { readonly state: 'absent' }
-  /** PostgreSQL is starting, stopping or recovering, or does not answer in time. */
+  /** PostgreSQL says that it is starting, stopping or recovering. */
   | { readonly state: 'busy' }
+  /** Something took the connection, and gave no answer in time or broke it. */
+  | { readonly state: 'silent' }
   /** PostgreSQL does not let this process in. */
   | { readonly state: 'refused'; readonly reason: string }
 
@@ -72,6 +74,8 @@ interface LockRow {
 }
 
 const CONNECT_TIMEOUT_MS = 2_000
+/** The SQLSTATE of a PostgreSQL between two states. */
+const CANNOT_CONNECT_NOW = '57P03'
 /** The bytes of "REMP". */
 const LOCK_KEY = 0x52_45_4d_50
 
@@ -85,5 +89,5 @@ function failedAttempt(error: unknown): LockAttempt {
   if (/^(28|3D|42)/.test(code) || code === 'EACCES') {
     return { state: 'refused', reason: error instanceof Error ? error.message : code }
   }
-  return { state: 'busy' }
+  return { state: code === CANNOT_CONNECT_NOW ? 'busy' : 'silent' }
 }

@@ -1,16 +1,21 @@
-import { constants, fstatSync, openSync } from 'node:fs'
+import { constants, fchownSync, fstatSync, openSync } from 'node:fs'
 import { copyFile, open, rename, stat, truncate } from 'node:fs/promises'
-import { fromSystemError } from './embedded-error.ts'
+import { fromSystemError, notWritable } from './embedded-error.ts'
+import type { OsUser } from './embedded-user.ts'
 
 const ROTATE_AT_BYTES = 4 * 1024 * 1024
 const READ_AT_MOST_BYTES = 64 * 1024
 
-/** Opens the log of PostgreSQL for appending, and says how long it is. Refuses to write through a symbolic link. */
-export function openLog(path: string): { descriptor: number; size: number } {
+/** Opens the log of PostgreSQL for appending, its owner's from now on. Refuses to write through a link of any kind. */
+export function openLog(path: string, owner: OsUser): { descriptor: number; size: number } {
   const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW } = constants
   try {
     const descriptor = openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0o600)
-    return { descriptor, size: fstatSync(descriptor).size }
+    const { size, uid, nlink } = fstatSync(descriptor)
+    if (nlink > 1) throw notWritable(path, undefined, 'is a link to another file')
+    // Root makes it once; the owner has to be able to open it without root's help.
+    if (uid !== owner.uid) fchownSync(descriptor, owner.uid, owner.gid)
+    return { descriptor, size }
   } catch (error) {
     throw fromSystemError(error, path)
   }

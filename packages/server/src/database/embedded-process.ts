@@ -26,7 +26,7 @@ export interface Postmaster {
  */
 export async function launch(place: Place, binaries: Binaries, settings: Settings): Promise<Postmaster> {
   await rotateLog(place.logFile)
-  const log = openLog(place.logFile)
+  const log = openLog(place.logFile, place.owner)
   try {
     const options = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
     const child = spawn(binaries.postgres, ['-D', place.cluster, ...options], {

@@ -78,10 +78,12 @@ function announce(holding: Holding, { log, onRestart }: SupervisorHooks): void {
 
 async function bringBack(lost: Holding, acquisition: Acquisition, hooks: SupervisorHooks, ending: AbortSignal) {
   void lost.lock.release().catch(() => {})
+  // Of an adopted one nobody learns when it ends: it is looked for like any other.
+  const running = lost.origin === 'started' ? lost.postmaster : undefined
   let failures = 0
   while (!ending.aborted) {
     try {
-      const found = await acquire({ ...acquisition, patienceMs: LOCK_RETURNS_WITHIN_MS, running: lost.postmaster })
+      const found = await acquire({ ...acquisition, patienceMs: LOCK_RETURNS_WITHIN_MS, running })
       if (found.state === 'held-by-us') return found
       throw dataDirInUse(acquisition.place.dataDir)
     } catch (error) {
@@ -90,7 +92,10 @@ async function bringBack(lost: Holding, acquisition: Acquisition, hooks: Supervi
         report(error, 'error', 'The embedded PostgreSQL cannot be brought back.', hooks)
         return undefined
       }
-      report(error, 'warn', 'The embedded PostgreSQL cannot be brought back yet.', hooks)
+      // The 1st, 2nd, 4th, 8th … time: a disk may stay full for days.
+      if (Number.isInteger(Math.log2(failures))) {
+        report(error, 'warn', 'The embedded PostgreSQL cannot be brought back yet.', hooks)
+      }
       await pause(failures, ending)
     }
   }
