@@ -1,7 +1,7 @@
 /** The hops a forwarding header tells, nearest first. Both formats answer with the same words. */
 
 /** A header names at most this many hops that are looked at; a longer chain ends where the looking ends. */
-export const MAX_HOPS = 64
+const MAX_HOPS = 64
 
 /** The node of one hop as written, or undefined where nothing to be believed is written. */
 export type Hop = string | undefined

@@ -6,7 +6,7 @@ import { createTake, type Take } from './store.ts'
 import { isEarlySubject } from './subject.ts'
 
 /** An access list of a plan, and how many of the plan's takes come before it. */
-export interface AccessStep {
+interface AccessStep {
   readonly rule: AccessListRule
   readonly takesBefore: number
 }

@@ -75,7 +75,7 @@ export interface RuleDefaults {
 type Kind = RuleInput['kind']
 
 /** Every field of each kind: the only list of them, for the checks and for whoever describes the file. */
-export const ruleFields: Readonly<Record<Kind, readonly string[]>> = {
+const ruleFields: Readonly<Record<Kind, readonly string[]>> = {
   'rate-limit': ['id', 'kind', 'by', 'limit', 'window', 'cooldown', 'retryAfter', 'mode', 'onStoreFailure'],
   'access-list': ['id', 'kind', 'by', 'allow', 'deny', 'mode'],
 }

@@ -3,7 +3,7 @@ import { serializeString } from '../structured-field.ts'
 import type { Subject } from '../subject.ts'
 
 /** Up to this limit each arrival keeps its own entry and the count is exact. */
-export const EXACT_LIMIT = 32
+const EXACT_LIMIT = 32
 /** Cells a window is divided in above it. One more entry can be live, as a window touches both its ends. */
 const CELLS = 31
 /** Ages of entries are told in 31 bits of ticks. */

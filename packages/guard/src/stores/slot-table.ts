@@ -85,7 +85,7 @@ export function claimSlot(table: SlotTable, high: number, low: number, nowMs: nu
 }
 
 /** Empties a slot; it is free until it is charged. */
-export function emptySlot(table: SlotTable, slot: number): void {
+function emptySlot(table: SlotTable, slot: number): void {
   table.expiresMs[slot] = 0
   table.heads[slot] = 0
   table.lengths[slot] = 0
