@@ -151,7 +151,7 @@ export function replyForLog(reply: unknown): { readonly status: unknown } {
 }
 
 /** What a log keeps of an error. */
-export interface LoggedError {
+interface LoggedError {
   /** The error's name, or its class when the name says nothing. */
   readonly type: string
   readonly message: string
@@ -176,7 +176,7 @@ const ERROR_MEMBERS = [
 ]
 
 /** An error without the data it speaks of: its kind, its scrubbed message, its frames, and its causes three deep. */
-export function errorForLog(error: Error, depth = 0): LoggedError {
+function errorForLog(error: Error, depth = 0): LoggedError {
   const logged: Record<string, unknown> = {
     type: error.name === 'Error' ? error.constructor.name : error.name,
     message: errorMessage(error),

@@ -58,7 +58,7 @@ export function createLogger(options: {
   const wantsPretty = options.pretty === true && options.destination === undefined && process.stdout.isTTY
   const people = wantsPretty ? prettyStream() : undefined
   const lines = options.destination ?? people ?? fileDestination({ dest: 1, sync: false })
-  return pino(loggerOptions(options.level, people === undefined ? escapeLine : escapeForTerminal), lines)
+  return pino(loggerOptions(options.level, people !== undefined), lines)
 }
 
 /** The members of a request's line that have a value, in a fixed order. */
@@ -117,7 +117,7 @@ function networkOf(canonical: string): string {
   return new URL(`http://[${groups.slice(0, 3).join(':')}::]`).hostname.slice(1, -1)
 }
 
-function loggerOptions(level: string, streamWrite: (line: string) => string): LoggerOptions {
+function loggerOptions(level: string, isForPeople: boolean): LoggerOptions {
   return {
     level,
     base: null,
@@ -129,7 +129,7 @@ function loggerOptions(level: string, streamWrite: (line: string) => string): Lo
       err: cleanValue,
       req: requestForLog,
       res: replyForLog,
-      msg: (text: unknown) => (typeof text === 'string' ? scrubText(text) : text),
+      msg: (text: unknown) => (typeof text === 'string' ? messageText(text, isForPeople) : text),
     },
     hooks: {
       // Left alone, a log call without a text takes the error's own message, with all that it quotes.
@@ -138,7 +138,7 @@ function loggerOptions(level: string, streamWrite: (line: string) => string): Lo
         if (error === undefined) method.apply(this, args)
         else method.apply(this, [args[0], errorMessage(error)])
       },
-      streamWrite,
+      streamWrite: isForPeople ? escapeForTerminal : escapeLine,
     },
   }
 }
@@ -157,6 +157,12 @@ function isoTime(): string {
   return `${secondText}${String(nowMs % 1000).padStart(3, '0')}Z"`
 }
 
+/** A printer for people shows the line ends of a text as they are, so there they become spaces. */
+function messageText(text: string, isForPeople: boolean): string {
+  const scrubbed = scrubText(text)
+  return isForPeople ? scrubbed.replaceAll(/[\r\n]+/g, ' ') : scrubbed
+}
+
 function errorOf(first: unknown): Error | undefined {
   if (first instanceof Error) return first
   const member: unknown = typeof first === 'object' && first !== null ? Reflect.get(first, 'err') : undefined
@@ -164,17 +170,21 @@ function errorOf(first: unknown): Error | undefined {
 }
 
 /**
- * Characters that JSON leaves as they are and that a terminal or an editor obeys: the C1 controls, the Unicode line ends
- * and the marks that reverse the order of text.
+ * Characters that JSON leaves as they are and that a terminal or an editor obeys: U+007F, the C1 controls, the Unicode
+ * line ends and the marks that reverse the order of text.
  */
-const OBEYED = /[\u0080-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g
+const OBEYED = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g
 
-/** The same JSON with those characters written as escapes. They are never ASCII, and most lines have nothing else. */
+/** The same JSON with those characters written as escapes. But for U+007F none is ASCII, and most lines are. */
 function escapeLine(line: string): string {
-  return Buffer.byteLength(line) === line.length ? line : line.replaceAll(OBEYED, unicodeEscape)
+  const isPlain = Buffer.byteLength(line) === line.length && !line.includes('\u007f')
+  return isPlain ? line : line.replaceAll(OBEYED, unicodeEscape)
 }
 
-/** A printer for people undoes JSON's escapes, so those that a terminal obeys are doubled first; line ends of a stack stay. */
+/**
+ * A printer for people undoes JSON's escapes, so those that a terminal obeys are doubled first. Line ends stay: only a stack
+ * has them.
+ */
 function escapeForTerminal(line: string): string {
   return line
     .replaceAll(OBEYED, (character) => `\\${unicodeEscape(character)}`)
