@@ -15,6 +15,7 @@ import { parseJsonBody } from './core/json-body.ts'
 import { installLifecycle } from './core/lifecycle.ts'
 import type { Metrics } from './core/metrics.ts'
 import { installOpenApi } from './core/openapi.ts'
+import { createRenderTokens } from './core/render-token.ts'
 import { requestId } from './core/request-id.ts'
 import { deriveKey, keyLabels } from './core/secrets.ts'
 import { createSecurityHeaders } from './core/security-headers.ts'
@@ -25,7 +26,13 @@ import type { Pool } from './database/connect.ts'
 import { contactPolicy } from './modules/contact/policy.ts'
 import { contactRoutes, contactSchemas } from './modules/contact/routes.ts'
 import { createContactIntake } from './modules/contact/service.ts'
+import { formEvaluatePolicy, formViewPolicy } from './modules/forms/policy.ts'
+import { createPublishedForms } from './modules/forms/public.ts'
+import { publicFormRoutes, publicFormSchemas } from './modules/forms/public-routes.ts'
 import { healthRoutes, healthSchemas } from './modules/health/routes.ts'
+import { createLeadIntake } from './modules/leads/intake.ts'
+import { leadSubmitPolicy } from './modules/leads/policy.ts'
+import { submitRoutes, submitSchemas } from './modules/leads/submit-routes.ts'
 
 /** Everything the server is built from. Nothing is read from the environment below this line. */
 export interface ServerDependencies {
@@ -54,7 +61,7 @@ const bodyLimitBytes = 1_048_576
  */
 export async function buildServer(dependencies: ServerDependencies): Promise<App> {
   const { config, log, clock, metrics, pool } = dependencies
-  const schemas = [...healthSchemas, ...contactSchemas]
+  const schemas = [...healthSchemas, ...contactSchemas, ...publicFormSchemas, ...submitSchemas]
   const app: App = fastify({
     logger: false,
     bodyLimit: bodyLimitBytes,
@@ -87,7 +94,7 @@ export async function buildServer(dependencies: ServerDependencies): Promise<App
   installGuard(app, {
     store: dependencies.store,
     policyFile: dependencies.policyFile,
-    policies: [contactPolicy],
+    policies: [contactPolicy, formViewPolicy, formEvaluatePolicy, leadSubmitPolicy],
     metrics,
     nowMs: dependencies.nowMs,
     clock,
@@ -105,6 +112,9 @@ export async function buildServer(dependencies: ServerDependencies): Promise<App
   app.setNotFoundHandler((request, reply) => sendProblem(request, reply, 'not-found', {}, clock))
 
   const contactIntake = createContactIntake(pool, (rows) => metrics.batch('contact', rows))
+  const forms = createPublishedForms()
+  const tokens = createRenderTokens(deriveKey(Buffer.from(dependencies.secretKey), keyLabels.renderToken))
+  const leadIntake = createLeadIntake(pool, (rows) => metrics.batch('leads', rows))
   const health = { ...dependencies, timeoutMs: 2_000 }
   await app.register(async (root) => healthRoutes(root as App, health, { isRoot: true }))
   await app.register(
@@ -112,6 +122,8 @@ export async function buildServer(dependencies: ServerDependencies): Promise<App
       const api = scope as App
       healthRoutes(api, health, { isRoot: false })
       contactRoutes(api, contactIntake)
+      publicFormRoutes(api, { forms, tokens })
+      submitRoutes(api, { forms, tokens, intake: leadIntake })
       api.get(
         '/openapi.json',
         {

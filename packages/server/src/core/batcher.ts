@@ -58,13 +58,17 @@ export function createBatcher<Row, Verdict>(options: BatcherOptions<Row, Verdict
     const marks = new Set<string>()
     for (const each of queue) {
       const own = marksOf?.(each.row) ?? []
-      const mayGo = batch.length < maxRows && !busyLanes.has(each.lane) && !own.some((mark) => marks.has(mark))
-      ;(mayGo ? batch : left).push(each)
+      const list = batch.length < maxRows && isFree(each.lane, own, marks) ? batch : left
+      list.push(each)
       // A row that waits holds its marks too, so that the order of arrival is kept.
       for (const mark of own) marks.add(mark)
     }
     queue = left
     return batch
+  }
+
+  function isFree(lane: string, own: readonly string[], taken: ReadonlySet<string>): boolean {
+    return !busyLanes.has(lane) && !own.some((mark) => taken.has(mark))
   }
 
   async function send(batch: readonly Waiting<Row, Verdict>[]): Promise<void> {
@@ -85,12 +89,16 @@ export function createBatcher<Row, Verdict>(options: BatcherOptions<Row, Verdict
     try {
       settle(batch, await store(batch.map((each) => each.row)))
     } catch (error) {
-      if (batch.length === 1 || !isRowFault(error)) {
-        for (const each of batch) each.reject(error)
-        return
-      }
-      // One bad row must not fail its neighbours.
-      for (const each of batch) await deliver([each])
+      await recover(batch, error)
+    }
+  }
+
+  // One bad row must not fail its neighbours.
+  async function recover(batch: readonly Waiting<Row, Verdict>[], error: unknown): Promise<void> {
+    const isAlone = batch.length === 1 || !isRowFault(error)
+    for (const each of batch) {
+      if (isAlone) each.reject(error)
+      else await deliver([each])
     }
   }
 

@@ -50,6 +50,7 @@ export function sendProblem(
   const body = problemBody(code, options, { id: request.id, locale: request.locale, nowMs: clock.now() })
   noteReason(request, code, options.reason)
   if (options.headers !== undefined) reply.headers(options.headers)
+  if (options.withoutRateLimit === true) for (const name of rateLimitFields) reply.removeHeader(name)
   closeUnreadBody(request, reply)
   return reply
     .code(body.status)
@@ -59,6 +60,14 @@ export function sendProblem(
     .serializer(serialize)
     .send(body)
 }
+
+const rateLimitFields = [
+  'x-ratelimit-limit',
+  'x-ratelimit-remaining',
+  'x-ratelimit-reset',
+  'ratelimit',
+  'ratelimit-policy',
+] as const
 
 const serialize = (body: unknown): string => JSON.stringify(body)
 

@@ -1,0 +1,60 @@
+import type { App } from '../../core/fastify.ts'
+import { Ref } from '../../core/fields.ts'
+import { refusals } from '../../core/openapi.ts'
+import { formEvaluatePolicy, formViewPolicy } from './policy.ts'
+import {
+  EvaluationInput,
+  EvaluationResult,
+  FieldFault,
+  FormSlugParams,
+  PublicFormQuery,
+  RenderedForm,
+} from './public-schema.ts'
+import { evaluateForm, type PublicFormDependencies, renderForm } from './public-service.ts'
+
+export const publicFormSchemas = [FieldFault, RenderedForm, EvaluationInput, EvaluationResult]
+
+/** What visitors do with a form before they send it. */
+export function publicFormRoutes(app: App, dependencies: PublicFormDependencies): void {
+  app.get(
+    '/forms/public/:slug',
+    {
+      schema: {
+        operationId: 'renderForm',
+        summary: 'Get a published form to show, with its render token',
+        tags: ['forms'],
+        params: FormSlugParams,
+        querystring: PublicFormQuery,
+        response: { 200: Ref(RenderedForm), ...refusals(400, 403, 404, 422, 429, 503) },
+      },
+      config: { access: 'public', guard: formViewPolicy },
+    },
+    async (request, reply) => {
+      request.logFields = { formSlug: request.params.slug }
+      const form = await renderForm(request.context, dependencies, request.params.slug, request.query.locale)
+      // The token is for this visitor alone.
+      return reply.header('cache-control', 'no-store').header('content-language', request.locale).send(form)
+    },
+  )
+
+  app.post(
+    '/forms/public/:slug/evaluate',
+    {
+      schema: {
+        operationId: 'evaluateForm',
+        summary: 'Check answers without sending them: validity, score and outcome',
+        tags: ['forms'],
+        params: FormSlugParams,
+        body: Ref(EvaluationInput),
+        response: { 200: Ref(EvaluationResult), ...refusals(400, 403, 404, 413, 415, 422, 429, 503) },
+      },
+      config: { access: 'public', guard: formEvaluatePolicy },
+    },
+    async (request, reply) => {
+      request.logFields = { formSlug: request.params.slug }
+      const { result, dropped } = await evaluateForm(request.context, dependencies, request.params.slug, request.body)
+      if (dropped) request.logFields = { ...request.logFields, reasonBlocked: 'honeypot' }
+      return reply.header('cache-control', 'no-store').send(result)
+    },
+  )
+}

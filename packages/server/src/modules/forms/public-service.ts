@@ -1,0 +1,66 @@
+import type { Context } from '../../core/context.ts'
+import { judgeArrival } from '../../core/form-defence.ts'
+import type { RenderTokens } from '../../core/render-token.ts'
+import { describePublic } from './definition/describe-public.ts'
+import { evaluatePublished, type PublishedForms, requirePublishedForm, splitTrap } from './public.ts'
+import type { EvaluationInput, EvaluationResult, RenderedForm } from './public-schema.ts'
+
+export interface PublicFormDependencies {
+  readonly forms: PublishedForms
+  readonly tokens: RenderTokens
+}
+
+/** The form to show, with a fresh token. */
+export async function renderForm(
+  context: Context,
+  dependencies: PublicFormDependencies,
+  slug: string,
+  locale: 'en' | 'fr' | 'all' | undefined,
+): Promise<RenderedForm> {
+  const form = await requirePublishedForm(context, dependencies.forms, { slug })
+  const nowMs = context.clock.now()
+  const { protection } = form.compiled
+  return {
+    id: form.id,
+    slug: form.slug,
+    version: form.version,
+    ...describePublic(form.compiled, locale === 'all' ? undefined : (locale ?? context.locale)),
+    submitUrl: `/api/v1/leads/forms/${form.id}/submit`,
+    renderToken: dependencies.tokens.issue({ tenantId: context.tenant.id, formId: form.id }, nowMs),
+    renderedAt: new Date(nowMs).toISOString(),
+    expiresAt: new Date(nowMs + protection.maximumAgeSeconds * 1_000).toISOString(),
+    minimumFillSeconds: protection.minimumFillSeconds,
+    honeypot: { field: form.trapName },
+  }
+}
+
+/**
+ * Checks answers without storing or spending anything: traps and time, then validity, score and outcome.
+ *
+ * @throws ProblemError as `judgeArrival` does, and `form-not-found`.
+ */
+export async function evaluateForm(
+  context: Context,
+  dependencies: PublicFormDependencies,
+  slug: string,
+  input: EvaluationInput,
+): Promise<{ readonly result: EvaluationResult; readonly dropped: boolean }> {
+  const form = await requirePublishedForm(context, dependencies.forms, { slug })
+  const { answers, hidden } = splitTrap(form, input.data)
+  const { dropped } = judgeArrival(input, hidden, form.compiled.protection, {
+    tokens: dependencies.tokens,
+    subject: { tenantId: context.tenant.id, formId: form.id },
+    nowMs: context.clock.now(),
+  })
+  const evaluation = evaluatePublished(context, form, answers, input.email)
+  const shown = form.compiled.exposeScore
+  return {
+    dropped,
+    result: {
+      valid: evaluation.valid,
+      errors: evaluation.errors,
+      ...(shown && { score: evaluation.score }),
+      ...(shown && evaluation.outcome !== undefined && { outcome: evaluation.outcome }),
+    },
+  }
+}

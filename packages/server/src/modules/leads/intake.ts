@@ -1,0 +1,48 @@
+import { type Batcher, createBatcher } from '../../core/batcher.ts'
+import { isRowFault, type Pool } from '../../database/connect.ts'
+import { type SubmissionGroup, type SubmissionRow, type SubmissionVerdict, submitLeads } from './intake-queries.ts'
+
+interface Arrival {
+  readonly tenantId: string
+  readonly period: string
+  readonly row: SubmissionRow
+}
+
+/** Where submissions enter the database, many in one commit. */
+export type LeadIntake = Batcher<Arrival, SubmissionVerdict>
+
+/**
+ * Group commit of submissions. A tenant's submissions travel in one batch at a time: in the database they would wait
+ * for its quota row anyway, and meanwhile the next batch fills.
+ */
+export function createLeadIntake(pool: Pool, onBatch?: (rows: number) => void): LeadIntake {
+  return createBatcher<Arrival, SubmissionVerdict>({
+    laneOf: (arrival) => arrival.tenantId,
+    marksOf: ({ tenantId, row }) => marksOf(tenantId, row),
+    store: (arrivals) => submitLeads(pool, groupByTenant(arrivals), arrivals.length),
+    isRowFault,
+    ...(onBatch && { onBatch }),
+  })
+}
+
+function marksOf(tenantId: string, row: SubmissionRow): readonly string[] {
+  const marks: string[] = []
+  if (row.key !== null) marks.push(`${tenantId}/${row.form_id}/${row.key}`)
+  if (row.nonce !== null) marks.push(row.nonce)
+  return marks
+}
+
+// A batch around midnight may hold two months of one tenant: each is a group of its own.
+function groupByTenant(arrivals: readonly Arrival[]): readonly SubmissionGroup[] {
+  const groups = new Map<string, SubmissionGroup & { rows: (SubmissionRow & { ord: number })[] }>()
+  for (const [ord, { tenantId, period, row }] of arrivals.entries()) {
+    const name = `${tenantId}/${period}`
+    let group = groups.get(name)
+    if (group === undefined) {
+      group = { tenant_id: tenantId, period, rows: [] }
+      groups.set(name, group)
+    }
+    group.rows.push({ ord, ...row })
+  }
+  return [...groups.values()]
+}
