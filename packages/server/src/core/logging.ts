@@ -198,7 +198,8 @@ function unicodeEscape(character: string): string {
 /** Absent where pino-pretty is not installed, as in production: plain lines do. */
 function prettyStream(): DestinationStream | undefined {
   try {
-    const pretty: (options: object) => DestinationStream = createRequire(import.meta.url)('pino-pretty')
+    const require = createRequire(import.meta.url)
+    const pretty: (options: object) => DestinationStream = require('pino-pretty')
     return pretty({ colorize: true, translateTime: 'HH:MM:ss', singleLine: true })
   } catch {
     return undefined

@@ -24,9 +24,8 @@ export function requestId(incoming: HeaderValue): string {
   return typeof incoming === 'string' && SAFE_ID.test(incoming) ? incoming : randomUUIDv7()
 }
 
-const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/
-const NO_TRACE = '0'.repeat(32)
-const NO_SPAN = '0'.repeat(16)
+/** Version 00 to the letter; an id of zeros alone is none. */
+const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
 
 /**
  * Continues the caller's trace under a span of this request's own, or starts a trace when the header is absent, repeated
@@ -36,12 +35,10 @@ const NO_SPAN = '0'.repeat(16)
  * @see W3C Trace Context §3.2.2, §4.3
  */
 export function traceContext(incoming: HeaderValue, sampleNew = false): TraceContext {
-  const parts = typeof incoming === 'string' ? TRACEPARENT.exec(incoming) : null
-  const [, traceId, parentSpanId, flags] = parts ?? []
-  if (traceId === undefined || parentSpanId === undefined || traceId === NO_TRACE || parentSpanId === NO_SPAN) {
-    return context(randomHex(16), undefined, sampleNew)
-  }
-  return context(traceId, parentSpanId, (Number.parseInt(flags ?? '0', 16) & 1) === 1)
+  if (typeof incoming !== 'string' || !TRACEPARENT.test(incoming)) return context(randomHex(16), undefined, sampleNew)
+  // Of the flags' last digit, the lowest bit.
+  const sampled = (Number.parseInt(incoming.slice(54), 16) & 1) === 1
+  return context(incoming.slice(3, 35), incoming.slice(36, 52), sampled)
 }
 
 function context(traceId: string, parentSpanId: string | undefined, sampled: boolean): TraceContext {
@@ -53,7 +50,7 @@ function context(traceId: string, parentSpanId: string | undefined, sampled: boo
 const pool = Buffer.alloc(8192)
 let used = pool.length
 
-/** Never all zeros, which both ids forbid: a lone zero byte run is as likely as guessing the id. */
+/** All zeros, which no id may be, is as likely as guessing the id. */
 function randomHex(bytes: 8 | 16): string {
   if (used + bytes > pool.length) {
     randomFillSync(pool)
