@@ -11,6 +11,7 @@ import { loadOrCreateSecret } from './core/secrets.ts'
 import { createTenantResolver } from './core/tenant-resolver.ts'
 import { type OpenDatabase, openDatabase } from './database/open.ts'
 import { seedDemo } from './demo.ts'
+import { schedulePurge } from './modules/leads/retention.ts'
 import { readPolicyFile } from './policy-file.ts'
 import { buildServer } from './server.ts'
 
@@ -45,6 +46,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     warnAbout(config, log)
     await app.listen({ port: config.port, host: config.host })
     const metricsServer = await listenForMetrics(config, metrics)
+    const purge = schedulePurge(database.worker, log)
     return {
       url: urlOf(config.host, app.server.address()),
       metricsUrl: metricsServer && urlOf(config.host, metricsServer.address()),
@@ -56,6 +58,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
         await new Promise<void>((resolve) =>
           metricsServer === undefined ? resolve() : metricsServer.close(() => resolve()),
         )
+        await purge.stop()
         metrics.close()
         await database.close()
       }),
