@@ -71,7 +71,7 @@ async function makeCluster(place: Place, binaries: Binaries, extra: readonly str
     const statements = [...roleStatements(), databaseStatement(), ...setupStatements(extra)]
     await check('postgres', runSingleUser(unfinished, place, binaries, statements), place)
     await writeOwned(join(unfinished, SETUP_MARK), setupDigest(extra), owner)
-    await check('initdb', runProgram(binaries.initdb, ['-D', unfinished, '--sync-only'], place), place)
+    await check('initdb', runProgram(binaries.initdb, ['-D', unfinished, ...SYNC], place), place)
     return await putInPlace(unfinished, cluster)
   } catch (error) {
     throw fromSystemError(error, cluster)
@@ -79,6 +79,12 @@ async function makeCluster(place: Place, binaries: Binaries, extra: readonly str
     await rm(unfinished, { recursive: true, force: true })
   }
 }
+
+/** One call for the whole file system instead of one for each of a thousand files: 40 ms against 1 s. */
+const SYNC: readonly string[] = [
+  '--sync-only',
+  process.platform === 'linux' ? '--sync-method=syncfs' : '--sync-method=fsync',
+]
 
 const INITDB: readonly string[] = [
   ...['-U', SUPERUSER, '-A', 'peer', '-E', 'UTF8'],

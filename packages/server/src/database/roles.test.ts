@@ -14,7 +14,11 @@ beforeAll(async () => {
   chmodSync(directory, 0o755)
   const options = { dataDir: join(directory, 'data'), log: () => {} }
   // Run once more with what an operator may have left behind: everything must be repeatable, and repaired.
-  const spoiled = ['alter role rempart_app createdb inherit bypassrls', 'grant all on database rempart to public']
+  const spoiled = [
+    'alter role rempart_app createdb bypassrls',
+    'grant rempart_auth to rempart_owner with inherit true',
+    'grant all on database rempart to public',
+  ]
   await (await startEmbeddedDatabase({ ...options, extraSetup: spoiled })).stop()
   database = await startEmbeddedDatabase(options)
 }, 30_000)
@@ -45,7 +49,7 @@ describe('the roles', () => {
   it('hold no attribute but the right to log in, whatever they held before', async () => {
     const attributes = await query(
       'rempart_app',
-      `select rolname::text, rolcanlogin, rolsuper or rolbypassrls or rolcreatedb or rolcreaterole or rolreplication or rolinherit
+      `select rolname::text, rolcanlogin, rolsuper or rolbypassrls or rolcreatedb or rolcreaterole or rolreplication
        from pg_roles where rolname in ('rempart_app', 'rempart_auth', 'rempart_owner', 'rempart_worker') order by 1`,
     )
     expect(attributes).toEqual([

@@ -23,9 +23,7 @@ export interface RoleOptions {
 export function roleStatements({ passwords = {} }: Pick<RoleOptions, 'passwords'> = {}): string[] {
   const statements = LOGIN_ROLES.map((role) => makeRole(role, 'login'))
   statements.push(makeRole('rempart_auth', 'nologin'))
-  // Migrations hand functions to rempart_auth, which takes membership. NOINHERIT keeps its row-level security
-  // policies from applying to the owner, on 15 and later alike.
-  statements.push('grant rempart_auth to rempart_owner')
+  statements.push(GRANT_AUTH_TO_OWNER)
   // To make a database for somebody else, an administrator who is no superuser has to be a member.
   statements.push(
     block(
@@ -75,14 +73,25 @@ export function identifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
 }
 
+/**
+ * Migrations hand functions to rempart_auth, which takes membership. Without inheritance its row-level security
+ * policies do not apply to the owner. PostgreSQL 15 cannot grant one without the other; NOINHERIT on the role would
+ * also cost the owner the schema `public` there.
+ */
+const GRANT_AUTH_TO_OWNER = block(`if current_setting('server_version_num')::int >= 160000 then
+    execute 'grant rempart_auth to rempart_owner with inherit false, set true';
+  else
+    grant rempart_auth to rempart_owner;
+  end if;`)
+
 /** Altered only where it differs: naming these attributes takes a superuser on PostgreSQL 15, even to leave them off. */
 function makeRole(role: string, login: 'login' | 'nologin'): string {
-  const limits = `${login} noinherit nosuperuser nobypassrls nocreatedb nocreaterole noreplication`
+  const limits = `${login} nosuperuser nobypassrls nocreatedb nocreaterole noreplication`
   return block(`if not exists (select from pg_roles where rolname = '${role}') then
     create role ${role} ${limits};
   elsif exists (
     select from pg_roles where rolname = '${role}'
-      and (rolsuper or rolbypassrls or rolcreatedb or rolcreaterole or rolreplication or rolinherit
+      and (rolsuper or rolbypassrls or rolcreatedb or rolcreaterole or rolreplication
         or rolcanlogin <> ${login === 'login'})
   ) then
     alter role ${role} ${limits};
