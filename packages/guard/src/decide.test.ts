@@ -55,8 +55,8 @@ describe('several rules', () => {
   it('charge all or none of K counters, whatever their limits and whatever the costs', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 2, maxLength: 6 }),
-        fc.array(fc.integer({ min: 1, max: 8 }), { maxLength: 40 }),
+        fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 2, maxLength: 6, size: 'max' }),
+        fc.array(fc.integer({ min: 1, max: 8 }), { maxLength: 40, size: 'max' }),
         (limits, costs) => {
           const store = createMemoryStore({ budgetBytes })
           const rules = limits.map((limit, index) => perMinute(`rule-${index}`, limit))

@@ -42,7 +42,9 @@ describe('the headers of a decision', () => {
     const plan = contact()
     const store = createMemoryStore()
     for (let sent = 0; sent < 4; sent += 1) decide(plan, store, client, 1, 0)
-    expect(rateLimitHeaders(decide(plan, store, client, 1, 299_999.5), 0)['retry-after']).toBe('1')
+    const refusal = decide(plan, store, client, 1, 299_999.5)
+    expect(rateLimitHeaders(refusal, 0)['retry-after']).toBe('1')
+    expect(rateLimitHeaders({ ...refusal, retryAfterMs: 0 }, 0)['retry-after']).toBe('1')
   })
 
   it('are none where nothing was counted', () => {

@@ -19,7 +19,7 @@ const arrivals = (windowMs: number) =>
       ),
       cost: fc.oneof({ weight: 5, arbitrary: fc.constant(1) }, fc.integer({ min: 1, max: 40 })),
     }),
-    { maxLength: 120 },
+    { maxLength: 120, size: 'max' },
   )
 
 const rule = (fields: Partial<RateLimitInput> = {}): RateLimitInput => ({

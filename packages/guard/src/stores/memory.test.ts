@@ -82,6 +82,34 @@ describe('a flood of 300,000 random addresses', () => {
     flood(plan, store, 300_000, 100)
     expect(decide(plan, store, busy, 1, 101).remaining).toBe(7)
   })
+
+  it('does not make the store forget a client that has spent more at once than each of the flood', () => {
+    const store = createMemoryStore({ budgetBytes })
+    const plan = earlyPlan([rule({ limit: 20 })])
+    const spender = from('203.0.113.7')
+    decide(plan, store, spender, 12, 0)
+    flood(plan, store, 300_000, 100)
+    expect(decide(plan, store, spender, 1, 101).remaining).toBe(7)
+  })
+})
+
+describe('room for a new client', () => {
+  it('is made of counters that have ended before any that runs, however much they had spent', () => {
+    const store = createMemoryStore({ budgetBytes: 1_048_576 })
+    const brief = earlyPlan([rule({ limit: 3, window: '1s' })], { id: 'brief' })
+    const plan = earlyPlan([rule({ limit: 20 })])
+    for (let round = 0; round < 3; round += 1) flood(brief, store, 20_000, 0)
+    const honest = Array.from({ length: 100 }, (_, index) => from(`198.51.100.${index}`))
+    for (const client of honest) decide(plan, store, client, 1, 5_000)
+    // A twentieth of the slots: hardly any group of eight gets more than it has.
+    const evictions = store.stats().evictions
+    for (const cost of [1, 2]) {
+      for (let index = 0; index < 300; index += 1)
+        decide(plan, store, from(`10.0.${index >>> 8}.${index & 255}`), cost, 6_000)
+    }
+    expect(store.stats().evictions).toBe(evictions)
+    for (const client of honest) expect(decide(plan, store, client, 1, 7_000).remaining).toBe(18)
+  })
 })
 
 describe('a flood of blocked addresses', () => {
@@ -152,6 +180,20 @@ describe('a policy that changes under a running store', () => {
     for (let sent = 0; sent < 50; sent += 1) decide(wide, store, client, 1, sent * 1_000)
     expect(decide(earlyPlan([rule({ limit: 10 })]), store, client, 1, 50_000).outcome).toBe('deny')
     expect(decide(earlyPlan([rule({ limit: 60 })]), store, client, 1, 50_000).remaining).toBe(9)
+  })
+
+  it('keeps counting right when a longer window needs more entries than a counter has room for', () => {
+    const store = createMemoryStore({ budgetBytes: 65_536 })
+    const client = from('192.0.2.1')
+    const short = earlyPlan([rule({ limit: 1_000, window: '1h' })])
+    const cellMs = Math.ceil(hour / 31)
+    // From the end of a first cell to the start of a last one: as many cells as one window can touch.
+    decide(short, store, client, 10, cellMs - 1)
+    for (let cell = 1; cell < 32; cell += 1) decide(short, store, client, 10, cell * cellMs)
+    const long = earlyPlan([rule({ limit: 1_000, window: '2h' })])
+    expect(decide(long, store, client, 10, hour + 600_000).remaining).toBe(670)
+    expect(decide(long, store, client, 10, 2 * hour).remaining).toBe(660)
+    expect(decide(long, store, client, 10, 2 * hour + 31 * cellMs).remaining).toBe(960)
   })
 
   it('frees at once those whose spent limit it raises', () => {

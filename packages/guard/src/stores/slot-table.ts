@@ -5,7 +5,10 @@
  *
  * A counter is a ring of entries, oldest first, each the tick of its last arrival and its units.
  * Ticks are kept in 32 bits and compared by difference: a live slot's entries are at most two windows
- * old, which is less than 2^32 ticks, and a slot that is not live is emptied before it is read.
+ * old, which is less than 2^32 ticks, and a slot that is not live is emptied before it is charged.
+ *
+ * What a search reads of many slots lies in arrays of its own; what is read of one lies together in
+ * its record, so that a key that is not in the processor's cache costs few misses.
  */
 export interface SlotTable {
   readonly groups: number
@@ -16,25 +19,23 @@ export interface SlotTable {
   readonly low: Uint32Array
   /** When the last entry leaves its window; free from then on. */
   readonly expiresMs: Float64Array
-  /** Position of the oldest entry in the ring. */
-  readonly heads: Uint8Array
-  readonly lengths: Uint8Array
-  /** Units spent when last charged, of the limit's 255 parts: what eviction spares. */
-  readonly debts: Uint8Array
-  /** Units in the ring. */
-  readonly totals: Uint32Array
-  /** Tick and units of each entry, slot after slot. */
-  readonly entries: Uint32Array
+  /** Slot after slot: the shape, the units in all, then the tick and the units of each entry. */
+  readonly records: Uint32Array
   /** Counters forgotten before their window ended. */
   evictions: number
 }
 
 /** Slots of a group. Its hashes fill half a cache line, its expiries one. */
 const GROUP = 8
+/** Words of a record before its entries. */
+const HEADER = 2
+/** The shape: bits 0–7 the oldest entry's place, 8–15 the entries, 16–23 the debt. */
+const LENGTH_SHIFT = 8
+const DEBT_SHIFT = 16
 
 /** Bytes of a slot with this many entries. */
 export function slotBytes(ringSize: number): number {
-  return 4 + 4 + 8 + 1 + 1 + 1 + 4 + ringSize * 8
+  return 4 + 4 + 8 + (HEADER + ringSize * 2) * 4
 }
 
 /** Creates the largest table within a budget, of one group at least. */
@@ -47,11 +48,7 @@ export function createSlotTable(budgetBytes: number, ringSize: number): SlotTabl
     high: new Uint32Array(slots),
     low: new Uint32Array(slots),
     expiresMs: new Float64Array(slots),
-    heads: new Uint8Array(slots),
-    lengths: new Uint8Array(slots),
-    debts: new Uint8Array(slots),
-    totals: new Uint32Array(slots),
-    entries: new Uint32Array(slots * ringSize * 2),
+    records: new Uint32Array(slots * (HEADER + ringSize * 2)),
     evictions: 0,
   }
 }
@@ -65,7 +62,7 @@ export function findSlot(table: SlotTable, high: number, low: number): number {
   return -1
 }
 
-/** Whether the slot holds this key's counter with its window still running. */
+/** Whether the slot holds a counter with its window still running. */
 export function isLive(table: SlotTable, slot: number, nowMs: number): boolean {
   return (table.expiresMs[slot] ?? 0) > nowMs
 }
@@ -84,30 +81,22 @@ export function claimSlot(table: SlotTable, high: number, low: number, nowMs: nu
   return slot
 }
 
-/** Empties a slot; it is free until it is charged. */
-function emptySlot(table: SlotTable, slot: number): void {
-  table.expiresMs[slot] = 0
-  table.heads[slot] = 0
-  table.lengths[slot] = 0
-  table.totals[slot] = 0
-}
-
 /** Drops the entries that have left the window, and answers the units that remain. */
 export function pruneSlot(table: SlotTable, slot: number, nowTick: number, windowTicks: number): number {
-  let length = table.lengths[slot] ?? 0
-  let head = table.heads[slot] ?? 0
-  let total = table.totals[slot] ?? 0
-  const { ringSize, entries } = table
-  const base = slot * ringSize
-  if (length === 0 || age(nowTick, entries[(base + head) * 2] ?? 0) < windowTicks) return total
+  const { ringSize, records } = table
+  const record = recordOf(table, slot)
+  const shape = records[record] ?? 0
+  let length = lengthOf(shape)
+  let head = headOf(shape)
+  let total = records[record + 1] ?? 0
+  if (length === 0 || age(nowTick, records[record + HEADER + head * 2] ?? 0) < windowTicks) return total
   do {
-    total -= entries[(base + head) * 2 + 1] ?? 0
+    total -= records[record + HEADER + head * 2 + 1] ?? 0
     head = head + 1 === ringSize ? 0 : head + 1
     length -= 1
-  } while (length > 0 && age(nowTick, entries[(base + head) * 2] ?? 0) >= windowTicks)
-  table.lengths[slot] = length
-  table.heads[slot] = head
-  table.totals[slot] = total
+  } while (length > 0 && age(nowTick, records[record + HEADER + head * 2] ?? 0) >= windowTicks)
+  records[record] = head | (length << LENGTH_SHIFT) | (debtOf(shape) << DEBT_SHIFT)
+  records[record + 1] = total
   return total
 }
 
@@ -123,22 +112,26 @@ export function ticksUntilFreed(
   windowTicks: number,
   units: number,
 ): number {
-  const { ringSize, entries } = table
-  const base = slot * ringSize
-  const length = table.lengths[slot] ?? 0
-  let position = table.heads[slot] ?? 0
+  const { ringSize, records } = table
+  const record = recordOf(table, slot)
+  const shape = records[record] ?? 0
+  const length = lengthOf(shape)
+  let place = headOf(shape)
   let freed = 0
   for (let index = 0; index < length; index += 1) {
-    freed += entries[(base + position) * 2 + 1] ?? 0
-    if (freed >= units) return windowTicks - age(nowTick, entries[(base + position) * 2] ?? 0)
-    position = position + 1 === ringSize ? 0 : position + 1
+    const entry = record + HEADER + place * 2
+    freed += records[entry + 1] ?? 0
+    if (freed >= units) return windowTicks - age(nowTick, records[entry] ?? 0)
+    place = place + 1 === ringSize ? 0 : place + 1
   }
   return Infinity
 }
 
 /** Whether an arrival needs an entry that the slot's ring has no room for. */
 export function isRingFull(table: SlotTable, slot: number, nowTick: number, cellPhase: number): boolean {
-  return table.lengths[slot] === table.ringSize && !sharesNewest(table, slot, nowTick, cellPhase)
+  const record = recordOf(table, slot)
+  const full = lengthOf(table.records[record] ?? 0) === table.ringSize
+  return full && !sharesNewest(table, record, nowTick, cellPhase)
 }
 
 /**
@@ -146,33 +139,48 @@ export function isRingFull(table: SlotTable, slot: number, nowTick: number, cell
  * or when the ring is full; the entry then keeps the later tick, so that no unit leaves early.
  *
  * @param cellPhase - Ticks since the current cell began.
+ * @param expiresMs - When the arrival leaves its window.
+ * @param debt - Units spent with this arrival, of the limit's 255 parts: what eviction spares.
  */
-export function chargeSlot(table: SlotTable, slot: number, nowTick: number, cellPhase: number, units: number): void {
-  const { ringSize, entries } = table
-  const length = table.lengths[slot] ?? 0
-  const head = table.heads[slot] ?? 0
-  const shared = length > 0 && (length === ringSize || sharesNewest(table, slot, nowTick, cellPhase))
-  const wanted = head + (shared ? length - 1 : length)
-  const entry = (slot * ringSize + (wanted >= ringSize ? wanted - ringSize : wanted)) * 2
-  entries[entry] = nowTick
-  entries[entry + 1] = shared ? (entries[entry + 1] ?? 0) + units : units
-  if (!shared) table.lengths[slot] = length + 1
-  table.totals[slot] = (table.totals[slot] ?? 0) + units
+export function chargeSlot(
+  table: SlotTable,
+  slot: number,
+  nowTick: number,
+  cellPhase: number,
+  units: number,
+  expiresMs: number,
+  debt: number,
+): void {
+  const { ringSize, records } = table
+  const record = recordOf(table, slot)
+  const shape = records[record] ?? 0
+  const length = lengthOf(shape)
+  const shared = length === ringSize || sharesNewest(table, record, nowTick, cellPhase)
+  const newLength = shared ? length : length + 1
+  const place = headOf(shape) + newLength - 1
+  const entry = record + HEADER + (place >= ringSize ? place - ringSize : place) * 2
+  records[entry] = nowTick
+  records[entry + 1] = shared ? (records[entry + 1] ?? 0) + units : units
+  records[record] = headOf(shape) | (newLength << LENGTH_SHIFT) | (debt << DEBT_SHIFT)
+  records[record + 1] = (records[record + 1] ?? 0) + units
+  table.expiresMs[slot] = expiresMs
 }
 
-/** Copies a counter into an empty slot of a table with a larger ring. */
+/** Moves a counter into an empty slot of a table with a larger ring; it is live there once it is charged. */
 export function moveSlot(from: SlotTable, slot: number, to: SlotTable, target: number): void {
-  const length = from.lengths[slot] ?? 0
-  let position = from.heads[slot] ?? 0
+  const source = recordOf(from, slot)
+  const destination = recordOf(to, target)
+  const shape = from.records[source] ?? 0
+  const length = lengthOf(shape)
+  let place = headOf(shape)
   for (let index = 0; index < length; index += 1) {
-    const source = (slot * from.ringSize + position) * 2
-    const destination = (target * to.ringSize + index) * 2
-    to.entries[destination] = from.entries[source] ?? 0
-    to.entries[destination + 1] = from.entries[source + 1] ?? 0
-    position = position + 1 === from.ringSize ? 0 : position + 1
+    const entry = source + HEADER + place * 2
+    to.records[destination + HEADER + index * 2] = from.records[entry] ?? 0
+    to.records[destination + HEADER + index * 2 + 1] = from.records[entry + 1] ?? 0
+    place = place + 1 === from.ringSize ? 0 : place + 1
   }
-  to.lengths[target] = length
-  to.totals[target] = from.totals[slot] ?? 0
+  to.records[destination] = length << LENGTH_SHIFT
+  to.records[destination + 1] = from.records[source + 1] ?? 0
   emptySlot(from, slot)
 }
 
@@ -183,13 +191,36 @@ export function countLive(table: SlotTable, nowMs: number): number {
   return live
 }
 
-function sharesNewest(table: SlotTable, slot: number, nowTick: number, cellPhase: number): boolean {
-  const { ringSize } = table
-  const length = table.lengths[slot] ?? 0
+function emptySlot(table: SlotTable, slot: number): void {
+  const record = recordOf(table, slot)
+  table.expiresMs[slot] = 0
+  table.records[record] = 0
+  table.records[record + 1] = 0
+}
+
+function sharesNewest({ ringSize, records }: SlotTable, record: number, nowTick: number, cellPhase: number): boolean {
+  const shape = records[record] ?? 0
+  const length = lengthOf(shape)
   if (length === 0) return false
-  const wanted = (table.heads[slot] ?? 0) + length - 1
-  const newest = (slot * ringSize + (wanted >= ringSize ? wanted - ringSize : wanted)) * 2
-  return age(nowTick, table.entries[newest] ?? 0) <= cellPhase
+  const place = headOf(shape) + length - 1
+  const newest = record + HEADER + (place >= ringSize ? place - ringSize : place) * 2
+  return age(nowTick, records[newest] ?? 0) <= cellPhase
+}
+
+function recordOf(table: SlotTable, slot: number): number {
+  return slot * (HEADER + table.ringSize * 2)
+}
+
+function headOf(shape: number): number {
+  return shape & 0xff
+}
+
+function lengthOf(shape: number): number {
+  return (shape >>> LENGTH_SHIFT) & 0xff
+}
+
+function debtOf(shape: number): number {
+  return (shape >>> DEBT_SHIFT) & 0xff
 }
 
 /** Ticks since an entry, over the wrap of 32 bits. */
@@ -203,17 +234,17 @@ function firstOfGroup(table: SlotTable, high: number): number {
 }
 
 function victim(table: SlotTable, first: number, nowMs: number): number {
+  for (let slot = first; slot < first + GROUP; slot += 1) {
+    if (!isLive(table, slot, nowMs)) return slot
+  }
   let chosen = first
   let chosenDebt = 256
-  let chosenExpiresMs = Infinity
   for (let slot = first; slot < first + GROUP; slot += 1) {
-    const expiresMs = table.expiresMs[slot] ?? 0
-    if (expiresMs <= nowMs) return slot
-    const debt = table.debts[slot] ?? 0
-    if (debt < chosenDebt || (debt === chosenDebt && expiresMs < chosenExpiresMs)) {
+    const debt = debtOf(table.records[recordOf(table, slot)] ?? 0)
+    const sooner = (table.expiresMs[slot] ?? 0) < (table.expiresMs[chosen] ?? 0)
+    if (debt < chosenDebt || (debt === chosenDebt && sooner)) {
       chosen = slot
       chosenDebt = debt
-      chosenExpiresMs = expiresMs
     }
   }
   return chosen
