@@ -77,7 +77,7 @@ export function routeOf(request: FastifyRequest): string {
 }
 
 function noteReason(request: FastifyRequest, code: ProblemCode, reason: string | undefined): void {
-  request.logFields = { ...request.logFields, code, ...(reason !== undefined && { reasonBlocked: reason }) }
+  request.logFields = { ...request.logFields, problem: code, ...(reason !== undefined && { reasonBlocked: reason }) }
 }
 
 // Node would read and throw away whatever is still coming, for as long as the client likes to send. A small body is

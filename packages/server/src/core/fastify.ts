@@ -9,6 +9,7 @@ import type {
 } from 'fastify'
 import type { Access } from './access.ts'
 import type { Context } from './context.ts'
+import type { LogFields } from './logging.ts'
 
 /** The server as modules see it: schemas give the handlers their types. */
 export type App = FastifyInstance<
@@ -38,7 +39,7 @@ declare module 'fastify' {
     /** The language to answer in. */
     locale: 'en' | 'fr'
     /** Extra members of this request's log line. */
-    logFields: Record<string, string | number | boolean> | null
+    logFields: LogFields | null
     /** W3C trace id, 32 hex digits. */
     traceId: string
   }

@@ -7,7 +7,7 @@ import type { Clock } from './context.ts'
 import { routeOf } from './errors.ts'
 import type { App } from './fastify.ts'
 import { negotiateLocale } from './locale.ts'
-import { clientIpForLog } from './logging.ts'
+import { clientIpForLog, requestLogLine } from './logging.ts'
 import type { Metrics } from './metrics.ts'
 import { ProblemError } from './problem.ts'
 import { traceContext } from './request-id.ts'
@@ -76,25 +76,23 @@ function closeRequest(request: FastifyRequest, reply: FastifyReply, dependencies
   metrics.request(request.method, route, reply.statusCode, durationMs / 1000)
   const isSlow = durationMs >= config.slowRequestMs
   if (!isSlow && !log.isLevelEnabled('info')) return
-  const address = clientIpForLog(config.logClientIp, request.client.text)
-  const line = {
+  const { context } = request
+  const line = requestLogLine({
     requestId: request.id,
     traceId: request.traceId,
     method: request.method,
     route,
     status: reply.statusCode,
-    durationMs: Math.round(durationMs * 10) / 10,
+    durationMs,
     fpPrefix: fingerprintPrefix(request.client, request.headers['user-agent'], route),
-    ...(request.context && { tenantId: request.context.tenant.id, ...actorFields(request) }),
-    ...(address !== undefined && { clientIp: address }),
+    // Absent on routes that have no tenant, and on requests refused before one was known.
+    tenantId: context?.tenant.id,
+    actorId: context?.actor.kind === 'api-key' ? context.actor.id : undefined,
+    clientIp: clientIpForLog(config.logClientIp, request.client.text),
     ...request.logFields,
-  }
-  if (isSlow) log.warn({ ...line, slow: true }, 'slow request')
+  })
+  if (isSlow) log.warn(line, 'slow request')
   else log.info(line, 'request')
-}
-
-function actorFields(request: FastifyRequest): { actorId?: string } {
-  return request.context.actor.kind === 'public' ? {} : { actorId: request.context.actor.id }
 }
 
 /**

@@ -30,6 +30,9 @@ export interface RequestLine {
   /** As `clientIpForLog` gives it. */
   readonly clientIp?: string | undefined
   readonly formSlug?: string | undefined
+  readonly messageId?: string | undefined
+  /** What became of a submission that was answered 201. */
+  readonly fate?: 'stored' | 'dropped' | 'replayed' | undefined
   readonly leadId?: string | undefined
   readonly reasonBlocked?: string | undefined
   /** The code of the problem answered. */
@@ -61,6 +64,9 @@ export function createLogger(options: {
   return pino(loggerOptions(options.level, people !== undefined), lines)
 }
 
+/** What a route may add to the line of its request. */
+export type LogFields = Pick<RequestLine, 'formSlug' | 'leadId' | 'messageId' | 'fate' | 'reasonBlocked' | 'problem'>
+
 /** The members of a request's line that have a value, in a fixed order. */
 export function requestLogLine(line: RequestLine): Record<string, string | number> {
   const fields: Record<string, string | number> = Object.create(safeRecord)
@@ -88,6 +94,8 @@ const LINE_FIELDS = [
   'clientIp',
   'formSlug',
   'leadId',
+  'messageId',
+  'fate',
   'reasonBlocked',
   'problem',
   'policy',

@@ -30,8 +30,8 @@ export async function createTestDatabase(): Promise<TestDatabase> {
     worker,
     target,
     async close() {
+      // The database itself goes with the run's cluster.
       await Promise.all([app.end(), worker.end()])
-      await asOwner(target('rempart_owner', 'postgres'), `drop database ${name} with (force)`)
     },
   }
 }

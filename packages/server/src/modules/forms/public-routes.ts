@@ -2,6 +2,7 @@ import type { App } from '../../core/fastify.ts'
 import { Ref } from '../../core/fields.ts'
 import { refusals } from '../../core/openapi.ts'
 import { formEvaluatePolicy, formViewPolicy } from './policy.ts'
+import { requirePublishedForm } from './public.ts'
 import {
   EvaluationInput,
   EvaluationResult,
@@ -30,10 +31,11 @@ export function publicFormRoutes(app: App, dependencies: PublicFormDependencies)
       config: { access: 'public', guard: formViewPolicy },
     },
     async (request, reply) => {
-      request.logFields = { formSlug: request.params.slug }
-      const form = await renderForm(request.context, dependencies, request.params.slug, request.query.locale)
+      const form = await requirePublishedForm(request.context, dependencies.forms, { slug: request.params.slug })
+      request.logFields = { formSlug: form.slug }
+      const rendered = renderForm(request.context, dependencies.tokens, form, request.query.locale)
       // The token is for this visitor alone.
-      return reply.header('cache-control', 'no-store').header('content-language', request.locale).send(form)
+      return reply.header('cache-control', 'no-store').header('content-language', request.locale).send(rendered)
     },
   )
 
@@ -51,8 +53,9 @@ export function publicFormRoutes(app: App, dependencies: PublicFormDependencies)
       config: { access: 'public', guard: formEvaluatePolicy },
     },
     async (request, reply) => {
-      request.logFields = { formSlug: request.params.slug }
-      const { result, dropped } = await evaluateForm(request.context, dependencies, request.params.slug, request.body)
+      const form = await requirePublishedForm(request.context, dependencies.forms, { slug: request.params.slug })
+      request.logFields = { formSlug: form.slug }
+      const { result, dropped } = evaluateForm(request.context, dependencies.tokens, form, request.body)
       if (dropped) request.logFields = { ...request.logFields, reasonBlocked: 'honeypot' }
       return reply.header('cache-control', 'no-store').send(result)
     },

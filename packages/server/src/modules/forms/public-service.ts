@@ -2,7 +2,7 @@ import type { Context } from '../../core/context.ts'
 import { judgeArrival } from '../../core/form-defence.ts'
 import type { RenderTokens } from '../../core/render-token.ts'
 import { describePublic } from './definition/describe-public.ts'
-import { evaluatePublished, type PublishedForms, requirePublishedForm, splitTrap } from './public.ts'
+import { evaluatePublished, type PublishedForm, type PublishedForms, splitTrap } from './public.ts'
 import type { EvaluationInput, EvaluationResult, RenderedForm } from './public-schema.ts'
 
 export interface PublicFormDependencies {
@@ -11,13 +11,12 @@ export interface PublicFormDependencies {
 }
 
 /** The form to show, with a fresh token. */
-export async function renderForm(
+export function renderForm(
   context: Context,
-  dependencies: PublicFormDependencies,
-  slug: string,
+  tokens: RenderTokens,
+  form: PublishedForm,
   locale: 'en' | 'fr' | 'all' | undefined,
-): Promise<RenderedForm> {
-  const form = await requirePublishedForm(context, dependencies.forms, { slug })
+): RenderedForm {
   const nowMs = context.clock.now()
   const { protection } = form.compiled
   return {
@@ -26,7 +25,7 @@ export async function renderForm(
     version: form.version,
     ...describePublic(form.compiled, locale === 'all' ? undefined : (locale ?? context.locale)),
     submitUrl: `/api/v1/leads/forms/${form.id}/submit`,
-    renderToken: dependencies.tokens.issue({ tenantId: context.tenant.id, formId: form.id }, nowMs),
+    renderToken: tokens.issue({ tenantId: context.tenant.id, formId: form.id }, nowMs),
     renderedAt: new Date(nowMs).toISOString(),
     expiresAt: new Date(nowMs + protection.maximumAgeSeconds * 1_000).toISOString(),
     minimumFillSeconds: protection.minimumFillSeconds,
@@ -37,30 +36,24 @@ export async function renderForm(
 /**
  * Checks answers without storing or spending anything: traps and time, then validity, score and outcome.
  *
- * @throws ProblemError as `judgeArrival` does, and `form-not-found`.
+ * @throws ProblemError as `judgeArrival` does.
  */
-export async function evaluateForm(
+export function evaluateForm(
   context: Context,
-  dependencies: PublicFormDependencies,
-  slug: string,
+  tokens: RenderTokens,
+  form: PublishedForm,
   input: EvaluationInput,
-): Promise<{ readonly result: EvaluationResult; readonly dropped: boolean }> {
-  const form = await requirePublishedForm(context, dependencies.forms, { slug })
+): { readonly result: EvaluationResult; readonly dropped: boolean } {
   const { answers, hidden } = splitTrap(form, input.data)
   const { dropped } = judgeArrival(input, hidden, form.compiled.protection, {
-    tokens: dependencies.tokens,
+    tokens,
     subject: { tenantId: context.tenant.id, formId: form.id },
     nowMs: context.clock.now(),
   })
-  const evaluation = evaluatePublished(context, form, answers, input.email)
+  const { valid, errors, score, outcome } = evaluatePublished(context, form, answers, input.email)
   const shown = form.compiled.exposeScore
   return {
     dropped,
-    result: {
-      valid: evaluation.valid,
-      errors: evaluation.errors,
-      ...(shown && { score: evaluation.score }),
-      ...(shown && evaluation.outcome !== undefined && { outcome: evaluation.outcome }),
-    },
+    result: { valid, errors, ...(shown && { score }), ...(shown && outcome !== undefined && { outcome }) },
   }
 }

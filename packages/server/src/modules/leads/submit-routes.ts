@@ -29,9 +29,11 @@ export function submitRoutes(app: App, dependencies: SubmitDependencies & { read
       const form = await requirePublishedForm(request.context, dependencies.forms, { id: params.formId.toLowerCase() })
       request.logFields = { formSlug: form.slug }
       const { fate, receipt } = await submitForm(request.context, dependencies, form, body, headers['idempotency-key'])
+      const isDropped = fate === 'dropped'
       request.logFields = {
         formSlug: form.slug,
-        ...(fate === 'dropped' ? { reasonBlocked: 'honeypot' } : { leadId: receipt.id, fate }),
+        fate,
+        ...(isDropped ? { reasonBlocked: 'honeypot' } : { leadId: receipt.id }),
       }
       if (fate === 'replayed') reply.header('idempotency-replayed', 'true')
       return reply.code(201).send(receipt)
