@@ -1,8 +1,11 @@
 import { execFileSync } from 'node:child_process'
 import { appendFileSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { isRoot, postmasterPid, startServer, temporaryDirectory } from './embedded-harness.ts'
+
+// A first start takes under a second, and several on a busy disk.
+vi.setConfig({ testTimeout: 30_000 })
 
 const BACK_WITHIN_MS = 7_000
 

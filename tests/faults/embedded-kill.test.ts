@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import {
   isRoot,
   isRunning,
@@ -13,6 +13,9 @@ import {
   temporaryDirectory,
   until,
 } from './embedded-harness.ts'
+
+// A first start takes under a second, and several on a busy disk.
+vi.setConfig({ testTimeout: 30_000 })
 
 const KEEP = 'create table kept as select 42 as n'
 const READ_KEPT = 'select n from kept'

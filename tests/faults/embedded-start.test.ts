@@ -1,7 +1,10 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, readlinkSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { isRoot, NOBODY, postmasterPid, startServer, temporaryDirectory } from './embedded-harness.ts'
+
+// A first start takes under a second, and several on a busy disk.
+vi.setConfig({ testTimeout: 30_000 })
 
 const KEEP = 'create table kept as select 42 as n'
 const READ_KEPT = 'select n from kept'

@@ -19,7 +19,8 @@ export function embeddedSettings(socketDir: string, release: string, memoryBytes
     ...DURABILITY,
     ...SMALL_MACHINE,
     ...LOGGING,
-    unix_socket_directories: socketDir,
+    // A list to PostgreSQL: quoted, a comma in the path is only a comma.
+    unix_socket_directories: `"${socketDir.replaceAll('"', '""')}"`,
     shared_buffers: `${sharedBuffersMegabytes(memoryBytes)}MB`,
   }
   return { ...settings, cluster_name: `rempart-${fingerprint(settings, release)}` }

@@ -2,12 +2,17 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { type EmbeddedDatabase, type EmbeddedDatabaseEvent, startEmbeddedDatabase } from './embedded.ts'
 
-function temporaryDirectory(): string {
+function openDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'rempart-embedded-'))
   chmodSync(directory, 0o755)
+  return directory
+}
+
+function temporaryDirectory(): string {
+  const directory = openDirectory()
   onTestFinished(() => rmSync(directory, { recursive: true }))
   return directory
 }
@@ -31,9 +36,21 @@ async function connected<T>(database: EmbeddedDatabase, use: (client: pg.Client)
   }
 }
 
-describe('startEmbeddedDatabase', () => {
+describe('a running embedded database', () => {
+  let directory: string
+  let dataDir: string
+  let database: EmbeddedDatabase
+  beforeAll(async () => {
+    directory = openDirectory()
+    dataDir = join(directory, 'data')
+    database = await startEmbeddedDatabase({ dataDir, log: () => {} })
+  }, 30_000)
+  afterAll(async () => {
+    await database.stop()
+    rmSync(directory, { recursive: true })
+  })
+
   it('listens on a private socket and nowhere else, and keeps every commit', async () => {
-    const database = await start(join(temporaryDirectory(), 'data'))
     const { host, port } = database.connection('rempart_app')
     expect(statSync(host).mode & 0o777).toBe(0o700)
     expect(statSync(join(host, `.s.PGSQL.${port}`)).mode & 0o777).toBe(0o700)
@@ -50,8 +67,6 @@ describe('startEmbeddedDatabase', () => {
   })
 
   it('writes no statement, and no value of one, to its log', async () => {
-    const dataDir = join(temporaryDirectory(), 'data')
-    const database = await start(dataDir)
     await connected(database, async (client) => {
       await expect(client.query("select 'ada@example.org'::int")).rejects.toThrow('ada@example.org')
     })
@@ -60,6 +75,22 @@ describe('startEmbeddedDatabase', () => {
     expect(log).not.toContain('ada@example.org')
   })
 
+  it('is not taken for unused when every connection is taken', async () => {
+    const clients: pg.Client[] = []
+    onTestFinished(async () => void (await Promise.all(clients.map((client) => client.end()))))
+    const fill = async () => {
+      for (;;) {
+        const client = new pg.Client(database.connection('rempart_app'))
+        await client.connect()
+        clients.push(client)
+      }
+    }
+    await expect(fill()).rejects.toMatchObject({ code: '53300' })
+    await expect(start(dataDir)).rejects.toMatchObject({ code: 'data-dir-in-use' })
+  })
+})
+
+describe('startEmbeddedDatabase', { timeout: 30_000 }, () => {
   it('sets a log that has grown long aside, once', async () => {
     const dataDir = join(temporaryDirectory(), 'data')
     await (await start(dataDir)).stop()
