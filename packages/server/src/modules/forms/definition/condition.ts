@@ -84,7 +84,7 @@ function not(test: ValueTest): ValueTest {
 function oneOf(compared: readonly Compared[], field: FormField): ValueTest {
   if (field.type === 'date') {
     const days = compared.map((bound) => dayResolver(String(bound)))
-    return (value, today) => value !== undefined && days.some((day) => day(today) === value)
+    return (value, today) => days.some((day) => day(today) === value)
   }
   const [only] = compared
   if (compared.length === 1) return (value) => value === only

@@ -34,6 +34,8 @@ describe('describePublic', () => {
       fields: [{ name: 'x', type: 'text', label, required: false, maxLength: 200 }],
     })
     expect(describePublic(form, 'en').title).toBe('Titre')
+    const english = compileForm({ title: { en: 'Title' }, fields: [{ name: 'x', type: 'text', label }] })
+    expect(describePublic(english, 'fr').title).toBe('Title')
   })
 
   it.each([true, false])('never tells points, rules or what leads to an outcome (exposeScore: %s)', (exposeScore) => {
