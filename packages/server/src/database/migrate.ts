@@ -48,7 +48,8 @@ export function readMigrations(from: string = directory): readonly Migration[] {
  *
  * @param target - a login as `rempart_owner`.
  * @returns the names of what was applied.
- * @throws MigrationError when an applied file has changed since, or a tenant table ends without forced row security.
+ * @throws MigrationError when an applied file has changed since, one was skipped, one fails, or a tenant table ends
+ *   without forced row security. Of the file that failed nothing stays; the ones before it do.
  */
 export async function migrate(
   target: ConnectionTarget,
@@ -56,8 +57,11 @@ export async function migrate(
   migrations: readonly Migration[] = readMigrations(),
 ): Promise<readonly string[]> {
   const client = new pg.Client({ ...target, application_name: 'rempart-migrate' })
+  // A connection that breaks fails the statement under way; without a listener it would end the process besides.
+  client.on('error', () => {})
   await client.connect()
   try {
+    await client.query('set client_min_messages = warning')
     await client.query('select pg_advisory_lock($1)', [lockKey])
     await client.query(`create table if not exists schema_migration (
       version integer primary key, name text not null, checksum text not null, applied_at timestamptz not null default now())`)
@@ -107,27 +111,43 @@ async function pendingMigrations(client: pg.Client, migrations: readonly Migrati
       `migration ${changed.name} differs from the one applied: a released migration never changes`,
     )
   }
-  return migrations.filter((migration) => !applied.has(migration.version))
+  const pending = migrations.filter((migration) => !applied.has(migration.version))
+  const skipped = pending.find((migration) => migration.version < Math.max(0, ...applied.keys()))
+  if (skipped !== undefined) {
+    throw new MigrationError(`migration ${skipped.name} was never applied, but a later one was: restore a backup`)
+  }
+  return pending
 }
 
 async function apply(client: pg.Client, migration: Migration): Promise<void> {
+  const ignored: string[] = []
+  // PostgreSQL only warns of a GRANT or REVOKE that the login has no right to, and leaves the door as it was.
+  const onNotice = (notice: { readonly code?: string | undefined; readonly message?: string | undefined }): void => {
+    if (notice.code === '01006' || notice.code === '01007') ignored.push(notice.message ?? notice.code)
+  }
+  client.on('notice', onNotice)
   try {
     await client.query('begin')
     await client.query(migration.sql)
+    if (ignored.length > 0) throw new Error(ignored.join('; '))
     await client.query('insert into schema_migration (version, name, checksum) values ($1, $2, $3)', [
       migration.version,
       migration.name,
       migration.checksum,
     ])
+    await assertForced(client)
     await client.query('commit')
   } catch (error) {
-    await client.query('rollback')
+    // On a broken connection there is nothing left to roll back, and the first error is the one to report.
+    await client.query('rollback').catch(() => {})
     throw new MigrationError(
       `migration ${migration.name} failed: ${error instanceof Error ? error.message : 'unknown'}`,
       {
         cause: error,
       },
     )
+  } finally {
+    client.off('notice', onNotice)
   }
 }
 
@@ -136,7 +156,8 @@ async function assertForced(client: pg.Client): Promise<void> {
   const unforced = await client.query<{ name: string }>(`
     select c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where n.nspname = 'public' and c.relkind in ('r', 'p') and not (c.relrowsecurity and c.relforcerowsecurity)
-      and exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped)`)
+      and (c.relname = 'tenant'
+        or exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped))`)
   if (unforced.rows.length > 0) {
     throw new MigrationError(`row-level security is not forced on ${unforced.rows.map((row) => row.name).join(', ')}`)
   }

@@ -73,10 +73,25 @@ language sql stable security definer set search_path = ''
 as $$ select t.id, t.slug, t.name, t.is_active from public.tenant t order by t.slug $$;
 comment on function auth.list_tenants is 'Every tenant, for jobs that visit them one by one.';
 
+create index tenant_allowed_origins on tenant using gin (allowed_origins);
+
+create function auth.known_origins(p_origins text[])
+returns table (origin text)
+language sql stable security definer set search_path = ''
+as $$
+  select distinct o.origin
+  from public.tenant t cross join unnest(t.allowed_origins) as o (origin)
+  where t.is_active and t.allowed_origins && p_origins and o.origin = any(p_origins)
+$$;
+comment on function auth.known_origins is 'Which of these origins some active tenant lists: what a CORS preflight may be told before its tenant is known.';
+
+-- Privileges first: once a function is handed over, its maker can grant and revoke nothing more on it.
+revoke all on function auth.find_tenant(text, text), auth.list_tenants(), auth.known_origins(text[]) from public;
+grant execute on function auth.find_tenant(text, text) to rempart_app, rempart_worker;
+grant execute on function auth.known_origins(text[]) to rempart_app;
+grant execute on function auth.list_tenants() to rempart_worker;
 grant create on schema auth to rempart_auth;
 alter function auth.find_tenant(text, text) owner to rempart_auth;
 alter function auth.list_tenants() owner to rempart_auth;
+alter function auth.known_origins(text[]) owner to rempart_auth;
 revoke create on schema auth from rempart_auth;
-revoke all on function auth.find_tenant(text, text), auth.list_tenants() from public;
-grant execute on function auth.find_tenant(text, text) to rempart_app, rempart_worker;
-grant execute on function auth.list_tenants() to rempart_worker;

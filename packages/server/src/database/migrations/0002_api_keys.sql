@@ -37,8 +37,8 @@ as $$
 $$;
 comment on function auth.find_api_keys is 'The usable keys of a look-up part: one, or by a rare accident more. The caller compares the secret.';
 
+revoke all on function auth.find_api_keys(text) from public;
+grant execute on function auth.find_api_keys(text) to rempart_app, rempart_worker;
 grant create on schema auth to rempart_auth;
 alter function auth.find_api_keys(text) owner to rempart_auth;
 revoke create on schema auth from rempart_auth;
-revoke all on function auth.find_api_keys(text) from public;
-grant execute on function auth.find_api_keys(text) to rempart_app, rempart_worker;

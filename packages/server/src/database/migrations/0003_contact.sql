@@ -48,6 +48,7 @@ language plpgsql security invoker set search_path = ''
 as $$
 declare
   grp record;
+  v_caller text := coalesce(current_setting('rempart.tenant_id', true), '');
 begin
   for grp in
     select g.tenant_id, g.rows from jsonb_to_recordset(batch) as g (tenant_id uuid, rows jsonb) order by g.tenant_id
@@ -66,6 +67,8 @@ begin
     from input i group by i.dropped order by i.dropped
     on conflict (tenant_id, day, source, outcome) do update set count = d.count + excluded.count;
   end loop;
+  -- What follows in the caller's transaction is again for the caller's tenant.
+  perform set_config('rempart.tenant_id', v_caller, true);
 end
 $$;
 comment on function receive_contact_messages is

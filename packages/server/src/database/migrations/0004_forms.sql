@@ -58,8 +58,8 @@ as $$
 $$;
 comment on function auth.find_form_tenant is 'The active tenant of a published form; nothing for a draft, an archived or an unknown one.';
 
+revoke all on function auth.find_form_tenant(uuid) from public;
+grant execute on function auth.find_form_tenant(uuid) to rempart_app, rempart_worker;
 grant create on schema auth to rempart_auth;
 alter function auth.find_form_tenant(uuid) owner to rempart_auth;
 revoke create on schema auth from rempart_auth;
-revoke all on function auth.find_form_tenant(uuid) from public;
-grant execute on function auth.find_form_tenant(uuid) to rempart_app, rempart_worker;

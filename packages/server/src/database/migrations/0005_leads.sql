@@ -106,12 +106,13 @@ as $$
 #variable_conflict use_column
 declare
   grp record;
+  v_caller text := coalesce(current_setting('rempart.tenant_id', true), '');
   v_limit integer;
   v_used integer;
 begin
   for grp in
     select g.tenant_id, g.period, g.rows
-    from jsonb_to_recordset(batch) as g (tenant_id uuid, period text, rows jsonb) order by g.tenant_id
+    from jsonb_to_recordset(batch) as g (tenant_id uuid, period text, rows jsonb) order by g.tenant_id, g.period
   loop
     perform set_config('rempart.tenant_id', grp.tenant_id::text, true);
     loop
@@ -179,6 +180,8 @@ begin
       case when r.known_id is null then r.outcome else r.known_outcome end
     from ranked r;
   end loop;
+  -- What follows in the caller's transaction is again for the caller's tenant.
+  perform set_config('rempart.tenant_id', v_caller, true);
 end
 $$;
 comment on function submit_leads is
