@@ -46,11 +46,16 @@ export function createPool(
     idleTimeoutMillis: settings.idleTimeoutMs,
     maxLifetimeSeconds: Math.ceil(settings.maxLifetimeMs / 1000),
     statement_timeout: settings.statementTimeoutMs,
+    // A database that froze keeps no clock of its own: then the connection is given up from this side.
+    query_timeout: settings.statementTimeoutMs + settings.connectTimeoutMs,
     idle_in_transaction_session_timeout: settings.statementTimeoutMs,
     application_name: settings.name,
     keepAlive: true,
   })
   pool.on('error', onIdleError)
+  // The pool listens to idle connections only. One that breaks while it is lent out tells its borrower through the
+  // statement that fails; without this listener it would also end the process.
+  pool.on('connect', (client) => client.on('error', () => {}))
   return pool
 }
 
@@ -60,7 +65,7 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
   if (/^(08|57P0[123])/.test(code) || code === '53300' || code === '53100') return true
   if (/^(ECONNREFUSED|ECONNRESET|ENOENT|EPIPE|ETIMEDOUT|EAI_AGAIN|ENOTFOUND)$/.test(code)) return true
-  return /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable|Cannot use a pool after/i.test(
+  return /Connection terminated|Query read timeout|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable|Cannot use a pool after/i.test(
     error.message,
   )
 }
