@@ -215,6 +215,7 @@ describe('Forwarded', () => {
     ['for=6.6.6.6;proto=http, for=203.0.113.9;by=10.0.0.1;proto=https, for=10.1.1.1', '203.0.113.9'],
     ['for=203.0.113.9 ; proto=https', '203.0.113.9'],
     ['for="203.0.113\\.9"', '203.0.113.9'],
+    ['for=6.6.6.6;by="a\\", for=7.7.7.7", for=203.0.113.9', '203.0.113.9'],
     ['for=6.6.6.6;by="x, for=7.7.7.7", for=203.0.113.9;host="a, for=8.8.8.8"', '203.0.113.9'],
   ])('%s names %s', (value, text) => {
     expect(behindStandard(value)).toBe(text)

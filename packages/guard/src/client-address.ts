@@ -2,6 +2,7 @@ import { type Cidr, isInBlocks, readCidr } from './cidr.ts'
 import { PolicyError } from './faults.ts'
 import { type Hop, visitForwarded, visitForwardedFor } from './forwarded.ts'
 import { formatAddress, parseAddress } from './ip-address.ts'
+import { createRecentCache } from './recent-cache.ts'
 
 /** Who a request comes from, in the one spelling that everything counts, compares and logs. */
 export interface ClientAddress {
@@ -69,7 +70,7 @@ export function createAddressResolver(options: AddressResolverOptions): AddressR
   const proxies = readProxies(options.trustedProxies)
   const { header } = options
   const visitHops = header === 'forwarded' ? visitForwarded : visitForwardedFor
-  const peers = createPeerCache(proxies)
+  const peers = createPeerReader(proxies)
 
   return (socketAddress, headers, rawHeaders) => {
     const peer = socketAddress === undefined ? unknownPeer : (peers(socketAddress) ?? unknownPeer)
@@ -98,25 +99,16 @@ function readProxies(texts: readonly string[]): Cidr[] {
   return readings.flatMap((reading) => (reading.ok ? [reading.cidr] : []))
 }
 
-/**
- * Remembers what texts mean in two generations: when the young one is full it becomes the old one,
- * and what is still asked for moves back. A flood of addresses costs a bounded memory and no scan.
- */
-function createPeerCache(proxies: readonly Cidr[]): (text: string) => KnownPeer | undefined {
-  let young = new Map<string, KnownPeer>()
-  let old = new Map<string, KnownPeer>()
+/** Reads peers and hops, and remembers what they mean. */
+function createPeerReader(proxies: readonly Cidr[]): (text: string) => KnownPeer | undefined {
+  const recent = createRecentCache<KnownPeer>(REMEMBERED_PEERS)
   const words = new Uint32Array(4)
 
   return (text) => {
-    const known = young.get(text)
+    const known = recent.get(text)
     if (known !== undefined) return known
-    const peer = old.get(text) ?? readPeer(text, proxies, words)
-    if (peer === undefined || text.length > LONGEST_REMEMBERED) return peer
-    if (young.size >= REMEMBERED_PEERS) {
-      old = young
-      young = new Map()
-    }
-    young.set(text, peer)
+    const peer = readPeer(text, proxies, words)
+    if (peer !== undefined && text.length <= LONGEST_REMEMBERED) recent.set(text, peer)
     return peer
   }
 }

@@ -24,17 +24,13 @@ export function visitForwardedFor(value: string, visit: HopVisitor): void {
 
 /**
  * Visits the elements of `Forwarded` from the right. The header is read from the left, since a comma
- * may stand in a quoted string; a quote left open makes every boundary doubtful, and then nothing of
- * the header is believed.
+ * may stand in a quoted string; a quote left open reaches to the end, so that it spoils the element
+ * visited first and nothing of the header is believed.
  *
  * @see RFC 7239 §4
  */
 export function visitForwarded(value: string, visit: HopVisitor): void {
   const bounds = elementBounds(value)
-  if (bounds === undefined) {
-    visit(undefined)
-    return
-  }
   const last = bounds.length - 1
   for (let index = last; index > 0 && last - index < MAX_HOPS; index -= 1) {
     if (!visit(forNode(value.slice((bounds[index - 1] ?? 0) + 1, bounds[index])))) return
@@ -42,7 +38,7 @@ export function visitForwarded(value: string, visit: HopVisitor): void {
 }
 
 /** Positions of the commas outside quotes, with -1 before the first element and the length behind the last. */
-function elementBounds(value: string): number[] | undefined {
+function elementBounds(value: string): number[] {
   const bounds = [-1]
   let quoted = false
   for (let position = 0; position < value.length; position += 1) {
@@ -52,7 +48,7 @@ function elementBounds(value: string): number[] | undefined {
     else if (code === 44 && !quoted) bounds.push(position)
   }
   bounds.push(value.length)
-  return quoted ? undefined : bounds
+  return bounds
 }
 
 const pair = /^[ \t]*([!#$%&'*+.^_`|~\w-]+)=(?:([!#$%&'*+.^_`|~\w-]+)|"((?:[^"\\]|\\.)*)")[ \t]*(?:;|$)/

@@ -94,6 +94,24 @@ describe('a flood of 300,000 random addresses', () => {
 })
 
 describe('room for a new client', () => {
+  it('taken from another counter of the same request is not charged with that counter too', () => {
+    const store = createMemoryStore({ budgetBytes: 65_536 })
+    const first = rule({ id: 'first', limit: 100 })
+    const second = rule({ id: 'second', limit: 100 })
+    const both = earlyPlan([first, second])
+    const probes = [earlyPlan([first]), earlyPlan([second])]
+    flood(earlyPlan([rule({ limit: 2 })], { id: 'full' }), store, 20_000, 0)
+    for (let index = 0; index < 2_000; index += 1) {
+      const client = from(`10.0.${index >>> 8}.${index & 255}`)
+      decide(earlyPlan([second]), store, client, 1, 1)
+      decide(both, store, client, 1, 1)
+      // What is asked exceeds the limit, so that asking charges nothing.
+      const [firstUsed = 0, secondUsed = 0] = probes.map((plan) => 100 - decide(plan, store, client, 101, 1).remaining)
+      expect(firstUsed).toBeLessThanOrEqual(1)
+      expect(secondUsed).toBeLessThanOrEqual(2)
+    }
+  })
+
   it('is made of counters that have ended before any that runs, however much they had spent', () => {
     const store = createMemoryStore({ budgetBytes: 1_048_576 })
     const brief = earlyPlan([rule({ limit: 3, window: '1s' })], { id: 'brief' })
