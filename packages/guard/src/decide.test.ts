@@ -262,6 +262,15 @@ describe('subjects', () => {
     }
   })
 
+  it.each(['fingerprint', 'account', 'tenant', 'api-key'] as const)('count by %s apart from any other', (subject) => {
+    const store = createMemoryStore({ budgetBytes })
+    const counting = [perMinute('burst', 1, { by: subject })]
+    const plan = subject === 'fingerprint' ? earlyPlan(counting) : latePlan(counting)
+    expect(decide(plan, store, from('192.0.2.1', { [subject]: 'one' }), 1, 0).outcome).toBe('allow')
+    expect(decide(plan, store, from('192.0.2.2', { [subject]: 'one' }), 1, 0).outcome).toBe('deny')
+    expect(decide(plan, store, from('192.0.2.1', { [subject]: 'two' }), 1, 0).outcome).toBe('allow')
+  })
+
   it('that no rule counts by are never computed', () => {
     const lazy = {
       ...client,

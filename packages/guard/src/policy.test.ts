@@ -60,6 +60,7 @@ describe('a policy', () => {
   it('that is misspelt is refused with the path and the spelling meant', () => {
     expect(ruleFaults({ limt: 5 })).toMatchObject([{ path: 'contact.rules.burst.limt', suggestion: 'limit' }])
     expect(ruleFaults({ kind: 'ratelimit' })).toMatchObject([{ suggestion: 'rate-limit' }])
+    expect(ruleFaults({ kind: undefined })).toMatchObject([{ path: 'contact.rules.burst.kind' }])
     expect(ruleFaults({ by: 'IP' })).toMatchObject([{ path: 'contact.rules.burst.by', suggestion: 'ip' }])
     expect(ruleFaults({ by: ['ip', 'tenent'] })).toMatchObject([{ suggestion: 'tenant' }])
     expect(ruleFaults({ window: '1min' })).toMatchObject([{ path: 'contact.rules.burst.window', suggestion: '1m' }])
