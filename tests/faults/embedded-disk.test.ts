@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { appendFileSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { isRoot, postmasterPid, startServer, temporaryDirectory } from './embedded-harness.ts'
+import { isRoot, postmasterPid, startServer, temporaryDirectory, until } from './embedded-harness.ts'
 
 // A first start takes under a second, and several on a busy disk.
 vi.setConfig({ testTimeout: 30_000 })
@@ -101,6 +101,9 @@ describe.runIf(canMount())('a full disk', () => {
     fill(dataDir)
     let answer: unknown[] | string = []
     while (typeof answer !== 'string') answer = await server.query('update counter set value = value + 1')
+    const triedInVain = () =>
+      server.saids.filter((said) => said.said === 'log' && /brought back yet/.test(said.msg)).length
+    await until(() => triedInVain() >= 2)
     expect(server.child.exitCode).toBeNull()
 
     empty(dataDir)

@@ -1,12 +1,14 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, chownSync, existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { onTestFinished } from 'vitest'
-import { hashOf } from '../../packages/server/src/database/embedded-socket.ts'
+import pg from 'pg'
+import { afterAll, onTestFinished } from 'vitest'
+import { startEmbeddedDatabase } from '../../packages/server/src/database/embedded.ts'
+import { removeEmbeddedDatabase } from '../../packages/server/src/database/embedded-remove.ts'
 import type { Said } from './embedded-server.ts'
 
 /** The user `nobody` of Linux and of most other systems. */
@@ -34,10 +36,36 @@ export function temporaryDirectory(options: { mode?: number; uid?: number } = {}
   const directory = mkdtempSync(join(tmpdir(), 'rempart-test-'))
   chmodSync(directory, options.mode ?? 0o755)
   if (options.uid !== undefined) chownSync(directory, options.uid, options.uid)
-  onTestFinished(() => {
-    removeElsewhere(join(directory, 'data'))
-    rmSync(directory, { recursive: true, force: true, maxRetries: 20 })
-  })
+  onTestFinished(() => remove(directory))
+  return directory
+}
+
+/**
+ * A data directory that has been served before, with a table `kept` of one row, 42. A copy: making the first one takes
+ * ten times as long.
+ */
+export async function usedDirectory(): Promise<string> {
+  template ??= makeTemplate()
+  const directory = temporaryDirectory()
+  execFileSync('cp', ['-a', join(await template, 'data'), directory])
+  return join(directory, 'data')
+}
+
+let template: Promise<string> | undefined
+
+afterAll(async () => {
+  if (template !== undefined) await remove(await template)
+})
+
+async function makeTemplate(): Promise<string> {
+  const directory = mkdtempSync(join(tmpdir(), 'rempart-test-'))
+  chmodSync(directory, 0o755)
+  const database = await startEmbeddedDatabase({ dataDir: join(directory, 'data'), log: () => {} })
+  const client = new pg.Client(database.connection('rempart_owner'))
+  await client.connect()
+  await client.query('create table kept as select 42 as n')
+  await client.end()
+  await database.stop()
   return directory
 }
 
@@ -155,11 +183,8 @@ async function endPostgres(dataDir: string): Promise<void> {
   await until(() => !isRunning(pid))
 }
 
-function removeElsewhere(dataDir: string): void {
-  rmSync(`/tmp/rempart-${hashOf(dataDir)}`, { recursive: true, force: true })
-  try {
-    rmSync(dirname(readlinkSync(join(dataDir, 'postgres'))), { recursive: true, force: true })
-  } catch {
-    // In its place: it goes with the directory.
-  }
+async function remove(directory: string): Promise<void> {
+  const dataDir = join(directory, 'data')
+  if (existsSync(dataDir)) await removeEmbeddedDatabase(dataDir)
+  rmSync(directory, { recursive: true, force: true, maxRetries: 20 })
 }

@@ -2,7 +2,9 @@ import { spawn } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import pg from 'pg'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { startEmbeddedDatabase } from '../../packages/server/src/database/embedded.ts'
 import {
   isRoot,
   isRunning,
@@ -12,20 +14,19 @@ import {
   startServer,
   temporaryDirectory,
   until,
+  usedDirectory,
 } from './embedded-harness.ts'
 
 // A first start takes under a second, and several on a busy disk.
 vi.setConfig({ testTimeout: 30_000 })
 
-const KEEP = 'create table kept as select 42 as n'
 const READ_KEPT = 'select n from kept'
 const BACK_WITHIN_MS = 5_000
 
 async function servedDirectory() {
-  const dataDir = join(temporaryDirectory(), 'data')
+  const dataDir = await usedDirectory()
   const server = startServer(dataDir)
   await server.hear('ready')
-  await server.query(KEEP)
   return { dataDir, server, pid: postmasterPid(dataDir) ?? 0 }
 }
 
@@ -49,6 +50,25 @@ describe('kill -9 of the server', () => {
     expect(await next.query(READ_KEPT)).toEqual([[42]])
     await next.stop()
     expect(isRunning(pid)).toBe(false)
+  })
+
+  it('lets a start with other settings or roles replace the PostgreSQL that was left running', async () => {
+    const { dataDir, server, pid } = await servedDirectory()
+    await killGuardOf(server)
+    await server.kill()
+
+    const log: string[] = []
+    const extraSetup = ['alter role rempart_worker connection limit 7']
+    const next = await startEmbeddedDatabase({ dataDir, log: ({ msg }) => log.push(msg), extraSetup })
+    onTestFinished(() => next.stop())
+    expect(next.origin).toBe('started')
+    expect(isRunning(pid)).toBe(false)
+    expect(log).toContainEqual(expect.stringContaining('replaced'))
+    const client = new pg.Client(next.connection('rempart_owner'))
+    await client.connect()
+    const { rows } = await client.query("select rolconnlimit from pg_roles where rolname = 'rempart_worker'")
+    await client.end()
+    expect(rows).toEqual([{ rolconnlimit: 7 }])
   })
 
   it('lets the next start succeed at once, while PostgreSQL is still on its way out', async () => {

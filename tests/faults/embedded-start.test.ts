@@ -1,7 +1,8 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, readlinkSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
-import { isRoot, NOBODY, postmasterPid, startServer, temporaryDirectory } from './embedded-harness.ts'
+import { removeEmbeddedDatabase } from '../../packages/server/src/database/embedded-remove.ts'
+import { isRoot, NOBODY, postmasterPid, startServer, temporaryDirectory, usedDirectory } from './embedded-harness.ts'
 
 // A first start takes under a second, and several on a busy disk.
 vi.setConfig({ testTimeout: 30_000 })
@@ -32,7 +33,7 @@ describe('a data directory', () => {
   })
 
   it('is served by one process: the second is told so', async () => {
-    const dataDir = join(temporaryDirectory(), 'data')
+    const dataDir = await usedDirectory()
     const first = startServer(dataDir)
     await first.hear('ready')
     const second = startServer(dataDir)
@@ -81,10 +82,9 @@ describe('a data directory', () => {
 
 describe('a guest', () => {
   it('joins the server that runs, and leaves it running', async () => {
-    const dataDir = join(temporaryDirectory(), 'data')
+    const dataDir = await usedDirectory()
     const server = startServer(dataDir)
     await server.hear('ready')
-    await server.query(KEEP)
     const guest = startServer(dataDir, { share: true })
     expect(await guest.hear('ready')).toMatchObject({ origin: 'shared', version: expect.stringMatching(/^18\./) })
     expect(await guest.query(READ_KEPT)).toEqual([[42]])
@@ -121,7 +121,7 @@ describe.runIf(isRoot)('users', () => {
   })
 
   it('never runs PostgreSQL as root, not even over a directory that was given to root', async () => {
-    const dataDir = join(temporaryDirectory(), 'data')
+    const dataDir = await usedDirectory()
     const server = startServer(dataDir)
     await server.hear('ready')
     expect(statSync(`/proc/${postmasterPid(dataDir)}`).uid).toBe(NOBODY)
@@ -145,10 +145,7 @@ describe.runIf(isRoot)('users', () => {
   })
 
   it('refuses a user the database of another', async () => {
-    const dataDir = join(temporaryDirectory(), 'data')
-    const first = startServer(dataDir)
-    await first.hear('ready')
-    await first.stop()
+    const dataDir = await usedDirectory()
     const second = startServer(dataDir, { uid: 1 })
     expect(await second.hear('failed')).toMatchObject({
       code: 'data-dir-not-writable',
@@ -172,6 +169,10 @@ describe.runIf(isRoot)('users', () => {
     const second = startServer(dataDir)
     expect(await second.hear('ready')).toMatchObject({ origin: 'started' })
     expect(await second.query(READ_KEPT)).toEqual([[42]])
+    await second.stop()
+
+    await removeEmbeddedDatabase(dataDir)
+    expect([existsSync(cluster), readdirSync(dataDir)]).toEqual([false, []])
   })
 
   it('opens a closed data directory of root for passing through, not for listing', async () => {

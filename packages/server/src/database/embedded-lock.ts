@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import pg from 'pg'
 import { systemCode } from './embedded-error.ts'
 import { LOCK_ROLE } from './embedded-init.ts'
@@ -60,11 +59,6 @@ export async function tryLock(place: Place): Promise<LockAttempt> {
     client.end().catch(() => {})
     return failedAttempt(error)
   }
-}
-
-/** The path of the socket of `place`. */
-export function socketPath(place: Pick<Place, 'socketDir'>): string {
-  return join(place.socketDir, `.s.PGSQL.${SOCKET_PORT}`)
 }
 
 interface LockRow {

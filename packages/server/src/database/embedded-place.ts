@@ -56,8 +56,14 @@ export async function findPlace(dataDir: string, say: Say): Promise<Place> {
   }
 }
 
+/** Where the cluster of an existing data directory is, or would be made. Makes nothing. */
+export async function findCluster(dataDir: string): Promise<Pick<Place, 'dataDir' | 'cluster'>> {
+  const real = await realpath(dataDir)
+  return { dataDir: real, cluster: await linkedCluster(real) }
+}
+
 /** Gives a directory and everything in it to a user. Symbolic links are changed, never followed. */
-export async function giveTo(path: string, user: OsUser): Promise<void> {
+async function giveTo(path: string, user: OsUser): Promise<void> {
   await lchown(path, user.uid, user.gid)
   for (const entry of await readdir(path, { withFileTypes: true, recursive: true })) {
     await lchown(join(entry.parentPath, entry.name), user.uid, user.gid)

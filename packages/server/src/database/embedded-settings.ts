@@ -46,6 +46,8 @@ const DURABILITY = {
   fsync: 'on',
   full_page_writes: 'on',
   synchronous_commit: 'on',
+  // After a crash: one call instead of one for each file, so that recovery takes milliseconds and not seconds.
+  ...(process.platform === 'linux' ? { recovery_init_sync_method: 'syncfs' } : {}),
 }
 
 const SMALL_MACHINE = {

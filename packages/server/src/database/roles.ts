@@ -68,7 +68,7 @@ export function literal(value: string): string {
 }
 
 /** A SQL identifier, always quoted. */
-export function identifier(name: string): string {
+function identifier(name: string): string {
   if (name.includes('\0')) throw new RangeError('a SQL name cannot hold U+0000')
   return `"${name.replaceAll('"', '""')}"`
 }
