@@ -29,9 +29,11 @@ import { createContactIntake } from './modules/contact/service.ts'
 import { formEvaluatePolicy, formViewPolicy } from './modules/forms/policy.ts'
 import { createPublishedForms } from './modules/forms/public.ts'
 import { publicFormRoutes, publicFormSchemas } from './modules/forms/public-routes.ts'
+import { formRoutes, formSchemas } from './modules/forms/routes.ts'
 import { healthRoutes, healthSchemas } from './modules/health/routes.ts'
 import { createLeadIntake } from './modules/leads/intake.ts'
 import { leadSubmitPolicy } from './modules/leads/policy.ts'
+import { leadRoutes, leadSchemas } from './modules/leads/routes.ts'
 import { submitRoutes, submitSchemas } from './modules/leads/submit-routes.ts'
 
 /** Everything the server is built from. Nothing is read from the environment below this line. */
@@ -61,7 +63,7 @@ const bodyLimitBytes = 1_048_576
  */
 export async function buildServer(dependencies: ServerDependencies): Promise<App> {
   const { config, log, clock, metrics, pool } = dependencies
-  const schemas = [...healthSchemas, ...contactSchemas, ...publicFormSchemas, ...submitSchemas]
+  const schemas = [...healthSchemas, ...contactSchemas, ...publicFormSchemas, ...formSchemas, ...submitSchemas, ...leadSchemas]
   const app: App = fastify({
     logger: false,
     bodyLimit: bodyLimitBytes,
@@ -123,7 +125,9 @@ export async function buildServer(dependencies: ServerDependencies): Promise<App
       healthRoutes(api, health, { isRoot: false })
       contactRoutes(api, contactIntake)
       publicFormRoutes(api, { forms, tokens })
+      formRoutes(api, { onFormChanged: (tenantId) => forms.forget(tenantId) })
       submitRoutes(api, { forms, tokens, intake: leadIntake })
+      leadRoutes(api)
       api.get(
         '/openapi.json',
         {

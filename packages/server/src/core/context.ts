@@ -2,10 +2,11 @@ import type { Logger } from 'pino'
 import type { InTenant } from '../database/tenant.ts'
 import type { Tenant } from './tenant-resolver.ts'
 
-/** Who acts: somebody without a credential, or an API key of the tenant. */
+/** Who acts: somebody without a credential, an API key of the tenant, or whoever runs the command line. */
 export type Actor =
   | { readonly kind: 'public' }
   | { readonly kind: 'api-key'; readonly id: string; readonly scopes: readonly string[] }
+  | { readonly kind: 'operator'; readonly id: 'cli' }
 
 /** The clock, so that tests and replays can bring their own. Unix time in milliseconds. */
 export interface Clock {

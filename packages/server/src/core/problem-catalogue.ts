@@ -88,6 +88,11 @@ export const problemTypes = {
       fr: 'L’Idempotency-Key est une seule valeur de 1 à 255 caractères ASCII imprimables.',
     },
   ),
+  'unexpected-body': problem(
+    400,
+    { en: 'Unexpected body', fr: 'Corps inattendu' },
+    { en: 'This operation takes no body.', fr: 'Cette opération ne prend pas de corps.' },
+  ),
   'ambiguous-credentials': problem(
     400,
     { en: 'Two credentials', fr: 'Deux identifications' },
@@ -179,6 +184,14 @@ export const problemTypes = {
       fr: 'Une autre version a été enregistrée en même temps. Réessayez.',
     },
   ),
+  'form-archived': problem(
+    409,
+    { en: 'Form archived', fr: 'Formulaire archivé' },
+    {
+      en: 'An archived form cannot be published. Restore it first.',
+      fr: 'Un formulaire archivé ne peut pas être publié. Restaurez-le d’abord.',
+    },
+  ),
   'body-too-large': problem(
     413,
     { en: 'Body too large', fr: 'Corps trop volumineux' },
@@ -195,6 +208,11 @@ export const problemTypes = {
       en: 'Send the body as application/json, in UTF-8 and without Content-Encoding.',
       fr: 'Envoyez le corps en application/json, en UTF-8 et sans Content-Encoding.',
     },
+  ),
+  'expectation-failed': problem(
+    417,
+    { en: 'Expectation failed', fr: 'Attente non satisfaite' },
+    { en: 'Of Expect, only 100-continue is understood.', fr: 'De Expect, seul 100-continue est compris.' },
   ),
   'invalid-content': problem(
     422,

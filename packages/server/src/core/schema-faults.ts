@@ -8,7 +8,10 @@ type Locale = 'en' | 'fr'
 const mostFaults = 50
 
 /** The faults that the schema validator found, with pointers and in the caller's language. */
-export function schemaFaults(error: FastifyError, locale: Locale): readonly ContentFault[] {
+export function schemaFaults(
+  error: Pick<FastifyError, 'validation' | 'validationContext'>,
+  locale: Locale,
+): readonly ContentFault[] {
   const isBody = error.validationContext === 'body'
   return (error.validation ?? []).slice(0, mostFaults).map((fault) => ({
     pointer: pointerOf(fault, isBody),

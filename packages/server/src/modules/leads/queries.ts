@@ -1,0 +1,135 @@
+import type { PageRequest } from '../../core/pagination.ts'
+import type { Tx } from '../../database/tenant.ts'
+
+/** Which leads; a member that is absent narrows nothing. */
+export interface LeadFilter {
+  readonly formId?: string | undefined
+  readonly status?: string | undefined
+  readonly email?: string | undefined
+}
+
+/** The leads a filter admits. */
+export function filterLeads(tx: Tx, filter: LeadFilter) {
+  let query = tx.selectFrom('lead as l')
+  if (filter.formId !== undefined) query = query.where('l.form_id', '=', filter.formId)
+  if (filter.status !== undefined) query = query.where('l.status', '=', filter.status)
+  if (filter.email !== undefined) query = query.where('l.email', '=', filter.email)
+  return query
+}
+
+/** What a lead is shown with. */
+export const leadColumns = [
+  'l.id',
+  'l.form_id',
+  'f.slug as form_slug',
+  'l.form_version',
+  'l.email',
+  'l.data',
+  'l.score',
+  'l.outcome',
+  'l.status',
+  'l.created_at',
+  'l.updated_at',
+] as const
+
+export function listLeads(tx: Tx, request: PageRequest, filter: LeadFilter) {
+  let query = filterLeads(tx, filter)
+    .innerJoin('form as f', (join) => join.onRef('f.tenant_id', '=', 'l.tenant_id').onRef('f.id', '=', 'l.form_id'))
+    .select(leadColumns)
+  query =
+    request.cursor === undefined
+      ? query.offset((request.page - 1) * request.pageSize)
+      : query.where('l.id', '<', request.cursor)
+  return query
+    .orderBy('l.id', 'desc')
+    .limit(request.pageSize + 1)
+    .execute()
+}
+
+export async function countLeads(tx: Tx, filter: LeadFilter): Promise<number> {
+  const row = await filterLeads(tx, filter)
+    .select((e) => e.fn.countAll<number>().as('count'))
+    .executeTakeFirstOrThrow()
+  return row.count
+}
+
+export function findLead(tx: Tx, id: string) {
+  return tx
+    .selectFrom('lead as l')
+    .innerJoin('form as f', (join) => join.onRef('f.tenant_id', '=', 'l.tenant_id').onRef('f.id', '=', 'l.form_id'))
+    .select(leadColumns)
+    .where('l.id', '=', id)
+    .executeTakeFirst()
+}
+
+export async function updateLeadStatus(tx: Tx, id: string, status: string, now: Date): Promise<void> {
+  await tx.updateTable('lead').set({ status, updated_at: now }).where('id', '=', id).execute()
+}
+
+/** Its notes go with it. */
+export async function deleteLead(tx: Tx, id: string): Promise<boolean> {
+  const result = await tx.deleteFrom('lead').where('id', '=', id).executeTakeFirst()
+  return result.numDeletedRows > 0n
+}
+
+const noteColumns = ['id', 'author', 'body', 'created_at'] as const
+
+/** @returns undefined when there is no such lead. */
+export function insertNote(
+  tx: Tx,
+  note: { readonly id: string; readonly leadId: string; readonly author: string; readonly body: string },
+) {
+  return tx
+    .insertInto('lead_note')
+    .columns(['tenant_id', 'lead_id', 'id', 'author', 'body'])
+    .expression((e) =>
+      e
+        .selectFrom('lead')
+        .select(['tenant_id', 'id as lead_id'])
+        .select((s) => [
+          s.cast<string>(s.val(note.id), 'uuid').as('id'),
+          s.cast<string>(s.val(note.author), 'text').as('author'),
+          s.cast<string>(s.val(note.body), 'text').as('body'),
+        ])
+        .where('id', '=', note.leadId),
+    )
+    .returning(noteColumns)
+    .executeTakeFirst()
+}
+
+export function listNotes(tx: Tx, leadId: string, request: PageRequest) {
+  let query = tx.selectFrom('lead_note').select(noteColumns).where('lead_id', '=', leadId)
+  query =
+    request.cursor === undefined
+      ? query.offset((request.page - 1) * request.pageSize)
+      : query.where('id', '<', request.cursor)
+  return query
+    .orderBy('id', 'desc')
+    .limit(request.pageSize + 1)
+    .execute()
+}
+
+export async function countNotes(tx: Tx, leadId: string): Promise<number> {
+  const row = await tx
+    .selectFrom('lead_note')
+    .select((e) => e.fn.countAll<number>().as('count'))
+    .where('lead_id', '=', leadId)
+    .executeTakeFirstOrThrow()
+  return row.count
+}
+
+export function findKeyName(tx: Tx, keyId: string) {
+  return tx.selectFrom('api_key').select('name').where('id', '=', keyId).executeTakeFirst()
+}
+
+/** @param period - `YYYY-MM`. */
+export function findQuota(tx: Tx, tenantId: string, period: string) {
+  return tx
+    .selectFrom('tenant as t')
+    .leftJoin('quota_usage as q', (join) =>
+      join.onRef('q.tenant_id', '=', 't.id').on('q.quota', '=', 'leads').on('q.period', '=', period),
+    )
+    .select(['t.max_leads_per_month', 'q.used'])
+    .where('t.id', '=', tenantId)
+    .executeTakeFirstOrThrow()
+}
