@@ -1,10 +1,12 @@
 import { defineConfig } from 'vitest/config'
+import { TestSummary } from './scripts/test-summary.ts'
 
 const source = { resolve: { conditions: ['rempart-source'] }, ssr: { resolve: { conditions: ['rempart-source'] } } }
 
 export default defineConfig({
   ...source,
   test: {
+    reporters: ['default', new TestSummary()],
     restoreMocks: true,
     unstubEnvs: true,
     unstubGlobals: true,
