@@ -69,10 +69,15 @@ async function makeTemplate(): Promise<string> {
   return directory
 }
 
-/** Starts a process with the embedded database of `dataDir`. */
-export function startServer(dataDir: string, options: { uid?: number; share?: boolean } = {}): TestServer {
+/** Starts a process with the embedded database of `dataDir`; `via` is the program, and its arguments, to start it with. */
+export function startServer(
+  dataDir: string,
+  options: { uid?: number; share?: boolean; via?: readonly string[] } = {},
+): TestServer {
   const identity = options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }
-  const child = spawn(process.execPath, [PROGRAM, dataDir, options.share === true ? 'share' : 'alone'], {
+  const command = [process.execPath, PROGRAM, dataDir, options.share === true ? 'share' : 'alone']
+  const [program = '', ...args] = [...(options.via ?? []), ...command]
+  const child = spawn(program, args, {
     ...identity,
     cwd: '/',
     stdio: ['pipe', 'pipe', 'inherit'],
@@ -151,6 +156,17 @@ export async function killGuardOf(server: TestServer): Promise<void> {
   const children = readFileSync(`/proc/${server.child.pid}/task/${server.child.pid}/children`, 'utf8')
   for (const pid of children.trim().split(' ').map(Number)) {
     if (readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('rempart-guard')) process.kill(pid, 'SIGKILL')
+  }
+}
+
+/** Whether this process may mount file systems and make namespaces. */
+export function canMount(): boolean {
+  if (!isRoot || process.platform !== 'linux') return false
+  try {
+    execFileSync('unshare', ['--mount', 'mount', '-t', 'tmpfs', 'rempart-test', '/mnt'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
   }
 }
 

@@ -30,7 +30,7 @@ async function servedDirectory() {
   return { dataDir, server, pid: postmasterPid(dataDir) ?? 0 }
 }
 
-describe('kill -9 of the server', () => {
+describe.runIf(process.platform === 'linux')('kill -9 of the server', () => {
   it('shuts PostgreSQL down with it', async () => {
     const { dataDir, server, pid } = await servedDirectory()
     await server.kill()
@@ -94,7 +94,7 @@ describe('kill -9 of the server', () => {
   })
 })
 
-describe('kill -9 of PostgreSQL', () => {
+describe.runIf(process.platform === 'linux')('kill -9 of PostgreSQL', () => {
   it('is mended within 5 s, again and again, with what was committed and still one server', {
     timeout: 30_000,
   }, async () => {
@@ -133,7 +133,7 @@ describe('kill -9 of PostgreSQL', () => {
   })
 })
 
-describe('kill -9 of both', () => {
+describe.runIf(process.platform === 'linux')('kill -9 of both', () => {
   it('is recovered from by the next start', async () => {
     const { dataDir, server, pid } = await servedDirectory()
     process.kill(pid, 'SIGKILL')
@@ -145,6 +145,7 @@ describe('kill -9 of both', () => {
 
   it('is recovered from when another process has got the number of the dead one', async () => {
     const { dataDir, server, pid } = await servedDirectory()
+    const { host } = await server.hear('ready')
     await killGuardOf(server)
     process.kill(pid, 'SIGKILL')
     await server.kill()
@@ -153,9 +154,15 @@ describe('kill -9 of both', () => {
     const identity = isRoot ? { uid: NOBODY, gid: NOBODY } : {}
     const stranger = spawn('/bin/sleep', ['60'], identity)
     onTestFinished(() => void stranger.kill())
-    const path = join(dataDir, 'postgres', 'postmaster.pid')
-    const [, ...rest] = readFileSync(path, 'utf8').split('\n')
-    writeFileSync(path, [stranger.pid, ...rest].join('\n'))
+    const socketLock = '.s.PGSQL.5432.lock'
+    for (const path of [
+      join(dataDir, 'postgres', 'postmaster.pid'),
+      join(dataDir, 'socket', socketLock),
+      join(host, socketLock),
+    ]) {
+      const [, ...rest] = readFileSync(path, 'utf8').split('\n')
+      writeFileSync(path, [stranger.pid, ...rest].join('\n'))
+    }
 
     const next = startServer(dataDir)
     await next.hear('ready')

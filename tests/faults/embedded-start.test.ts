@@ -2,7 +2,15 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readlinkSync, statSync, 
 import { join } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
 import { removeEmbeddedDatabase } from '../../packages/server/src/database/embedded-remove.ts'
-import { isRoot, NOBODY, postmasterPid, startServer, temporaryDirectory, usedDirectory } from './embedded-harness.ts'
+import {
+  canMount,
+  isRoot,
+  NOBODY,
+  postmasterPid,
+  startServer,
+  temporaryDirectory,
+  usedDirectory,
+} from './embedded-harness.ts'
 
 // A first start takes under a second, and several on a busy disk.
 vi.setConfig({ testTimeout: 30_000 })
@@ -43,6 +51,18 @@ describe('a data directory', () => {
       hint: expect.stringContaining('REMPART_DATA_DIR'),
     })
     expect(await first.query('select 1')).toEqual([[1]])
+  })
+
+  it.runIf(canMount())('is served by one process also when the second is in another container', async () => {
+    const dataDir = await usedDirectory()
+    const first = startServer(dataDir)
+    const { host } = await first.hear('ready')
+    // Its own process numbers, its own shared memory, and nothing of the first one's socket under /tmp.
+    const isolate = 'mount -t tmpfs -o mode=700 rempart-test "$0" && exec "$@"'
+    const via = ['unshare', '--mount', '--pid', '--ipc', '--fork', '--mount-proc', '/bin/sh', '-c', isolate, host]
+    const second = startServer(dataDir, { via })
+    expect(await second.hear('failed')).toMatchObject({ code: 'data-dir-in-use' })
+    expect(await first.query(READ_KEPT)).toEqual([[42]])
   })
 
   it('has exactly one winner when three processes make it at once, and the losers leave it alone', async () => {

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { dataDirInUse, EmbeddedDatabaseError, fromOutput, notWritable } from './embedded-error.ts'
 import { TRACES_OF_ANOTHER } from './embedded-init.ts'
 import { type Lock, type LockAttempt, tryLock } from './embedded-lock.ts'
-import { disownStalePid, pidInFile } from './embedded-pid-file.ts'
+import { disownStalePids, pidInFile } from './embedded-pid-file.ts'
 import type { Place } from './embedded-place.ts'
 import { adopt, type Postmaster } from './embedded-process.ts'
 import { shutDown } from './embedded-stop.ts'
@@ -121,7 +121,7 @@ async function retryOrExplain(child: Postmaster, place: Place): Promise<void> {
 }
 
 async function makeRoom(place: Place): Promise<void> {
-  if (!(await disownStalePid(place.cluster))) await delay(PAUSE_BEFORE_RETRY_MS)
+  if (!(await disownStalePids(place))) await delay(PAUSE_BEFORE_RETRY_MS)
 }
 
 async function noAnswer(child: Postmaster | undefined, place: Place): Promise<Error> {

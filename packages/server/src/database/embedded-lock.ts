@@ -31,8 +31,31 @@ export type LockAttempt =
 
 /** Connects to the PostgreSQL of `place`, if one runs there, and tries to take its lock. Never waits for the lock. */
 export async function tryLock(place: Place): Promise<LockAttempt> {
+  for (const directory of place.socketDirs) {
+    const attempt = await tryLockAt(directory)
+    if (attempt.state !== 'absent') return attempt
+  }
+  return { state: 'absent' }
+}
+
+interface LockRow {
+  readonly locked: boolean
+  readonly signature: string
+  readonly version: string
+}
+
+const CONNECT_TIMEOUT_MS = 2_000
+/** The SQLSTATE of a PostgreSQL between two states. */
+const CANNOT_CONNECT_NOW = '57P03'
+/** The bytes of "REMP". */
+const LOCK_KEY = 0x52_45_4d_50
+
+const TAKE_LOCK = `select pg_try_advisory_lock($1) as locked,
+  current_setting('cluster_name') as signature, current_setting('server_version') as version`
+
+async function tryLockAt(directory: string): Promise<LockAttempt> {
   const client = new pg.Client({
-    host: place.socketDir,
+    host: directory,
     port: SOCKET_PORT,
     user: LOCK_ROLE,
     database: 'postgres',
@@ -60,21 +83,6 @@ export async function tryLock(place: Place): Promise<LockAttempt> {
     return failedAttempt(error)
   }
 }
-
-interface LockRow {
-  readonly locked: boolean
-  readonly signature: string
-  readonly version: string
-}
-
-const CONNECT_TIMEOUT_MS = 2_000
-/** The SQLSTATE of a PostgreSQL between two states. */
-const CANNOT_CONNECT_NOW = '57P03'
-/** The bytes of "REMP". */
-const LOCK_KEY = 0x52_45_4d_50
-
-const TAKE_LOCK = `select pg_try_advisory_lock($1) as locked,
-  current_setting('cluster_name') as signature, current_setting('server_version') as version`
 
 function failedAttempt(error: unknown): LockAttempt {
   const code = systemCode(error)

@@ -2,7 +2,7 @@ import { lchown, mkdir, readdir, readlink, realpath, stat, symlink } from 'node:
 import { join, resolve } from 'node:path'
 import { fromSystemError, notWritable, systemCode } from './embedded-error.ts'
 import { closedParent, makePassable } from './embedded-reach.ts'
-import { findSocketDir, hashOf } from './embedded-socket.ts'
+import { findSocketDirs, hashOf } from './embedded-socket.ts'
 import { currentUser, type OsUser, unprivilegedUser, userWithId } from './embedded-user.ts'
 
 /** Where one embedded database lives, and who owns it. */
@@ -15,8 +15,8 @@ export interface Place {
   readonly owner: OsUser
   /** Who runs this process. */
   readonly self: OsUser
-  /** Where PostgreSQL makes its socket. */
-  readonly socketDir: string
+  /** Where PostgreSQL makes its sockets. The first is the one to connect to. */
+  readonly socketDirs: readonly [string, ...string[]]
   readonly logFile: string
   /** For copies of the PostgreSQL programs. */
   readonly copies: string
@@ -47,7 +47,7 @@ export async function findPlace(dataDir: string, say: Say): Promise<Place> {
       ...settled,
       dataDir: real,
       self,
-      socketDir: await findSocketDir(real, settled, self),
+      socketDirs: await findSocketDirs(real, settled, self),
       logFile: join(real, 'postgres.log'),
       copies: self.uid === 0 ? SYSTEM_DIRECTORY : real,
     }

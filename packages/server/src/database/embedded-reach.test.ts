@@ -5,7 +5,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { canReach, closedParent, grants, makePassable, READ, SEARCH } from './embedded-reach.ts'
 
 const ada = { uid: 1000, gid: 100, name: 'ada' }
-const nobody = { uid: 65_534, gid: 65_534, name: 'nobody' }
+const stranger = { uid: 54_321, gid: 54_321, name: 'stranger' }
 
 function openDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'rempart-reach-'))
@@ -32,16 +32,16 @@ describe('closedParent', () => {
   it('names the highest directory that may not be passed, and looks no further', async () => {
     const directory = openDirectory()
     mkdirSync(join(directory, 'closed', 'within'), { recursive: true })
-    expect(await closedParent(join(directory, 'closed', 'within'), nobody)).toBeUndefined()
+    expect(await closedParent(join(directory, 'closed', 'within'), stranger)).toBeUndefined()
     chmodSync(join(directory, 'closed'), 0o700)
-    expect(await closedParent(join(directory, 'closed', 'within'), nobody)).toBe(join(directory, 'closed'))
+    expect(await closedParent(join(directory, 'closed', 'within'), stranger)).toBe(join(directory, 'closed'))
   })
 
   it('does not ask for the right to pass the path itself', async () => {
     const directory = openDirectory()
     mkdirSync(join(directory, 'closed'), { mode: 0o700 })
-    expect(await closedParent(join(directory, 'closed'), nobody)).toBeUndefined()
-    expect(await canReach(join(directory, 'closed'), nobody, SEARCH)).toBe(false)
+    expect(await closedParent(join(directory, 'closed'), stranger)).toBeUndefined()
+    expect(await canReach(join(directory, 'closed'), stranger, SEARCH)).toBe(false)
   })
 })
 

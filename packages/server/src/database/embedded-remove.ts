@@ -12,7 +12,7 @@ export async function removeEmbeddedDatabase(dataDir: string): Promise<void> {
   const isElsewhere = !relative(SYSTEM_DIRECTORY, cluster).startsWith('..')
   const doomed = [
     isElsewhere ? dirname(cluster) : cluster,
-    ...['postgres', 'postgres.log', 'postgres.log.1'].map((name) => join(real, name)),
+    ...['postgres', 'postgres.log', 'postgres.log.1', 'socket'].map((name) => join(real, name)),
     `/tmp/rempart-${hashOf(real)}`,
   ]
   for (const path of doomed) await rm(path, { recursive: true, force: true, maxRetries: 10 })

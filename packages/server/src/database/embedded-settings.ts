@@ -13,14 +13,18 @@ export type Settings = Readonly<Record<string, string>>
  *
  * @param release - Whatever else tells a PostgreSQL started by this release from one that has to be replaced.
  */
-export function embeddedSettings(socketDir: string, release: string, memoryBytes = availableMemoryBytes()): Settings {
+export function embeddedSettings(
+  socketDirs: readonly string[],
+  release: string,
+  memoryBytes = availableMemoryBytes(),
+): Settings {
   const settings = {
     ...CONNECTIONS,
     ...DURABILITY,
     ...SMALL_MACHINE,
     ...LOGGING,
     // A list to PostgreSQL: quoted, a comma in the path is only a comma.
-    unix_socket_directories: `"${socketDir.replaceAll('"', '""')}"`,
+    unix_socket_directories: socketDirs.map((path) => `"${path.replaceAll('"', '""')}"`).join(','),
     shared_buffers: `${sharedBuffersMegabytes(memoryBytes)}MB`,
   }
   return { ...settings, cluster_name: `rempart-${fingerprint(settings, release)}` }

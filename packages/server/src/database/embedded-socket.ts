@@ -10,28 +10,38 @@ export function hashOf(dataDir: string): string {
 }
 
 /**
- * The private directory for the socket of `dataDir`, made when it is missing: under `/tmp`, for a socket's path may be
- * 103 bytes long at most; beside the cluster where `/tmp` cannot be written or somebody took the name.
+ * The private directories for the sockets of `dataDir`, made when they are missing; at least one, the first to be used.
+ *
+ * The first is under `/tmp`, for a socket's path may be 103 bytes long at most. The second is beside the cluster, where
+ * its path is short enough: a process in another container that shares the data directory, and neither `/tmp` nor
+ * process numbers, meets this PostgreSQL there, and does not start a second one over the same files.
  *
  * @throws EmbeddedDatabaseError `start-failed` when neither can be used.
  */
-export async function findSocketDir(
+export async function findSocketDirs(
   dataDir: string,
   { cluster, owner }: { readonly cluster: string; readonly owner: OsUser },
   self: OsUser,
-): Promise<string> {
+): Promise<readonly [string, ...string[]]> {
   // Not under TMPDIR: server and command line agree on it whatever their environments say.
   const short = `/tmp/rempart-${hashOf(dataDir)}`
   const beside = join(dirname(cluster), 'socket')
-  const candidates = Buffer.byteLength(beside) <= LONGEST_DIRECTORY_BYTES ? [short, beside] : [short]
-  for (const candidate of candidates) {
-    if (await isPrivate(candidate, owner, self)) return candidate
-  }
+  const [first, ...others] = await privateOnes([short, beside], owner, self)
+  if (first !== undefined) return [first, ...others]
   throw new EmbeddedDatabaseError(
     'start-failed',
-    `No private directory for the database socket can be made: ${candidates.join(', ')}.`,
+    `No private directory for the database socket can be made: ${short}, ${beside}.`,
     `Make /tmp writable, and remove ${short} if it belongs to another user.`,
   )
+}
+
+async function privateOnes(candidates: readonly string[], owner: OsUser, self: OsUser): Promise<string[]> {
+  const found: string[] = []
+  for (const candidate of candidates) {
+    if (Buffer.byteLength(candidate) > LONGEST_DIRECTORY_BYTES) continue
+    if (await isPrivate(candidate, owner, self)) found.push(candidate)
+  }
+  return found
 }
 
 /** What is left of 103 bytes after `/.s.PGSQL.5432.lock`. */

@@ -133,5 +133,5 @@ async function shutDownHeld(holding: Holding, { place }: Acquisition, { log }: S
     log({ level: 'warn', msg: 'The embedded PostgreSQL had to be stopped at once; it recovers at the next start.' })
   await holding.lock.release().catch(() => {})
   // Empty by then. What is left in it, if anything, is met by the next start.
-  await rmdir(place.socketDir).catch(() => {})
+  for (const directory of place.socketDirs) await rmdir(directory).catch(() => {})
 }

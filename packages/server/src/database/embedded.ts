@@ -5,7 +5,7 @@ import { ensureCluster, refreshCluster, setupDigest } from './embedded-init.ts'
 import { findPlace, type Place } from './embedded-place.ts'
 import { launch } from './embedded-process.ts'
 import { embeddedSettings, SOCKET_PORT, settingsSignature } from './embedded-settings.ts'
-import { findSocketDir } from './embedded-socket.ts'
+import { findSocketDirs } from './embedded-socket.ts'
 import { supervise } from './embedded-supervisor.ts'
 import { DATABASE_NAME, type LoginRole } from './roles.ts'
 
@@ -76,7 +76,7 @@ export async function startEmbeddedDatabase(options: EmbeddedDatabaseOptions): P
 
 function access(place: Place): Pick<EmbeddedDatabase, 'connection'> {
   return {
-    connection: (role) => ({ host: place.socketDir, port: SOCKET_PORT, user: role, database: DATABASE_NAME }),
+    connection: (role) => ({ host: place.socketDirs[0], port: SOCKET_PORT, user: role, database: DATABASE_NAME }),
   }
 }
 
@@ -84,11 +84,11 @@ function access(place: Place): Pick<EmbeddedDatabase, 'connection'> {
 const PATIENCE_MS = 1_000
 
 function starter(place: Place, binaries: Binaries, extraSetup: readonly string[], version: string) {
-  const settings = embeddedSettings(place.socketDir, `${version} ${setupDigest(extraSetup)}`)
+  const settings = embeddedSettings(place.socketDirs, `${version} ${setupDigest(extraSetup)}`)
   const start = async () => {
     if (!(await refreshCluster(place, binaries, extraSetup))) return undefined
     // The process that stopped last took it away.
-    await findSocketDir(place.dataDir, place, place.self)
+    await findSocketDirs(place.dataDir, place, place.self)
     return await launch(place, binaries, settings)
   }
   return { settings, start }
