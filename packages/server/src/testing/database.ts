@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { inject } from 'vitest'
 import { type ConnectionTarget, createPool, type Pool } from '../database/connect.ts'
-import type { LoginRole } from '../database/roles.ts'
+import { databaseLimitStatements, type LoginRole } from '../database/roles.ts'
 
 /** A database of its own, with the schema and nothing in it. */
 export interface TestDatabase {
@@ -17,6 +17,8 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   const name = `test_${process.pid}_${Math.random().toString(36).slice(2, 10)}`
   const target = (role: LoginRole, database = name): ConnectionTarget & object => ({ host, port, user: role, database })
   await asOwner(target('rempart_owner', 'postgres'), `create database ${name} template rempart`)
+  // A copy has the default privileges of a database, not those of its template.
+  await asOwner(target('rempart_owner'), databaseLimitStatements({ database: name }).join('; '))
   const settings = {
     connectTimeoutMs: 5_000,
     statementTimeoutMs: 15_000,

@@ -1,0 +1,254 @@
+import type pg from 'pg'
+
+/*
+ * What the catalogue of a migrated database must look like for isolation to hold. The lists below are the deliberate
+ * exceptions, each with its reason: a new one is a decision, and this file is where it is taken.
+ */
+
+/** Tables that hold no tenant's rows. */
+const withoutTenant: Readonly<Record<string, string>> = {
+  schema_migration: 'the history of the schema, readable by every process that must know whether it is up to date',
+}
+
+/** Tables whose tenant is vouched for by something else than a reference. */
+const withoutReference: Readonly<Record<string, string>> = {
+  idempotency_record: 'stored by submit_leads alone, under the lock of a quota row that has the reference',
+  spent_token: 'as idempotency_record',
+}
+
+/** Indexes that do not start with the tenant, because they find it. */
+const lookUpIndexes: Readonly<Record<string, string>> = {
+  tenant_pkey: 'the id of a tenant is the tenant',
+  tenant_slug_key: 'a slug names one tenant',
+  tenant_allowed_origins: 'a CORS preflight names an origin and no tenant',
+  tenant_domain_holder: 'a host answers for one tenant',
+  api_key_lookup: 'a key names its tenant',
+  form_lookup: 'a submission names its form alone',
+}
+
+/** Unique across tenants, so a conflict is visible to another tenant; only the worker may cause one. */
+const sharedUniqueness: readonly string[] = ['tenant_pkey', 'tenant_slug_key', 'tenant_domain_holder']
+
+/** Policies besides `tenant_isolation`: the one that lets rempart_auth look before a tenant is known. */
+const lookUpPolicies: readonly string[] = [
+  'tenant_lookup on tenant',
+  'tenant_lookup on tenant_domain',
+  'api_key_lookup on api_key',
+  'form_lookup on form',
+]
+
+/** Functions that run as rempart_auth, and who may call each. */
+const definerFunctions: Readonly<Record<string, string>> = {
+  'auth.find_tenant(text,text)': 'rempart_app,rempart_worker',
+  'auth.list_tenants()': 'rempart_worker',
+  'auth.known_origins(text[])': 'rempart_app',
+  'auth.find_api_keys(text)': 'rempart_app,rempart_worker',
+  'auth.find_form_tenant(uuid)': 'rempart_app,rempart_worker',
+}
+
+/** What rempart_auth may read: exactly the columns its functions answer or compare with. */
+const lookUpColumns: Readonly<Record<string, string>> = {
+  tenant: 'allowed_origins,id,is_active,locale,name,slug,time_zone',
+  tenant_domain: 'domain,tenant_id',
+  api_key: 'expires_at,id,last_used_at,lookup_id,revoked_at,scopes,secret_hash,tenant_id',
+  form: 'archived_at,id,published_version,tenant_id',
+}
+
+const tenantExpression = (column: string): string =>
+  `(${column} = ( SELECT (NULLIF(current_setting('rempart.tenant_id'::text, true), ''::text))::uuid AS "nullif"))`
+
+/** One promise: a query whose every row is a fault, with the parameters it takes. */
+interface Check {
+  readonly sql: string
+  readonly values?: readonly unknown[]
+}
+
+const relations = `pg_class c join pg_namespace n on n.oid = c.relnamespace and n.nspname in ('public', 'auth')`
+const tenantTables = `${relations} and c.relkind in ('r', 'p') and c.relname <> all ($1)`
+const tables = [Object.keys(withoutTenant)]
+const functions = `pg_proc p join pg_namespace n on n.oid = p.pronamespace
+  and n.nspname <> all (array['pg_catalog', 'information_schema'])`
+const leadingColumn = `(select a.attname from pg_attribute a where a.attrelid = c.oid and a.attnum = i.indkey[0])`
+
+const checks: readonly Check[] = [
+  {
+    sql: `select c.relname || ' has no tenant_id uuid not null' as fault from ${tenantTables} and c.relname <> 'tenant'
+      and not exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant_id'
+                      and a.atttypid = 'uuid'::regtype and a.attnotnull)`,
+    values: tables,
+  },
+  {
+    sql: `select c.relname || ' is not under forced row-level security' as fault
+      from ${tenantTables} and not (c.relrowsecurity and c.relforcerowsecurity)`,
+    values: tables,
+  },
+  {
+    sql: `select c.relname || ' lacks the policy tenant_isolation as it must be' as fault from ${tenantTables}
+      and not exists (
+        select from pg_policies p where p.schemaname = n.nspname and p.tablename = c.relname
+          and p.policyname = 'tenant_isolation' and p.permissive = 'PERMISSIVE' and p.cmd = 'ALL'
+          and p.roles = array['rempart_app', 'rempart_worker']::name[]
+          and p.qual = case c.relname when 'tenant' then $2 else $3 end and p.with_check = p.qual)`,
+    values: [...tables, tenantExpression('id'), tenantExpression('tenant_id')],
+  },
+  {
+    sql: `select 'unexpected policy ' || policyname || ' on ' || tablename as fault from pg_policies
+      where policyname <> 'tenant_isolation' and not (
+        policyname || ' on ' || tablename = any ($1) and cmd = 'SELECT' and roles = array['rempart_auth']::name[])`,
+    values: [lookUpPolicies],
+  },
+  {
+    sql: `select c.relname || ' has no primary key that starts with the tenant' as fault from ${tenantTables}
+      and not exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary
+                      and ${leadingColumn} = case c.relname when 'tenant' then 'id' else 'tenant_id' end)`,
+    values: tables,
+  },
+  {
+    sql: `select 'the index ' || x.relname || ' does not start with tenant_id' as fault
+      from ${relations} join pg_index i on i.indrelid = c.oid join pg_class x on x.oid = i.indexrelid
+      where c.relname <> all ($1) and ${leadingColumn} is distinct from 'tenant_id' and x.relname <> all ($2)`,
+    values: [...tables, Object.keys(lookUpIndexes)],
+  },
+  {
+    sql: `select 'the unique index ' || x.relname || ' spans tenants' as fault
+      from ${relations} join pg_index i on i.indrelid = c.oid join pg_class x on x.oid = i.indexrelid
+      where (i.indisunique or i.indisexclusion) and c.relname <> all ($1) and x.relname <> all ($2)
+        and not exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant_id'
+                        and a.attnum = any (i.indkey[0 : i.indnkeyatts - 1]))`,
+    values: [...tables, sharedUniqueness],
+  },
+  {
+    sql: `select k.conrelid::regclass || ' refers to ' || k.confrelid::regclass || ' without its tenant' as fault
+      from pg_constraint k where k.contype = 'f' and not exists (
+        select from unnest(k.conkey, k.confkey) as pair (own, their)
+        join pg_attribute a on a.attrelid = k.conrelid and a.attnum = pair.own
+        join pg_attribute b on b.attrelid = k.confrelid and b.attnum = pair.their
+        where a.attname = 'tenant_id' and b.attname = case k.confrelid::regclass::text when 'tenant' then 'id' else 'tenant_id' end)`,
+  },
+  {
+    sql: `select c.relname || ' may hold rows of a tenant that does not exist' as fault from ${tenantTables}
+      and c.relname <> 'tenant' and c.relname <> all ($2)
+      and not exists (select from pg_constraint k where k.conrelid = c.oid and k.contype = 'f')`,
+    values: [...tables, Object.keys(withoutReference)],
+  },
+  {
+    sql: `select 'the ' || case c.relkind when 'v' then 'view ' else 'relation ' end || c.relname || ' goes round row-level security' as fault
+      from ${relations} where c.relkind in ('m', 'f')
+        or c.relkind = 'v' and not coalesce(c.reloptions @> array['security_invoker=true'], false)`,
+  },
+  {
+    sql: `select 'the sequence ' || c.relname || ' counts for all tenants' as fault from ${relations} where c.relkind = 'S'`,
+  },
+  {
+    sql: `select 'rules or triggers on ' || c.relname || ' run unseen' as fault from ${relations}
+      where c.relkind in ('r', 'p') and (c.relhasrules
+        or exists (select from pg_trigger t where t.tgrelid = c.oid and not t.tgisinternal))`,
+  },
+  {
+    sql: `select c.relname || ' belongs to ' || c.relowner::regrole as fault from ${relations}
+      where c.relkind not in ('i', 'I') and c.relowner <> 'rempart_owner'::regrole`,
+  },
+  {
+    sql: `select coalesce(nullif(g.grantee, 0)::regrole::text, 'PUBLIC') || ' may ' || g.privilege_type || ' ' || c.relname as fault
+      from ${relations} cross join aclexplode(c.relacl) g where g.grantee <> c.relowner and not (
+        g.grantee in ('rempart_app'::regrole, 'rempart_worker'::regrole) and not g.is_grantable
+        and g.privilege_type = any (case when c.relname = any ($1) then array['SELECT']
+                                    else array['SELECT', 'INSERT', 'UPDATE', 'DELETE'] end))`,
+    values: tables,
+  },
+  {
+    sql: `select coalesce(nullif(g.grantee, 0)::regrole::text, 'PUBLIC') || ' may ' || g.privilege_type || ' ' || c.relname || '.' || a.attname as fault
+      from ${relations} join pg_attribute a on a.attrelid = c.oid cross join aclexplode(a.attacl) g
+      where g.is_grantable or not (
+        g.grantee in ('rempart_app'::regrole, 'rempart_worker'::regrole) and g.privilege_type in ('SELECT', 'INSERT', 'UPDATE')
+        or g.grantee = 'rempart_auth'::regrole and g.privilege_type = 'SELECT')`,
+  },
+  {
+    sql: `select 'rempart_auth reads ' || c.relname || ' (' || string_agg(a.attname, ',' order by a.attname) || ')' as fault
+      from ${relations} join pg_attribute a on a.attrelid = c.oid cross join aclexplode(a.attacl) g
+      where g.grantee = 'rempart_auth'::regrole group by c.relname
+      having string_agg(a.attname, ',' order by a.attname) is distinct from $1::jsonb ->> c.relname`,
+    values: [JSON.stringify(lookUpColumns)],
+  },
+  {
+    sql: `select 'the definer function ' || p.oid::regprocedure || ' is not on the list' as fault
+      from ${functions} where p.prosecdef and p.oid::regprocedure::text <> all ($1)`,
+    values: [Object.keys(definerFunctions)],
+  },
+  {
+    sql: `select 'the definer function ' || p.oid::regprocedure || ' runs as ' || p.proowner::regrole as fault
+      from ${functions} where p.prosecdef and p.proowner <> 'rempart_auth'::regrole`,
+  },
+  {
+    sql: `select p.oid::regprocedure || ' has no empty search path of its own' as fault
+      from ${functions} where not coalesce(p.proconfig @> array['search_path=""'], false)`,
+  },
+  {
+    sql: `select 'anybody may call ' || p.oid::regprocedure as fault from ${functions}
+      where exists (select from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) g where g.grantee = 0)`,
+  },
+  {
+    sql: `select p.oid::regprocedure || ' may be called by ' || coalesce(callers.names, 'nobody') as fault
+      from ${functions} cross join lateral (
+        select string_agg(g.grantee::regrole::text, ',' order by g.grantee::regrole::text) as names
+        from aclexplode(p.proacl) g where g.grantee not in (0, p.proowner)) callers
+      where p.prosecdef and callers.names is distinct from $1::jsonb ->> p.oid::regprocedure::text`,
+    values: [JSON.stringify(definerFunctions)],
+  },
+  {
+    sql: `select p.oid::regprocedure || ' is leakproof or of an untrusted language' as fault from ${functions}
+      join pg_language l on l.oid = p.prolang where p.proleakproof or l.lanname not in ('sql', 'plpgsql')`,
+  },
+  {
+    sql: `select rolname || ' has powers it must not have' as fault from pg_roles
+      where rolname in ('rempart_app', 'rempart_worker', 'rempart_auth', 'rempart_owner')
+        and (rolsuper or rolbypassrls or rolcreaterole or rolreplication or rolcreatedb and rolname <> 'rempart_owner'
+             or rolcanlogin = (rolname = 'rempart_auth'))`,
+  },
+  {
+    sql: `select m.member::regrole || ' is a member of ' || m.roleid::regrole as fault from pg_auth_members m
+      where m.member in ('rempart_app'::regrole, 'rempart_worker'::regrole, 'rempart_auth'::regrole, 'rempart_owner'::regrole)
+        and not (m.member = 'rempart_owner'::regrole and m.roleid = 'rempart_auth'::regrole)`,
+  },
+  {
+    sql: `select m.member::regrole || ' may become ' || m.roleid::regrole as fault from pg_auth_members m
+      where m.roleid in ('rempart_app'::regrole, 'rempart_worker'::regrole, 'rempart_auth'::regrole)
+        and m.member <> 'rempart_owner'::regrole`,
+  },
+  {
+    sql: `select r.name || ' may create in the schema ' || n.nspname as fault
+      from pg_namespace n cross join unnest(array['rempart_app', 'rempart_worker', 'rempart_auth']) as r (name)
+      where n.nspname not like 'pg\\_%' and n.nspname <> 'information_schema' and has_schema_privilege(r.name, n.oid, 'create')`,
+  },
+  {
+    sql: `select 'anybody may use the schema auth' as fault from pg_namespace n cross join aclexplode(n.nspacl) g
+      where n.nspname = 'auth' and g.grantee = 0`,
+  },
+  {
+    sql: `select r.name || ' may ' || k.kind || ' in the database' as fault
+      from unnest(array['rempart_app', 'rempart_worker', 'rempart_auth']) as r (name)
+      cross join unnest(array['create', 'temporary']) as k (kind)
+      where has_database_privilege(r.name, current_database(), k.kind)`,
+  },
+  { sql: `select 'default privileges for ' || defaclrole::regrole as fault from pg_default_acl` },
+  {
+    sql: `select 'a setting that stays: ' || entry as fault from pg_db_role_setting s cross join unnest(s.setconfig) as entry
+      where s.setdatabase in (0, (select oid from pg_database where datname = current_database()))
+        and split_part(entry, '=', 1) similar to 'rempart.%|role|row_security|search_path|session_%'`,
+  },
+]
+
+/**
+ * Holds the catalogue of a database against what isolation rests on.
+ *
+ * @param database - any login on a migrated database.
+ * @returns one sentence per fault; none when all is well.
+ */
+export async function catalogueFaults(database: Pick<pg.Pool, 'query'>): Promise<readonly string[]> {
+  const faults: string[] = []
+  for (const { sql, values = [] } of checks) {
+    const result = await database.query<{ fault: string }>(sql, [...values])
+    faults.push(...result.rows.map((row) => row.fault))
+  }
+  return faults
+}

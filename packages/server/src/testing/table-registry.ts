@@ -1,0 +1,177 @@
+import { createHash } from 'node:crypto'
+import pg from 'pg'
+
+/** One row to insert, by column. */
+export type Row = Readonly<Record<string, unknown>>
+
+/** How a valid row of one table is made, for any tenant. */
+export interface TableEntry {
+  readonly table: string
+  /** The column that holds the tenant: `tenant_id` everywhere but in `tenant` itself. */
+  readonly tenantColumn: 'tenant_id' | 'id'
+  /**
+   * A valid row of a tenant whose rows of the entries above exist. Variant 0 is the one that is stored; other variants
+   * share no key with it.
+   */
+  row(tenantId: string, variant: number): Row
+  /** Its keys are known beyond the tenant: two tenants cannot hold the same, and a reason why that is no leak. */
+  readonly sharedKeys?: string
+}
+
+/** A UUID that is always the same for the same name. */
+export function idOf(...name: readonly (string | number)[]): string {
+  const hex = createHash('sha256').update(name.join('/')).digest('hex')
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-7${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`
+}
+
+const bytes = (length: number, ...name: readonly (string | number)[]): Buffer =>
+  createHash('sha256').update(name.join('/')).digest().subarray(0, length)
+
+/** A first of a month, between the years 1000 and 9999. */
+function dayOf(tenantId: string, variant: number): string {
+  const months = (createHash('sha256').update(`${tenantId}/day`).digest().readUInt32BE() + variant) % (9_000 * 12)
+  return `${1_000 + Math.floor(months / 12)}-${String((months % 12) + 1).padStart(2, '0')}-01`
+}
+
+/**
+ * Every table that holds rows of tenants, parents first. A table without an entry fails the isolation tests: they can
+ * only prove what they can fill.
+ */
+export const tableRegistry: readonly TableEntry[] = [
+  {
+    table: 'tenant',
+    tenantColumn: 'id',
+    row: (tenantId, variant) => ({
+      id: variant === 0 ? tenantId : idOf(tenantId, 'tenant', variant),
+      slug: `s-${idOf(tenantId, 'slug', variant)}`,
+      name: `marker ${tenantId}`,
+    }),
+    sharedKeys: 'a slug names one tenant for everybody, and only the worker makes tenants',
+  },
+  {
+    table: 'tenant_domain',
+    tenantColumn: 'tenant_id',
+    row: (tenantId, variant) => ({ tenant_id: tenantId, domain: `${idOf(tenantId, 'domain', variant)}.example` }),
+    sharedKeys: 'a host answers for one tenant, as the DNS shows anyway, and only the worker adds domains',
+  },
+  {
+    table: 'api_key',
+    tenantColumn: 'tenant_id',
+    row: (tenantId, variant) => ({
+      tenant_id: tenantId,
+      id: idOf(tenantId, 'api_key', variant),
+      lookup_id: idOf(tenantId, 'lookup', variant).slice(-10),
+      secret_hash: bytes(32, tenantId, 'secret', variant),
+      name: `marker ${tenantId}`,
+      scopes: ['contact:read'],
+    }),
+  },
+  {
+    table: 'contact_message',
+    tenantColumn: 'tenant_id',
+    row: (tenantId, variant) => ({
+      tenant_id: tenantId,
+      id: idOf(tenantId, 'contact_message', variant),
+      name: `marker ${tenantId}`,
+      email: 'ada@example.org',
+      message: 'Hello',
+      locale: 'en',
+    }),
+  },
+  {
+    table: 'intake_day',
+    tenantColumn: 'tenant_id',
+    row: (tenantId, variant) => ({
+      tenant_id: tenantId,
+      // A day that is the tenant's own, so that two tenants share no key by chance.
+      day: dayOf(tenantId, variant),
+      source: 'contact',
+      outcome: 'stored',
+      count: 1,
+    }),
+  },
+  {
+    table: 'form',
+    tenantColumn: 'tenant_id',
+    row: (tenantId, variant) => ({
+      tenant_id: tenantId,
+      id: idOf(tenantId, 'form', variant),
+      slug: `f-${idOf(tenantId, 'form', variant)}`,
+      name: `marker ${tenantId}`,
+    }),
+  },
+  {
+    table: 'form_version',
+    tenantColumn: 'tenant_id',
+    row: (tenantId, variant) => ({
+      tenant_id: tenantId,
+      form_id: idOf(tenantId, 'form', 0),
+      version: variant + 1,
+      definition: JSON.stringify({ marker: tenantId }),
+    }),
+  },
+  {
+    table: 'lead',
+    tenantColumn: 'tenant_id',
+    row: (tenantId, variant) => ({
+      tenant_id: tenantId,
+      id: idOf(tenantId, 'lead', variant),
+      form_id: idOf(tenantId, 'form', 0),
+      form_version: 1,
+      email: 'ada@example.org',
+      data: JSON.stringify({ marker: tenantId }),
+    }),
+  },
+  {
+    table: 'lead_note',
+    tenantColumn: 'tenant_id',
+    row: (tenantId, variant) => ({
+      tenant_id: tenantId,
+      id: idOf(tenantId, 'lead_note', variant),
+      lead_id: idOf(tenantId, 'lead', 0),
+      author: 'Grace',
+      body: `marker ${tenantId}`,
+    }),
+  },
+  {
+    table: 'idempotency_record',
+    tenantColumn: 'tenant_id',
+    row: (tenantId, variant) => ({
+      tenant_id: tenantId,
+      form_id: idOf(tenantId, 'form', 0),
+      key_hash: bytes(32, tenantId, 'key', variant),
+      request_hash: bytes(32, tenantId, 'request', variant),
+      lead_id: idOf(tenantId, 'lead', 0),
+    }),
+  },
+  {
+    table: 'spent_token',
+    tenantColumn: 'tenant_id',
+    row: (tenantId, variant) => ({
+      tenant_id: tenantId,
+      nonce: bytes(16, tenantId, 'nonce', variant),
+      expires_at: '2026-01-01T00:00:00Z',
+    }),
+  },
+  {
+    table: 'quota_usage',
+    tenantColumn: 'tenant_id',
+    row: (tenantId, variant) => ({
+      tenant_id: tenantId,
+      quota: 'leads',
+      period: dayOf(tenantId, variant).slice(0, 7),
+      used: 1,
+    }),
+  },
+]
+
+/** The INSERT of a row, with its values as parameters. */
+export function insertOf(table: string, row: Row): { readonly text: string; readonly values: unknown[] } {
+  const columns = Object.keys(row)
+  const names = columns.map((column) => pg.escapeIdentifier(column)).join(', ')
+  const places = columns.map((_, index) => `$${index + 1}`).join(', ')
+  return {
+    text: `insert into ${pg.escapeIdentifier(table)} (${names}) values (${places})`,
+    values: Object.values(row),
+  }
+}
