@@ -1,24 +1,26 @@
 import { Buffer } from 'node:buffer'
-import type { Socket } from 'node:net'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { type ClientAddress, createFingerprint, type Store } from '@rempart/guard'
 import fastify from 'fastify'
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
+import { installCompression } from './core/compression.ts'
 import type { Clock } from './core/context.ts'
-import { answerClientError, installErrorHandling, sendProblem } from './core/errors.ts'
+import { installCors } from './core/cors.ts'
+import { installErrorHandling, sendProblem } from './core/errors.ts'
 import type { App } from './core/fastify.ts'
 import { installGuard } from './core/guard.ts'
-import { installIdentification } from './core/identify.ts'
-import { createId } from './core/ids.ts'
-import { parseJsonBody } from './core/json-body.ts'
+import { createPreflightTenant, installIdentification } from './core/identify.ts'
+import { createKnownOrigins } from './core/known-origins.ts'
 import { installLifecycle } from './core/lifecycle.ts'
+import { installUnmatched } from './core/method-not-allowed.ts'
 import type { Metrics } from './core/metrics.ts'
 import { installOpenApi } from './core/openapi.ts'
+import { installProtocol, protocolOptions } from './core/protocol.ts'
 import { createRenderTokens } from './core/render-token.ts'
-import { requestId } from './core/request-id.ts'
+import { installRequestBodies } from './core/request-body.ts'
+import { collectRoutes } from './core/route-table.ts'
 import { deriveKey, keyLabels } from './core/secrets.ts'
-import { createSecurityHeaders } from './core/security-headers.ts'
 import type { TenantResolver } from './core/tenant-resolver.ts'
 import { compileTrustedHosts } from './core/trusted-hosts.ts'
 import { createValidatorCompiler } from './core/validation.ts'
@@ -54,8 +56,6 @@ export interface ServerDependencies {
   readonly isStopping: () => boolean
 }
 
-const bodyLimitBytes = 1_048_576
-
 /**
  * Builds the server: the table of contents of what it does. It does not listen yet.
  *
@@ -63,36 +63,38 @@ const bodyLimitBytes = 1_048_576
  */
 export async function buildServer(dependencies: ServerDependencies): Promise<App> {
   const { config, log, clock, metrics, pool } = dependencies
-  const schemas = [...healthSchemas, ...contactSchemas, ...publicFormSchemas, ...formSchemas, ...submitSchemas, ...leadSchemas]
-  const app: App = fastify({
-    logger: false,
-    bodyLimit: bodyLimitBytes,
-    requestTimeout: config.requestTimeoutMs,
-    keepAliveTimeout: config.keepAliveTimeoutMs,
-    http: { headersTimeout: config.headersTimeoutMs, connectionsCheckingInterval: 1_000, maxHeaderSize: 16_384 },
-    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 128 },
-    genReqId: (raw) => requestId(raw.headers['x-request-id']),
-    requestIdHeader: false,
-    return503OnClosing: false,
-    clientErrorHandler: (error, socket) => {
-      // Fastify types the socket as a plain stream; it is the TCP connection.
-      answerClientError(error, socket as Socket, clientErrorContext(config, clock))
-    },
-    frameworkErrors: (error, request, reply) => {
-      request.locale = config.defaultLocale
-      void reply.headers(createSecurityHeaders(config).api)
-      sendProblem(request, reply, error.code === 'FST_ERR_BAD_URL' ? 'invalid-path' : 'malformed-request', {}, clock)
-    },
-  }).withTypeProvider<TypeBoxTypeProvider>()
+  const schemas = [
+    ...healthSchemas,
+    ...contactSchemas,
+    ...publicFormSchemas,
+    ...formSchemas,
+    ...submitSchemas,
+    ...leadSchemas,
+  ]
+  const protocol = { config, clock, metrics }
+  const app: App = fastify({ ...protocolOptions(protocol), logger: false }).withTypeProvider<TypeBoxTypeProvider>()
 
-  app.server.maxConnections = config.maxConnections
-  app.server.maxHeadersCount = 200
+  installProtocol(app, protocol)
   installErrorHandling(app, log, clock)
-  installStrictJson(app)
   app.setValidatorCompiler(createValidatorCompiler(schemas))
   assertEveryRouteSaysWho(app)
 
+  const routes = collectRoutes(app)
+  const identification = {
+    pool,
+    tenants: dependencies.tenants,
+    isOwnHost: compileTrustedHosts(ownHosts(config)),
+    defaultTenant: config.defaultTenant,
+    clock,
+    log,
+  }
   installLifecycle(app, { config, log, metrics, clock, fingerprintPrefix: fingerprintPrefix(dependencies) })
+  installCors(app, {
+    config,
+    knownOrigins: createKnownOrigins(pool, () => clock.now()),
+    routes,
+    tenantOf: createPreflightTenant(identification),
+  })
   installGuard(app, {
     store: dependencies.store,
     policyFile: dependencies.policyFile,
@@ -101,14 +103,10 @@ export async function buildServer(dependencies: ServerDependencies): Promise<App
     nowMs: dependencies.nowMs,
     clock,
   })
-  installIdentification(app, {
-    pool,
-    tenants: dependencies.tenants,
-    isOwnHost: compileTrustedHosts(ownHosts(config)),
-    defaultTenant: config.defaultTenant,
-    clock,
-    log,
-  })
+  installUnmatched(app, routes, clock)
+  installIdentification(app, identification)
+  installRequestBodies(app)
+  installCompression(app)
   await installOpenApi(app, { publicUrl: config.publicUrl, version: dependencies.version })
   for (const schema of schemas) app.addSchema(schema)
   app.setNotFoundHandler((request, reply) => sendProblem(request, reply, 'not-found', {}, clock))
@@ -148,17 +146,6 @@ export async function buildServer(dependencies: ServerDependencies): Promise<App
   return app
 }
 
-function installStrictJson(app: App): void {
-  app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
-    try {
-      done(null, parseJsonBody(Buffer.isBuffer(body) ? body : Buffer.from(body)))
-    } catch (error) {
-      done(error instanceof Error ? error : new Error('the body could not be parsed'))
-    }
-  })
-}
-
 function assertEveryRouteSaysWho(app: App): void {
   app.addHook('onRoute', (route) => {
     if (route.config?.access === undefined)
@@ -175,13 +162,4 @@ function fingerprintPrefix({ secretKey, clock }: ServerDependencies) {
 /** Hosts that are the server's own and name no tenant. */
 function ownHosts(config: Config): readonly string[] {
   return [new URL(config.publicUrl).hostname, 'localhost', '127.0.0.1', '[::1]', ...config.trustedHosts]
-}
-
-function clientErrorContext(config: Config, clock: Clock) {
-  return {
-    id: createId(),
-    locale: config.defaultLocale,
-    nowMs: clock.now(),
-    headers: createSecurityHeaders(config).api,
-  }
 }

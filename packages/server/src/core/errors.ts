@@ -1,4 +1,6 @@
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
+import { Readable } from 'node:stream'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import { isDatabaseUnavailable } from '../database/connect.ts'
@@ -51,14 +53,18 @@ export function sendProblem(
   noteReason(request, code, options.reason)
   if (options.headers !== undefined) reply.headers(options.headers)
   if (options.withoutRateLimit === true) for (const name of rateLimitFields) reply.removeHeader(name)
-  closeUnreadBody(request, reply)
-  return reply
+  reply
     .code(body.status)
     .header('content-type', 'application/problem+json; charset=utf-8')
     .header('content-language', request.locale)
     .header('cache-control', 'no-store')
-    .serializer(serialize)
-    .send(body)
+  const unread = unreadBody(request)
+  if (unread !== 'none') reply.header('connection', 'close')
+  if (unread !== 'coming') return reply.serializer(serialize).send(body)
+  const text = JSON.stringify(body)
+  return reply
+    .header('content-length', String(Buffer.byteLength(text)))
+    .send(Readable.from(answerThenDrain(text, request.raw)))
 }
 
 const rateLimitFields = [
@@ -71,25 +77,56 @@ const rateLimitFields = [
 
 const serialize = (body: unknown): string => JSON.stringify(body)
 
-/** The pattern of the matched route, never the URL that was asked for. */
+/** The pattern of the matched route, or of the path asked for with another method; never the path itself. */
 export function routeOf(request: FastifyRequest): string {
-  return request.routeOptions.url ?? 'unmatched'
+  return request.routeOptions.url ?? (request.pattern === '' ? 'unmatched' : request.pattern)
 }
 
 function noteReason(request: FastifyRequest, code: ProblemCode, reason: string | undefined): void {
   request.logFields = { ...request.logFields, problem: code, ...(reason !== undefined && { reasonBlocked: reason }) }
 }
 
-// Node would read and throw away whatever is still coming, for as long as the client likes to send. A small body is
-// drained so that the connection stays of use; for a large or unmeasured one the connection ends with the answer.
-function closeUnreadBody(request: FastifyRequest, reply: FastifyReply): void {
-  if (request.raw.complete || request.raw.readableEnded) return
-  const length = Number(request.headers['content-length'] ?? Number.NaN)
-  if (length <= 65_536 || (Number.isNaN(length) && request.headers['transfer-encoding'] === undefined)) return
-  reply.header('connection', 'close')
+/** The largest rest of a body that is read away so that its connection stays of use. */
+const keptBytes = 65_536
+
+/**
+ * What is left of a body that is refused: `none` of a size that matters, some that the client keeps back until it is
+ * asked for, or some that is coming.
+ */
+function unreadBody(request: FastifyRequest): 'none' | 'withheld' | 'coming' {
+  const { raw, headers } = request
+  if (raw.complete || raw.readableEnded) return 'none'
+  const length = Number(headers['content-length'] ?? 0)
+  const isSmall = headers['transfer-encoding'] === undefined && length <= keptBytes
+  if (headers.expect !== undefined) return length === 0 && isSmall ? 'none' : 'withheld'
+  return isSmall ? 'none' : 'coming'
+}
+
+/** How much, and how long, a refused body is still read. */
+const drained = { bytes: 16_777_216, ms: 2_000 }
+
+// Closing a connection with unread bytes resets it, and a client that is still sending then loses the answer. The
+// answer goes out whole first; the connection is closed when the client has finished, or after a bounded wait.
+async function* answerThenDrain(text: string, body: IncomingMessage): AsyncGenerator<string> {
+  yield text
+  await new Promise<void>((resolve) => {
+    let left = drained.bytes
+    const timer = setTimeout(resolve, drained.ms)
+    const finish = (): void => {
+      clearTimeout(timer)
+      resolve()
+    }
+    body.on('data', (chunk: Buffer) => {
+      left -= chunk.length
+      if (left < 0) finish()
+    })
+    body.once('end', finish).once('close', finish).once('error', finish).resume()
+  })
 }
 
 function toRefusal(error: unknown, request: FastifyRequest): Refusal {
+  // A body that the client stopped sending: nobody is left to read the answer, and it is no fault of ours.
+  if (request.raw.errored !== null) return { code: 'malformed-request', options: { reason: 'aborted' } }
   if (error instanceof ProblemError) return { code: error.code, options: error.options }
   if (error instanceof JsonBodyError) {
     return {
@@ -106,21 +143,11 @@ function toRefusal(error: unknown, request: FastifyRequest): Refusal {
       return { code: known, options: { parameters: { reason: jsonBodyReasons.empty[request.locale] } } }
   }
   if (isDatabaseUnavailable(error)) return { code: 'service-unavailable', options: { headers: { 'retry-after': '1' } } }
-  if (isAborted(error)) return { code: 'malformed-request', options: { reason: 'aborted' } }
   return { code: 'internal-error', options: {} }
 }
 
 function isFastifyError(error: unknown): error is FastifyError {
   return error instanceof Error && 'code' in error && typeof error.code === 'string'
-}
-
-// A body that the client stopped sending: nobody is left to read the answer, and it is no fault of ours.
-function isAborted(error: unknown): boolean {
-  return (
-    error instanceof Error &&
-    'code' in error &&
-    (error.code === 'ECONNRESET' || error.code === 'ERR_STREAM_PREMATURE_CLOSE')
-  )
 }
 
 const clientErrors: Readonly<Record<string, ProblemCode>> = {
@@ -129,9 +156,13 @@ const clientErrors: Readonly<Record<string, ProblemCode>> = {
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 'body-too-large',
 }
 
+const answered = new WeakSet<Socket>()
+
 /**
- * Answers what never became a request (bytes that are no HTTP, headers too large or too slow) with a problem, and
+ * Answers what never became a request (bytes that are no HTTP, headers too large, anything too slow) with a problem, and
  * ends the connection.
+ *
+ * @returns the status sent; undefined when there was nobody to answer, or an answer was under way.
  */
 export function answerClientError(
   error: Error & { code?: string },
@@ -142,28 +173,44 @@ export function answerClientError(
     readonly nowMs: number
     readonly headers: Readonly<Record<string, string>>
   },
-): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+): number | undefined {
+  // More bytes of a stream that was refused already: read away until the connection closes.
+  if (answered.has(socket)) return undefined
+  if (error.code === 'ECONNRESET' || !socket.writable || isAnswering(socket)) {
     socket.destroy()
-    return
+    return undefined
   }
+  answered.add(socket)
   const code = clientErrors[error.code ?? ''] ?? 'malformed-request'
   const body: Problem = problemBody(code, {}, describe)
   const text = JSON.stringify(body)
   const fields = Object.entries({
     ...describe.headers,
+    'cache-control': 'no-store',
     'content-type': 'application/problem+json; charset=utf-8',
     'content-length': String(Buffer.byteLength(text)),
     'x-request-id': describe.id,
     connection: 'close',
   })
   const head = fields.map(([name, value]) => `${name}: ${value}\r\n`).join('')
-  socket.end(`HTTP/1.1 ${body.status} ${reasonPhrase[body.status] ?? 'Bad Request'}\r\n${head}\r\n${text}`)
+  socket.write(`HTTP/1.1 ${body.status} ${STATUS_CODES[body.status] ?? 'Bad Request'}\r\n${head}\r\n${text}`)
+  endConnection(socket, code)
+  return body.status
 }
 
-const reasonPhrase: Readonly<Record<number, string>> = {
-  400: 'Bad Request',
-  408: 'Request Timeout',
-  413: 'Content Too Large',
-  431: 'Request Header Fields Too Large',
+/** Node keeps the response that is being sent here; there is no public name for it. */
+function isAnswering(socket: Socket & { _httpMessage?: ServerResponse | null }): boolean {
+  return socket._httpMessage?.headersSent === true
+}
+
+// The rest of a request that came too slowly could still complete it, so that connection ends at once. Where the parser
+// has given up nothing can follow, and the client gets a moment to read why.
+function endConnection(socket: Socket, code: ProblemCode): void {
+  if (code === 'request-timeout') {
+    socket.destroySoon()
+    return
+  }
+  socket.end()
+  const timer = setTimeout(() => socket.destroy(), 1_000)
+  socket.once('close', () => clearTimeout(timer))
 }

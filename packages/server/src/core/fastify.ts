@@ -30,6 +30,10 @@ declare module 'fastify' {
     tenantOfForm?: boolean
     /** Which block of security headers answers; `api` when absent. */
     headers?: 'api' | 'docs'
+    /** Never compress: the answer holds a secret that lasts beside text the caller chose (BREACH). */
+    uncompressed?: boolean
+    /** The kind of public submission this route takes, for the intake figures. */
+    intake?: string
   }
   interface FastifyRequest {
     /** Tenant, actor and transaction of this call. Present on every route but those with access `none`. */
@@ -42,5 +46,11 @@ declare module 'fastify' {
     logFields: LogFields | null
     /** W3C trace id, 32 hex digits. */
     traceId: string
+    /** The pattern of a path that is known but does not take this method; '' for every other request. */
+    pattern: string
+    /** Monotonic milliseconds at which it came. */
+    startedMs: number
+    /** Its line and figures are written. */
+    hasEnded: boolean
   }
 }

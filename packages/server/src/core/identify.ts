@@ -8,6 +8,7 @@ import type { Actor, Clock, Context } from './context.ts'
 import type { App } from './fastify.ts'
 import { ProblemError } from './problem.ts'
 import type { ProblemCode } from './problem-catalogue.ts'
+import type { KnownPath } from './route-table.ts'
 import type { Tenant, TenantKey, TenantResolver } from './tenant-resolver.ts'
 
 export interface IdentifyDependencies {
@@ -42,7 +43,9 @@ function identifyPublic(
   dependencies: IdentifyDependencies,
   done: (error?: Error) => void,
 ): void {
-  const keys = publicKeys(request, dependencies)
+  const { headers, query, params } = request
+  const tenantOfForm = request.routeOptions.config.tenantOfForm === true
+  const keys = publicKeys({ headers, query, params, tenantOfForm }, dependencies)
   const known = keys.map((key) => dependencies.tenants.peek(key))
   if (known.every((tenant) => tenant !== undefined)) settle(known)
   else Promise.all(keys.map((key) => dependencies.tenants.find(key))).then(settle, done)
@@ -90,6 +93,38 @@ async function identifyActor(
   setContext(request, tenant, actor, dependencies)
 }
 
+/** Look-ups of tenants that preflights may have under way; they are not counted by the guard. */
+const mostLookUps = 8
+
+/**
+ * Finds the tenant a preflight names. Null: none, or two that disagree. Undefined: so many others are being looked up
+ * that this one is not.
+ */
+export function createPreflightTenant(
+  dependencies: Pick<IdentifyDependencies, 'tenants' | 'isOwnHost' | 'defaultTenant'>,
+): (request: FastifyRequest, path: KnownPath) => Promise<Tenant | null | undefined> {
+  const { tenants } = dependencies
+  let lookUps = 0
+  return async (request, { params, tenantOfForm }) => {
+    const { headers, query } = request
+    const keys = publicKeys({ headers, query, params, tenantOfForm }, dependencies)
+    const known = keys.map((key) => tenants.peek(key))
+    if (known.every((tenant) => tenant !== undefined)) return theOne(known)
+    if (lookUps >= mostLookUps) return undefined
+    lookUps += 1
+    try {
+      return theOne(await Promise.all(keys.map((key) => tenants.find(key))))
+    } finally {
+      lookUps -= 1
+    }
+  }
+}
+
+function theOne(tenants: readonly (Tenant | null)[]): Tenant | null {
+  const [first = null] = tenants
+  return tenants.every((tenant) => tenant?.id === first?.id) ? first : null
+}
+
 function setContext(request: FastifyRequest, tenant: Tenant, actor: Actor, dependencies: IdentifyDependencies): void {
   const context: Context = {
     tenant,
@@ -125,15 +160,21 @@ function agreed(keys: readonly TenantKey[], found: readonly (Tenant | null)[]): 
 }
 
 // A form's id names its tenant only when nothing else does: a tenant that was named answers for its own forms alone.
-function publicKeys(request: FastifyRequest, dependencies: IdentifyDependencies): readonly TenantKey[] {
+function publicKeys(
+  request: Pick<FastifyRequest, 'headers' | 'query' | 'params'> & { readonly tenantOfForm: boolean },
+  dependencies: Pick<IdentifyDependencies, 'isOwnHost' | 'defaultTenant'>,
+): readonly TenantKey[] {
   const named = namedKeys(request, dependencies)
   if (named.length > 0) return named
-  const formId = request.routeOptions.config.tenantOfForm === true ? readParameter(request.params, 'formId') : undefined
+  const formId = request.tenantOfForm ? readParameter(request.params, 'formId') : undefined
   if (formId !== undefined && uuid.test(formId)) return [{ kind: 'form', value: formId.toLowerCase() }]
   return dependencies.defaultTenant === undefined ? [] : [{ kind: 'slug', value: dependencies.defaultTenant }]
 }
 
-function namedKeys(request: FastifyRequest, dependencies: IdentifyDependencies): readonly TenantKey[] {
+function namedKeys(
+  request: Pick<FastifyRequest, 'headers' | 'query'>,
+  dependencies: Pick<IdentifyDependencies, 'isOwnHost'>,
+): readonly TenantKey[] {
   const keys: TenantKey[] = []
   if (!dependencies.isOwnHost(request.headers.host))
     keys.push({ kind: 'domain', value: domainOf(request.headers.host) })

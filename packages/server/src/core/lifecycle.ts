@@ -1,6 +1,6 @@
 import { BlockList, isIPv4 } from 'node:net'
 import { type ClientAddress, createAddressResolver } from '@rempart/guard'
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import type { Clock } from './context.ts'
@@ -10,7 +10,9 @@ import { negotiateLocale } from './locale.ts'
 import { clientIpForLog, requestLogLine } from './logging.ts'
 import type { Metrics } from './metrics.ts'
 import { ProblemError } from './problem.ts'
+import type { ProblemCode } from './problem-catalogue.ts'
 import { traceContext } from './request-id.ts'
+import { targetFault } from './request-target.ts'
 import { createSecurityHeaders } from './security-headers.ts'
 
 export interface LifecycleDependencies {
@@ -31,17 +33,23 @@ export function installLifecycle(app: App, dependencies: LifecycleDependencies):
   const addressOf = createAddressResolver({ trustedProxies: config.trustedProxies, header: config.forwardedHeader })
   const blocks = createSecurityHeaders({ publicUrl: config.publicUrl })
   const isRedirected = httpsRedirect(config)
-  const api = Object.freeze({ ...blocks.api, 'api-version': '1' })
-  const docs = Object.freeze({ ...blocks.docs, 'api-version': '1' })
+  // What a response depends on besides its address; constant, so that no cache keeps one caller's answer for another's.
+  const common = { 'api-version': '1', vary: 'origin, accept-encoding' }
+  const api = Object.freeze({ ...blocks.api, ...common })
+  const docs = Object.freeze({ ...blocks.docs, ...common })
 
   app.decorateRequest('client')
   app.decorateRequest('locale', config.defaultLocale)
   app.decorateRequest('context')
   app.decorateRequest('logFields', null)
   app.decorateRequest('traceId', '')
+  app.decorateRequest('pattern', '')
+  app.decorateRequest('startedMs', 0)
+  app.decorateRequest('hasEnded', false)
 
   app.addHook('onRequest', (request, reply, done) => {
     const { headers } = request
+    request.startedMs = performance.now()
     request.client = addressOf(request.raw.socket.remoteAddress, headers)
     request.locale = negotiateLocale(headers['accept-language'], config.defaultLocale)
     const trace = traceContext(headers['traceparent'])
@@ -49,8 +57,10 @@ export function installLifecycle(app: App, dependencies: LifecycleDependencies):
     reply.headers(request.routeOptions.config.headers === 'docs' ? docs : api)
     reply.header('x-request-id', request.id)
     reply.header('traceparent', trace.traceparent)
+    const fault = faultOf(request)
+    if (fault !== undefined) return done(new ProblemError(fault))
     if (isRedirected(request)) {
-      reply.redirect(`${config.publicUrl}${request.raw.url ?? '/'}`, 308)
+      reply.redirect(`${config.publicUrl}${request.url}`, 308)
       return
     }
     const version = headers['api-version']
@@ -64,16 +74,45 @@ export function installLifecycle(app: App, dependencies: LifecycleDependencies):
   })
 
   app.addHook('onResponse', (request, reply, done) => {
-    closeRequest(request, reply, dependencies)
+    closeRequest(request, { status: reply.statusCode, durationMs: reply.elapsedTime }, dependencies)
+    done()
+  })
+
+  app.addHook('onRequestAbort', (request, done) => {
+    const durationMs = performance.now() - request.startedMs
+    closeRequest(request, { status: abortedStatus, durationMs }, dependencies)
     done()
   })
 }
 
-function closeRequest(request: FastifyRequest, reply: FastifyReply, dependencies: LifecycleDependencies): void {
+/** More header fields than this come from no browser and no proxy. */
+const maxHeaderFields = 100
+
+/** What makes a request unfit whatever it asks for. */
+function faultOf(request: FastifyRequest): ProblemCode | undefined {
+  if (request.originalUrl !== request.url) return targetFault(request.originalUrl)
+  if (request.raw.rawHeaders.length > 2 * maxHeaderFields) return 'headers-too-large'
+  // Two Host fields arrive joined. RFC 9112 §3.2 asks for 400.
+  return request.headers.host?.includes(',') === true ? 'malformed-request' : undefined
+}
+
+/** In logs and figures, for a client that went away before its answer: as nginx has it. It is never sent. */
+const abortedStatus = 499
+
+interface Ending {
+  readonly status: number
+  readonly durationMs: number
+}
+
+function closeRequest(request: FastifyRequest, ending: Ending, dependencies: LifecycleDependencies): void {
+  // A handler may still answer into a connection that is gone.
+  if (request.hasEnded) return
+  request.hasEnded = true
   const { config, log, metrics, fingerprintPrefix } = dependencies
+  const { status, durationMs } = ending
   const route = routeOf(request)
-  const durationMs = reply.elapsedTime
-  metrics.request(request.method, route, reply.statusCode, durationMs / 1000)
+  metrics.request(request.method, route, status, durationMs / 1000)
+  countIntake(request, status, metrics)
   const isSlow = durationMs >= config.slowRequestMs
   if (!isSlow && !log.isLevelEnabled('info')) return
   const { context } = request
@@ -82,7 +121,7 @@ function closeRequest(request: FastifyRequest, reply: FastifyReply, dependencies
     traceId: request.traceId,
     method: request.method,
     route,
-    status: reply.statusCode,
+    status,
     durationMs,
     fpPrefix: fingerprintPrefix(request.client, request.headers['user-agent'], route),
     // Absent on routes that have no tenant, and on requests refused before one was known.
@@ -93,6 +132,16 @@ function closeRequest(request: FastifyRequest, reply: FastifyReply, dependencies
   })
   if (isSlow) log.warn(line, 'slow request')
   else log.info(line, 'request')
+}
+
+// The routes that take public submissions say so in their `config`; what became of one is known here for all of them.
+function countIntake(request: FastifyRequest, status: number, metrics: Metrics): void {
+  const kind = request.routeOptions.config.intake
+  if (kind === undefined) return
+  const { fate, problem, reasonBlocked } = request.logFields ?? {}
+  if (status >= 400) metrics.intake(kind, 'refused', problem ?? 'aborted')
+  else if (fate === 'replayed') metrics.intake(kind, 'replayed')
+  else metrics.intake(kind, reasonBlocked === undefined ? 'accepted' : 'dropped')
 }
 
 /**

@@ -34,7 +34,7 @@ export function contactRoutes(app: App, intake: ContactIntake): void {
         body: Ref(ContactInput),
         response: { 201: Ref(ContactReceipt), ...refusals(400, 403, 404, 413, 415, 422, 429, 503) },
       },
-      config: { access: 'public', guard: contactPolicy },
+      config: { access: 'public', guard: contactPolicy, intake: 'contact' },
     },
     async (request, reply) => {
       const { receipt, dropped } = await receiveMessage(request.context, intake, request.body)

@@ -22,7 +22,7 @@ export function submitRoutes(app: App, dependencies: SubmitDependencies & { read
         body: Ref(SubmissionInput),
         response: { 201: Ref(SubmissionReceipt), ...refusals(400, 403, 404, 413, 415, 422, 429, 503) },
       },
-      config: { access: 'public', guard: leadSubmitPolicy, tenantOfForm: true },
+      config: { access: 'public', guard: leadSubmitPolicy, tenantOfForm: true, intake: 'lead' },
     },
     async (request, reply) => {
       const { params, body, headers } = request
