@@ -21,6 +21,7 @@ import { createRenderTokens } from './core/render-token.ts'
 import { installRequestBodies } from './core/request-body.ts'
 import { collectRoutes } from './core/route-table.ts'
 import { deriveKey, keyLabels } from './core/secrets.ts'
+import { createSerializerCompiler } from './core/serialization.ts'
 import type { TenantResolver } from './core/tenant-resolver.ts'
 import { compileTrustedHosts } from './core/trusted-hosts.ts'
 import { createValidatorCompiler } from './core/validation.ts'
@@ -77,6 +78,7 @@ export async function buildServer(dependencies: ServerDependencies): Promise<App
   installProtocol(app, protocol)
   installErrorHandling(app, log, clock)
   app.setValidatorCompiler(createValidatorCompiler(schemas))
+  app.setSerializerCompiler(createSerializerCompiler(schemas))
   assertEveryRouteSaysWho(app)
 
   const routes = collectRoutes(app)
