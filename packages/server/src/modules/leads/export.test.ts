@@ -190,7 +190,7 @@ describe('an export whose database breaks on the way', () => {
       socket.write(`${head.join('\r\n')}\r\n\r\n`)
       await once(socket, 'readable')
       const owner = database.target('rempart_owner')
-    server.logLines.length = 0
+      server.logLines.length = 0
       await asOwner(owner, 'alter table lead rename to lead_away')
       try {
         await expect(text(socket)).rejects.toMatchObject({ code: 'ECONNRESET' })
