@@ -26,12 +26,22 @@ export async function createTenantWithForm(
 ): Promise<TenantWithForm> {
   const slug = `t-${createId()}`
   const id = await createTenant(pool, { slug, name: 'Test', maxLeadsPerMonth: options.maxLeadsPerMonth ?? null })
-  const form = { id: createId(), slug: 'ask' }
+  return { id, slug, form: await publishForm(pool, id, 'ask', options.protection) }
+}
+
+/** Publishes one more form like it in a tenant. Unless `protection` says otherwise no render token and no wait is asked. */
+export async function publishForm(
+  pool: Pool,
+  tenantId: string,
+  slug: string,
+  protection: FormDefinition['protection'] = {},
+): Promise<TenantWithForm['form']> {
+  const form = { id: createId(), slug }
   const definition: FormDefinition = {
     title: { en: 'Ask' },
     fields: [{ type: 'text', name: 'who', label: { en: 'Name' }, required: true }],
-    protection: { renderToken: 'optional', minimumFillSeconds: 0, ...options.protection },
+    protection: { renderToken: 'optional', minimumFillSeconds: 0, ...protection },
   }
-  await inTenant(pool, id, (tx) => insertPublishedForm(tx, { tenantId: id, ...form, name: 'Ask', definition }))
-  return { id, slug, form }
+  await inTenant(pool, tenantId, (tx) => insertPublishedForm(tx, { tenantId, ...form, name: 'Ask', definition }))
+  return form
 }

@@ -113,7 +113,10 @@ async function closeApp(app: App, timeoutMs: number, log: Logger): Promise<void>
     log.warn('requests were still in flight at the end of the shutdown timeout; their connections are closed')
     app.server.closeAllConnections()
   }, timeoutMs)
+  // A connection whose request was in flight goes idle later, and its client may keep it open for as long as it likes.
+  const sweep = setInterval(() => app.server.closeIdleConnections(), 50)
   await app.close()
+  clearInterval(sweep)
   clearTimeout(deadline)
 }
 
