@@ -1,5 +1,4 @@
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
-import type { Socket } from 'node:net'
+import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
@@ -7,7 +6,7 @@ import { isDatabaseUnavailable } from '../database/connect.ts'
 import type { App } from './fastify.ts'
 import { JsonBodyError } from './json-body.ts'
 import { jsonBodyReasons } from './json-body-reasons.ts'
-import { type Problem, ProblemError, type ProblemOptions, problemBody } from './problem.ts'
+import { ProblemError, type ProblemOptions, problemBody } from './problem.ts'
 import { type ProblemCode, problemTypes } from './problem-catalogue.ts'
 import { schemaFaults } from './schema-faults.ts'
 
@@ -148,69 +147,4 @@ function toRefusal(error: unknown, request: FastifyRequest): Refusal {
 
 function isFastifyError(error: unknown): error is FastifyError {
   return error instanceof Error && 'code' in error && typeof error.code === 'string'
-}
-
-const clientErrors: Readonly<Record<string, ProblemCode>> = {
-  HPE_HEADER_OVERFLOW: 'headers-too-large',
-  ERR_HTTP_REQUEST_TIMEOUT: 'request-timeout',
-  HPE_CHUNK_EXTENSIONS_OVERFLOW: 'body-too-large',
-}
-
-const answered = new WeakSet<Socket>()
-
-/**
- * Answers what never became a request (bytes that are no HTTP, headers too large, anything too slow) with a problem, and
- * ends the connection.
- *
- * @returns the status sent; undefined when there was nobody to answer, or an answer was under way.
- */
-export function answerClientError(
-  error: Error & { code?: string },
-  socket: Socket,
-  describe: {
-    readonly id: string
-    readonly locale: 'en' | 'fr'
-    readonly nowMs: number
-    readonly headers: Readonly<Record<string, string>>
-  },
-): number | undefined {
-  // More bytes of a stream that was refused already: read away until the connection closes.
-  if (answered.has(socket)) return undefined
-  if (error.code === 'ECONNRESET' || !socket.writable || isAnswering(socket)) {
-    socket.destroy()
-    return undefined
-  }
-  answered.add(socket)
-  const code = clientErrors[error.code ?? ''] ?? 'malformed-request'
-  const body: Problem = problemBody(code, {}, describe)
-  const text = JSON.stringify(body)
-  const fields = Object.entries({
-    ...describe.headers,
-    'cache-control': 'no-store',
-    'content-type': 'application/problem+json; charset=utf-8',
-    'content-length': String(Buffer.byteLength(text)),
-    'x-request-id': describe.id,
-    connection: 'close',
-  })
-  const head = fields.map(([name, value]) => `${name}: ${value}\r\n`).join('')
-  socket.write(`HTTP/1.1 ${body.status} ${STATUS_CODES[body.status] ?? 'Bad Request'}\r\n${head}\r\n${text}`)
-  endConnection(socket, code)
-  return body.status
-}
-
-/** Node keeps the response that is being sent here; there is no public name for it. */
-function isAnswering(socket: Socket & { _httpMessage?: ServerResponse | null }): boolean {
-  return socket._httpMessage?.headersSent === true
-}
-
-// The rest of a request that came too slowly could still complete it, so that connection ends at once. Where the parser
-// has given up nothing can follow, and the client gets a moment to read why.
-function endConnection(socket: Socket, code: ProblemCode): void {
-  if (code === 'request-timeout') {
-    socket.destroySoon()
-    return
-  }
-  socket.end()
-  const timer = setTimeout(() => socket.destroy(), 1_000)
-  socket.once('close', () => clearTimeout(timer))
 }

@@ -90,10 +90,13 @@ const maxHeaderFields = 100
 
 /** What makes a request unfit whatever it asks for. */
 function faultOf(request: FastifyRequest): ProblemCode | undefined {
+  const { raw, headers } = request
+  if (raw.httpVersionMajor !== 1) return 'malformed-request'
   if (request.originalUrl !== request.url) return targetFault(request.originalUrl)
-  if (request.raw.rawHeaders.length > 2 * maxHeaderFields) return 'headers-too-large'
-  // Two Host fields arrive joined. RFC 9112 §3.2 asks for 400.
-  return request.headers.host?.includes(',') === true ? 'malformed-request' : undefined
+  if (raw.rawHeaders.length > 2 * maxHeaderFields) return 'headers-too-large'
+  // RFC 9112 §3.2: exactly one. Two arrive joined, and HTTP/1.0 may have none.
+  const isHostless = headers.host === undefined ? raw.httpVersionMinor > 0 : headers.host.includes(',')
+  return isHostless ? 'malformed-request' : undefined
 }
 
 /** In logs and figures, for a client that went away before its answer: as nginx has it. It is never sent. */

@@ -2,8 +2,9 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyHttpOptions } from 'fastify'
 import type { Config } from '../config.ts'
+import { answerClientError } from './client-errors.ts'
 import type { Clock } from './context.ts'
-import { answerClientError, sendProblem } from './errors.ts'
+import { sendProblem } from './errors.ts'
 import type { App } from './fastify.ts'
 import { createId } from './ids.ts'
 import type { Metrics } from './metrics.ts'
@@ -37,6 +38,8 @@ export function protocolOptions(dependencies: ProtocolDependencies): FastifyHttp
       // Node would keep the first Host, Content-Type or Authorization and another reader of the request the last: joined,
       // two of them are no value that anything accepts.
       joinDuplicateHeaders: true,
+      // Refused by the lifecycle, with an answer that says why.
+      requireHostHeader: false,
     },
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: maxParameterLength },
     rewriteUrl: ({ url = '' }) => (targetFault(url) === undefined ? url : faultyTarget),

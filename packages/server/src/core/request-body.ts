@@ -51,12 +51,18 @@ function bodyRefusal(request: FastifyRequest): Error | undefined {
     return new ProblemError('expectation-failed')
   }
   if (!hasBody(request)) return undefined
-  const coding = headers['transfer-encoding']
-  if (coding !== undefined && coding.toLowerCase() !== 'chunked') return new ProblemError('malformed-request')
+  if (hasStrangeFraming(request)) return new ProblemError('malformed-request')
   const { config, schema, bodyLimit } = request.routeOptions
   if (config.takesBody !== true) return new ProblemError('unexpected-body')
   if (!isAccepted(headers, schema?.consumes)) return new ProblemError('unsupported-media-type')
   return Number(headers['content-length'] ?? 0) > bodyLimit ? new ProblemError('body-too-large') : undefined
+}
+
+// A coding besides chunked, or chunks in HTTP/1.0, which knows none: the next server on the way may see another end of the
+// body. RFC 9112 §6.1.
+function hasStrangeFraming({ raw, headers }: FastifyRequest): boolean {
+  const coding = headers['transfer-encoding']
+  return coding !== undefined && (coding.toLowerCase() !== 'chunked' || raw.httpVersionMinor === 0)
 }
 
 const json: readonly string[] = ['application/json']

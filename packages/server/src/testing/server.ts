@@ -4,7 +4,7 @@ import { loadConfig } from '../config.ts'
 import type { Scope } from '../core/access.ts'
 import type { App } from '../core/fastify.ts'
 import { createLogger } from '../core/logging.ts'
-import { createMetrics } from '../core/metrics.ts'
+import { createMetrics, type Metrics } from '../core/metrics.ts'
 import { createTenantResolver, type TenantResolver } from '../core/tenant-resolver.ts'
 import { createApiKey } from '../modules/api-keys/service.ts'
 import { createTenant, type NewTenant } from '../modules/tenants/service.ts'
@@ -20,6 +20,7 @@ export interface TestServer {
   /** The tenant of calls that name none. */
   readonly tenant: { readonly id: string; readonly slug: string }
   readonly tenants: TenantResolver
+  readonly metrics: Metrics
   /** Every log line so far, as written. */
   readonly logLines: string[]
   /** An API key of the default tenant, or of another. */
@@ -69,6 +70,7 @@ export async function startTestServer(database: TestDatabase, options: TestServe
     database,
     tenant,
     tenants,
+    metrics,
     logLines,
     apiKey: async (scopes, tenantId = tenant.id) =>
       (await createApiKey(database.worker, tenantId, { name: 'test', scopes })).token,
