@@ -6,9 +6,9 @@ import type { Pool } from '../../packages/server/src/database/connect.ts'
 import { isRunning, until } from '../support/processes.ts'
 import { type ServerProcess, startServerProcess } from '../support/server-process.ts'
 import { createTenantWithForm, type TenantWithForm, workerPool } from '../support/tenant-with-form.ts'
+import { holdQuotas } from './held-table.ts'
 import { acknowledged, betrayals, readStored } from './intake-audit.ts'
 import { newLead, startLoad, submission, visitor, WITHOUT_LIMITS } from './intake-load.ts'
-import { holdQuota } from './quota-lock.ts'
 
 let server: ServerProcess
 let pool: Pool
@@ -25,7 +25,7 @@ beforeEach(async () => {
 
 /** Leads whose requests are all in the server, which cannot answer any before the quota is let go. */
 async function leadsInFlight(count: number) {
-  const quota = await holdQuota(server, tenant.id)
+  const quota = await holdQuotas(server)
   const leads = Array.from({ length: count }, () => newLead(tenant.form))
   const visitors = leads.map(() => visitor(server, tenant))
   onTestFinished(() => {
@@ -90,7 +90,7 @@ describe('SIGTERM', () => {
 it('a second SIGINT leaves at once with code 1, loses nothing acknowledged, and takes PostgreSQL along', async () => {
   const load = startLoad(server, tenant, { leadWriters: 16 })
   await until(() => load.ledger.answered >= 100)
-  const quota = await holdQuota(server, tenant.id)
+  const quota = await holdQuotas(server)
   await quota.untilWanted()
   const postgres = server.postgresProcesses()
 

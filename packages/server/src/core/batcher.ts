@@ -17,12 +17,15 @@ export interface BatcherOptions<Row, Verdict> {
   readonly isRowFault: (error: unknown) => boolean
   readonly maxRows?: number
   readonly maxInFlight?: number
+  /** How long a row has to have waited behind a batch that the database failed, to fail with it. Default 1 s. */
+  readonly patienceMs?: number
   readonly onBatch?: (rows: number) => void
 }
 
 interface Waiting<Row, Verdict> {
   readonly row: Row
   readonly lane: string
+  readonly sinceMs: number
   readonly resolve: (verdict: Verdict) => void
   readonly reject: (error: unknown) => void
 }
@@ -33,7 +36,7 @@ interface Waiting<Row, Verdict> {
  * as soon as a call returns.
  */
 export function createBatcher<Row, Verdict>(options: BatcherOptions<Row, Verdict>): Batcher<Row, Verdict> {
-  const { laneOf, marksOf, store, isRowFault, maxRows = 128, maxInFlight = 4, onBatch } = options
+  const { laneOf, marksOf, store, isRowFault, maxRows = 128, maxInFlight = 4, patienceMs = 1_000, onBatch } = options
   let queue: Waiting<Row, Verdict>[] = []
   const busyLanes = new Set<string>()
   let inFlight = 0
@@ -95,17 +98,29 @@ export function createBatcher<Row, Verdict>(options: BatcherOptions<Row, Verdict
 
   // One bad row must not fail its neighbours.
   async function recover(batch: readonly Waiting<Row, Verdict>[], error: unknown): Promise<void> {
-    const isAlone = batch.length === 1 || !isRowFault(error)
+    const isOfOneRow = isRowFault(error)
+    if (!isOfOneRow) failWaiters(batch, error)
+    const isAlone = batch.length === 1 || !isOfOneRow
     for (const each of batch) {
       if (isAlone) each.reject(error)
       else await deliver([each])
     }
   }
 
+  // The next batch of the lane would wait as long again, and the one after it: nobody is kept waiting twice.
+  function failWaiters(batch: readonly Waiting<Row, Verdict>[], error: unknown): void {
+    const lanes = new Set(batch.map((each) => each.lane))
+    const latestMs = performance.now() - patienceMs
+    const isOverdue = (each: Waiting<Row, Verdict>): boolean => lanes.has(each.lane) && each.sinceMs < latestMs
+    const overdue = queue.filter(isOverdue)
+    queue = queue.filter((each) => !isOverdue(each))
+    for (const each of overdue) each.reject(error)
+  }
+
   return {
     add: (row) =>
       new Promise((resolve, reject) => {
-        queue.push({ row, lane: laneOf(row), resolve, reject })
+        queue.push({ row, lane: laneOf(row), sinceMs: performance.now(), resolve, reject })
         schedule()
       }),
     get waiting() {

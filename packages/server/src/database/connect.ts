@@ -59,16 +59,22 @@ export function createPool(
   return pool
 }
 
-/** SQLSTATE classes and socket errors that say the database is away or stopping, not that a statement is wrong. */
+/**
+ * SQLSTATE codes and socket errors that say the database is away, stopping, full or busy, not that a statement is wrong:
+ * the same may well succeed a moment later.
+ */
 export function isDatabaseUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
-  if (/^(08|57P0[123])/.test(code) || code === '53300' || code === '53100') return true
+  if (/^(08|53|57P0[123])/.test(code) || PASSING.has(code)) return true
   if (/^(ECONNREFUSED|ECONNRESET|ENOENT|EPIPE|ETIMEDOUT|EAI_AGAIN|ENOTFOUND)$/.test(code)) return true
   return /Connection terminated|Query read timeout|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable|Cannot use a pool after/i.test(
     error.message,
   )
 }
+
+/** Cancelled by a timeout, or by a conflict with another transaction; or sent to a standby, in the middle of a failover. */
+const PASSING: ReadonlySet<string> = new Set(['57014', '55P03', '25P03', '25P04', '40001', '40P01', '25006'])
 
 /** Whether an error is about the data of one row (SQLSTATE classes 22 and 23), so that other rows may still pass. */
 export function isRowFault(error: unknown): boolean {
