@@ -1,0 +1,202 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { sql } from 'kysely'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { createTestDatabase, type TestDatabase } from '../testing/database.ts'
+import { seedTwoTenants } from '../testing/isolation-matrix.ts'
+import { idOf, tableRegistry } from '../testing/table-registry.ts'
+import { inTenant } from './tenant.ts'
+
+/*
+ * The two functions that store batches choose the tenant themselves, row group by row group. Row-level security and the
+ * composite keys have to hold inside them too.
+ */
+
+let database: TestDatabase
+let mine: string
+let theirs: string
+beforeAll(async () => {
+  database = await createTestDatabase()
+})
+afterAll(() => database.close())
+beforeEach(async () => {
+  ;[mine, theirs] = await seedTwoTenants(database.worker)
+})
+
+const formOf = (tenantId: string): string => idOf(tenantId, 'form', 0)
+
+const message = (name = 'Ada') => ({
+  id: randomUUID(),
+  name,
+  email: 'ada@example.org',
+  subject: null,
+  message: 'Hello',
+  consent: false,
+  locale: 'en',
+  dropped: false,
+})
+
+const submission = (formId: string, ord = 0) => ({
+  ord,
+  id: randomUUID(),
+  form_id: formId,
+  form_version: 1,
+  email: 'ada@example.org',
+  data: {},
+  score: 0,
+  outcome: null,
+  dropped: false,
+  key: randomBytes(32).toString('hex'),
+  request: randomBytes(32).toString('hex'),
+  nonce: randomBytes(16).toString('hex'),
+  expires_at: '2100-01-01T00:00:00Z',
+})
+
+const receive = (batch: unknown) =>
+  database.app.query('select receive_contact_messages($1::jsonb)', [JSON.stringify(batch)])
+
+const submit = (batch: unknown) =>
+  database.app.query<{ ord: number; verdict: string }>('select * from submit_leads($1::jsonb)', [JSON.stringify(batch)])
+
+/** Every row of a tenant, table by table. */
+async function everythingOf(tenantId: string): Promise<Record<string, unknown[]>> {
+  return await inTenant(database.worker, tenantId, async (tx) => {
+    const found: Record<string, unknown[]> = {}
+    for (const { table } of tableRegistry) {
+      found[table] = (await sql`select t::text as row from ${sql.table(table)} t order by 1`.execute(tx)).rows
+    }
+    return found
+  })
+}
+
+describe('receive_contact_messages', () => {
+  it('stores each group as its own tenant, and leaves the connection without one', async () => {
+    const rows = [message(), message()] as const
+    await receive([
+      { tenant_id: theirs, rows: [rows[1]] },
+      { tenant_id: mine, rows: [rows[0]] },
+    ])
+    for (const [tenantId, row] of [[mine, rows[0]] as const, [theirs, rows[1]] as const]) {
+      const found = await inTenant(database.app, tenantId, (tx) =>
+        tx
+          .selectFrom('contact_message')
+          .select(['id', 'tenant_id'])
+          .where('id', 'in', [rows[0].id, rows[1].id])
+          .execute(),
+      )
+      expect(found).toEqual([{ id: row.id, tenant_id: tenantId }])
+    }
+    const { rows: settings } = await database.app.query("select current_setting('rempart.tenant_id', true) as tenant")
+    expect(settings[0]?.tenant ?? '').toBe('')
+  })
+
+  it('takes the tenant from the group, whatever a row claims', async () => {
+    const before = await everythingOf(theirs)
+    await receive([{ tenant_id: mine, rows: [{ ...message(), tenant_id: theirs }] }])
+    expect(await everythingOf(theirs)).toEqual(before)
+  })
+
+  it('gives the caller its own tenant back', async () => {
+    const batch = JSON.stringify([{ tenant_id: theirs, rows: [message()] }])
+    const seen = await inTenant(database.app, mine, async (tx) => {
+      await sql`select receive_contact_messages(${batch}::jsonb)`.execute(tx)
+      return await tx.selectFrom('contact_message').select('tenant_id').distinct().execute()
+    })
+    expect(seen).toEqual([{ tenant_id: mine }])
+  })
+
+  it.each([
+    ['no tenant', null, '23502'],
+    ['a tenant that does not exist', randomUUID(), '23503'],
+    ['a tenant that is no UUID', 'x', '22P02'],
+  ])('stores nothing at all of a batch with a group of %s', async (_what, tenantId, code) => {
+    const before = await everythingOf(mine)
+    const batch = [
+      { tenant_id: mine, rows: [message()] },
+      { tenant_id: tenantId, rows: [message()] },
+    ]
+    await expect(receive(batch)).rejects.toMatchObject({ code: expect.stringMatching(`^(${code}|42501)$`) })
+    expect(await everythingOf(mine)).toEqual(before)
+  })
+})
+
+describe('submit_leads', () => {
+  it('refuses a submission that names a form of another tenant, as one that names no form', async () => {
+    const before = [await everythingOf(mine), await everythingOf(theirs)]
+    const batchOf = (formId: string) => [
+      { tenant_id: mine, period: '2026-01', rows: [submission(formOf(mine), 0), submission(formId, 1)] },
+    ]
+    const foreign = await submit(batchOf(formOf(theirs))).catch((error: unknown) => error)
+    const unknown = await submit(batchOf(randomUUID())).catch((error: unknown) => error)
+    expect(foreign).toMatchObject({ code: '23503', constraint: 'lead_tenant_id_form_id_fkey' })
+    expect(unknown).toMatchObject({ code: '23503', constraint: 'lead_tenant_id_form_id_fkey' })
+    expect(String(foreign)).toBe(String(unknown))
+    expect([await everythingOf(mine), await everythingOf(theirs)]).toEqual(before)
+  })
+
+  it('changes nothing of another tenant when a dropped submission names its form', async () => {
+    const before = await everythingOf(theirs)
+    await submit([{ tenant_id: mine, period: '2026-01', rows: [{ ...submission(formOf(theirs)), dropped: true }] }])
+    expect(await everythingOf(theirs)).toEqual(before)
+  })
+
+  it('knows the keys and the tokens of its own tenant only', async () => {
+    const row = submission(formOf(theirs))
+    await submit([{ tenant_id: theirs, period: '2026-01', rows: [row] }])
+    const same = { ...row, id: randomUUID(), form_id: formOf(mine) }
+    const { rows } = await submit([{ tenant_id: mine, period: '2026-01', rows: [same] }])
+    expect(rows).toMatchObject([{ verdict: 'stored' }])
+  })
+
+  it('counts against the quota of its own tenant only', async () => {
+    await inTenant(database.worker, theirs, (tx) => tx.updateTable('tenant').set({ max_leads_per_month: 1 }).execute())
+    const rows = (formId: string) => [submission(formId, 0), submission(formId, 1)].map((row, ord) => ({ ...row, ord }))
+    const first = await submit([
+      { tenant_id: mine, period: '2026-01', rows: rows(formOf(mine)) },
+      { tenant_id: theirs, period: '2026-01', rows: rows(formOf(theirs)).map((row) => ({ ...row, ord: row.ord + 2 })) },
+    ])
+    const verdicts = first.rows.sort((a, b) => a.ord - b.ord).map((row) => row.verdict)
+    expect(verdicts).toEqual(['stored', 'stored', 'stored', 'quota-exceeded'])
+  })
+
+  it('gives the caller its own tenant back', async () => {
+    const batch = JSON.stringify([{ tenant_id: theirs, period: '2026-01', rows: [submission(formOf(theirs))] }])
+    const seen = await inTenant(database.app, mine, async (tx) => {
+      await sql`select * from submit_leads(${batch}::jsonb)`.execute(tx)
+      return await tx.selectFrom('lead').select('tenant_id').distinct().execute()
+    })
+    expect(seen).toEqual([{ tenant_id: mine }])
+  })
+
+  it.each([
+    ['no tenant', null, '23502'],
+    ['a tenant that does not exist', randomUUID(), '23503'],
+  ])('stores nothing at all of a batch with a group of %s', async (_what, tenantId, code) => {
+    const before = await everythingOf(mine)
+    const batch = [
+      { tenant_id: mine, period: '2026-01', rows: [submission(formOf(mine))] },
+      { tenant_id: tenantId, period: '2026-01', rows: [submission(formOf(mine))] },
+    ]
+    await expect(submit(batch)).rejects.toMatchObject({ code: expect.stringMatching(`^(${code}|42501)$`) })
+    expect(await everythingOf(mine)).toEqual(before)
+  })
+
+  it('lets batches that name the same tenants and months in different orders pass each other', async () => {
+    const group = (tenantId: string, period: string) => ({
+      tenant_id: tenantId,
+      period,
+      rows: [{ ...submission(formOf(tenantId)), ord: 0 }],
+    })
+    const places = [
+      [mine, '2026-01'],
+      [mine, '2026-02'],
+      [theirs, '2026-01'],
+      [theirs, '2026-02'],
+    ] as const
+    const batches = Array.from({ length: 40 }, (_, index) => {
+      const groups = places.map(([tenantId, period]) => group(tenantId, period))
+      return submit(index % 2 === 0 ? groups : groups.reverse())
+    })
+    const results = await Promise.all(batches)
+    expect(results.flatMap((each) => each.rows.map((row) => row.verdict))).toEqual(Array(160).fill('stored'))
+  })
+})
