@@ -1,9 +1,36 @@
 export { type Config, ConfigError, loadConfig } from './config.ts'
+export { type Scope, scopes } from './core/access.ts'
+export type { Context } from './core/context.ts'
 export { createLogger } from './core/logging.ts'
+export { ProblemError, problemBody } from './core/problem.ts'
 export { SecretFileError } from './core/secrets.ts'
+export { isDatabaseUnavailable } from './database/connect.ts'
 export { EmbeddedDatabaseError } from './database/embedded-error.ts'
-export { MigrationError } from './database/migrate.ts'
+export { MigrationError, migrate } from './database/migrate.ts'
 export { type OpenDatabase, openDatabase, SchemaBehindError } from './database/open.ts'
+export { roleScript } from './database/roles.ts'
 export { DatabaseFaultError } from './database/self-check.ts'
+export { type ApiKey, createApiKey, listApiKeys, revokeApiKey } from './modules/api-keys/service.ts'
+export { type ContactMessage, ContactStatus } from './modules/contact/schema.ts'
+export { deleteMessage, listMessages, readMessage } from './modules/contact/service.ts'
+export { DefinitionFileError, formatDefinition, parseDefinition } from './modules/forms/definition-file.ts'
+export type { Form, FormDetail } from './modules/forms/schema.ts'
+export {
+  addFormVersion,
+  changeForm,
+  createForm,
+  type FormKey,
+  listForms,
+  listFormVersions,
+  publishForm,
+  readForm,
+  readFormVersion,
+  unpublishForm,
+} from './modules/forms/service.ts'
+export { exportLeads } from './modules/leads/export.ts'
+export { type Lead, LeadStatus } from './modules/leads/schema.ts'
+export { listLeadNotes, listLeads, readLead, readLeadQuota } from './modules/leads/service.ts'
+export { changeTenant, createTenant, findTenant, listTenants, TenantError } from './modules/tenants/service.ts'
+export { operatorContext } from './operator.ts'
 export { PolicyFileError } from './policy-file.ts'
 export { type RunningServer, startServer, version } from './start.ts'

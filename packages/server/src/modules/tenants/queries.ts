@@ -46,3 +46,12 @@ export async function updateTenant(
     .where('id', '=', tenantId)
     .execute()
 }
+
+/** The tenant of the transaction. */
+export function readTenant(tx: Tx, tenantId: string) {
+  return tx
+    .selectFrom('tenant')
+    .select(['id', 'slug', 'name', 'locale', 'time_zone', 'is_active', 'allowed_origins', 'max_leads_per_month'])
+    .where('id', '=', tenantId)
+    .executeTakeFirst()
+}

@@ -1,4 +1,5 @@
 import { createId } from '../../core/ids.ts'
+import type { Tenant } from '../../core/tenant-resolver.ts'
 import { isTimeZone } from '../../core/time-zone.ts'
 import type { Pool } from '../../database/connect.ts'
 import { inTenant } from '../../database/tenant.ts'
@@ -16,6 +17,13 @@ export interface NewTenant {
   readonly maxLeadsPerMonth?: number | null
 }
 
+/** What is kept of a tenant besides what requests see. */
+export interface KeptTenant {
+  readonly isActive: boolean
+  /** null: no limit. */
+  readonly maxLeadsPerMonth: number | null
+}
+
 /** A tenant cannot be made as asked; the message says what to change. */
 export class TenantError extends Error {
   override readonly name = 'TenantError'
@@ -23,6 +31,18 @@ export class TenantError extends Error {
 
 /** Every tenant. @param pool - as rempart_worker. */
 export const listTenants = queries.listTenants
+
+/**
+ * A tenant by its slug or id, suspended or not.
+ *
+ * @param pool - as rempart_worker.
+ * @returns undefined when there is none.
+ */
+export async function findTenant(pool: Pool, slugOrId: string): Promise<(Tenant & KeptTenant) | undefined> {
+  const known = (await queries.listTenants(pool)).find((each) => each.slug === slugOrId || each.id === slugOrId)
+  const row = known && (await inTenant(pool, known.id, (tx) => queries.readTenant(tx, known.id)))
+  return row && toTenant(row)
+}
 
 /**
  * Makes a tenant with its domains.
@@ -74,4 +94,18 @@ function refusal(error: unknown, tenant: NewTenant): unknown {
   if (code === '23514')
     return new TenantError('the slug has lower-case letters, digits and hyphens, 63 at most; domains are host names')
   return error
+}
+
+function toTenant(row: NonNullable<Awaited<ReturnType<typeof queries.readTenant>>>): Tenant & KeptTenant {
+  return {
+    id: row.id,
+    slug: row.slug,
+    name: row.name,
+    // The column has a check constraint with exactly these values.
+    locale: row.locale as Tenant['locale'],
+    timeZone: row.time_zone,
+    allowedOrigins: row.allowed_origins,
+    isActive: row.is_active,
+    maxLeadsPerMonth: row.max_leads_per_month,
+  }
 }
