@@ -92,19 +92,27 @@ export function createBatcher<Row, Verdict>(options: BatcherOptions<Row, Verdict
     try {
       settle(batch, await store(batch.map((each) => each.row)))
     } catch (error) {
-      await recover(batch, error)
+      if (!isRowFault(error)) fail(batch, error)
+      else await deliverOneByOne(batch, error)
     }
   }
 
-  // One bad row must not fail its neighbours.
-  async function recover(batch: readonly Waiting<Row, Verdict>[], error: unknown): Promise<void> {
-    const isOfOneRow = isRowFault(error)
-    if (!isOfOneRow) failWaiters(batch, error)
-    const isAlone = batch.length === 1 || !isOfOneRow
-    for (const each of batch) {
-      if (isAlone) each.reject(error)
-      else await deliver([each])
+  // One bad row must not fail its neighbours. When the database goes meanwhile, the rows behind do not wait for it too.
+  async function deliverOneByOne(batch: readonly Waiting<Row, Verdict>[], fault: unknown): Promise<void> {
+    if (batch.length === 1) return batch[0]?.reject(fault)
+    for (const [index, each] of batch.entries()) {
+      try {
+        settle([each], await store([each.row]))
+      } catch (error) {
+        if (!isRowFault(error)) return fail(batch.slice(index), error)
+        each.reject(error)
+      }
     }
+  }
+
+  function fail(batch: readonly Waiting<Row, Verdict>[], error: unknown): void {
+    failWaiters(batch, error)
+    for (const each of batch) each.reject(error)
   }
 
   // The next batch of the lane would wait as long again, and the one after it: nobody is kept waiting twice.
