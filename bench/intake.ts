@@ -45,12 +45,21 @@ async function main(): Promise<void> {
   const database = await startEmbeddedDatabase({ dataDir, log: () => {}, share: true })
   const pool = createPool(
     database.connection('rempart_worker'),
-    { size: 2, connectTimeoutMs: 5_000, statementTimeoutMs: 60_000, idleTimeoutMs: 10_000, maxLifetimeMs: 600_000, name: 'bench' },
+    {
+      size: 2,
+      connectTimeoutMs: 5_000,
+      statementTimeoutMs: 60_000,
+      idleTimeoutMs: 10_000,
+      maxLifetimeMs: 600_000,
+      name: 'bench',
+    },
     () => {},
   )
   const owner = new pg.Client(database.connection('rempart_owner'))
   await owner.connect()
-  await owner.query('create table bench_lead (id uuid primary key, email text not null, data jsonb not null, created_at timestamptz not null default now())')
+  await owner.query(
+    'create table bench_lead (id uuid primary key, email text not null, data jsonb not null, created_at timestamptz not null default now())',
+  )
   await owner.query('grant select, insert on bench_lead to rempart_app')
   const basePort = await freePort()
   const { host, port: socketPort } = database.connection('rempart_app')
@@ -64,20 +73,46 @@ async function main(): Promise<void> {
 
   const runOurs = (count: number) => () =>
     load({ url: ours.url, seconds, connections, method: 'POST', next: submissions(forms.slice(0, count), secret) })
-  const runBase = () => load({ url: baseline.url, seconds, connections, method: 'POST', next: submissions(forms.slice(0, 1), secret, '/submit') })
+  const runBase = () =>
+    load({
+      url: baseline.url,
+      seconds,
+      connections,
+      method: 'POST',
+      next: submissions(forms.slice(0, 1), secret, '/submit'),
+    })
 
   console.log(`submissions at ${connections} connections, ${rounds} rounds of ${seconds} s`)
-  const results = await alternate(rounds, { 'plain insert': runBase, 'rempart, 1 tenant': runOurs(1), 'rempart, 20 tenants': runOurs(20) })
-  const perSecond = Object.fromEntries(Object.entries(results).map(([name, runs]) => [name, Math.round(median(runs.map((run) => run.perSecond)))]))
+  const results = await alternate(rounds, {
+    'plain insert': runBase,
+    'rempart, 1 tenant': runOurs(1),
+    'rempart, 20 tenants': runOurs(20),
+  })
+  const perSecond = Object.fromEntries(
+    Object.entries(results).map(([name, runs]) => [name, Math.round(median(runs.map((run) => run.perSecond)))]),
+  )
   const base = perSecond['plain insert'] ?? Number.NaN
   const ratios = {
     'one tenant': round((perSecond['rempart, 1 tenant'] ?? 0) / base),
     'twenty tenants': round((perSecond['rempart, 20 tenants'] ?? 0) / base),
   }
   const stored = await countLeads(pool, forms)
-  const acknowledged = [...results['rempart, 1 tenant'], ...results['rempart, 20 tenants']].reduce((sum, run) => sum + run.good, 0)
+  const acknowledged = [...results['rempart, 1 tenant'], ...results['rempart, 20 tenants']].reduce(
+    (sum, run) => sum + run.good,
+    0,
+  )
   console.log(perSecond, ratios, { acknowledged, stored })
-  record('intake', { connections, rounds, seconds, perSecond, ratios, targets: { 'one tenant': 'must 1.0, aim 1.5', 'twenty tenants': 'must 1.0' }, acknowledged, stored, runs: results })
+  record('intake', {
+    connections,
+    rounds,
+    seconds,
+    perSecond,
+    ratios,
+    targets: { 'one tenant': 'must 1.0, aim 1.5', 'twenty tenants': 'must 1.0' },
+    acknowledged,
+    stored,
+    runs: results,
+  })
 
   await owner.end()
   await pool.end()
@@ -92,9 +127,16 @@ const round = (ratio: number): number => Math.round(ratio * 100) / 100
 async function createForms(pool: Pool, count: number): Promise<readonly Form[]> {
   const forms: Form[] = []
   for (let index = 0; index < count; index += 1) {
-    const tenantId = await createTenant(pool, { slug: `bench-${index}`, name: 'Bench', timeZone: 'Europe/Paris', maxLeadsPerMonth: 2_000_000_000 })
+    const tenantId = await createTenant(pool, {
+      slug: `bench-${index}`,
+      name: 'Bench',
+      timeZone: 'Europe/Paris',
+      maxLeadsPerMonth: 2_000_000_000,
+    })
     const formId = createId()
-    await inTenant(pool, tenantId, (tx) => insertPublishedForm(tx, { tenantId, id: formId, slug: 'bench', name: 'Bench', definition: DEMO_FORM }))
+    await inTenant(pool, tenantId, (tx) =>
+      insertPublishedForm(tx, { tenantId, id: formId, slug: 'bench', name: 'Bench', definition: DEMO_FORM }),
+    )
     forms.push({ tenantId, formId })
   }
   return forms
@@ -121,7 +163,11 @@ function submissions(forms: readonly Form[], secret: string, fixedPath?: string)
         consent: true,
       },
     })
-    return { path: fixedPath ?? `/api/v1/leads/forms/${form.formId}/submit`, body, headers: { 'idempotency-key': createId() } }
+    return {
+      path: fixedPath ?? `/api/v1/leads/forms/${form.formId}/submit`,
+      body,
+      headers: { 'idempotency-key': createId() },
+    }
   }
 }
 
@@ -129,7 +175,10 @@ async function countLeads(pool: Pool, forms: readonly Form[]): Promise<number> {
   let stored = 0
   for (const form of forms) {
     const row = await inTenant(pool, form.tenantId, (tx) =>
-      tx.selectFrom('lead').select((e) => e.fn.countAll<number>().as('count')).executeTakeFirstOrThrow(),
+      tx
+        .selectFrom('lead')
+        .select((e) => e.fn.countAll<number>().as('count'))
+        .executeTakeFirstOrThrow(),
     )
     stored += row.count
   }

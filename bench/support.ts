@@ -66,7 +66,11 @@ export interface Load {
   readonly connections: number
   readonly method: 'GET' | 'POST'
   /** Called for each request. */
-  readonly next?: () => { readonly path: string; readonly body: string; readonly headers?: Readonly<Record<string, string>> }
+  readonly next?: () => {
+    readonly path: string
+    readonly body: string
+    readonly headers?: Readonly<Record<string, string>>
+  }
   readonly path?: string
   readonly headers?: Readonly<Record<string, string>>
 }
@@ -81,7 +85,15 @@ export interface LoadResult {
 }
 
 /** Sends requests as fast as they are answered, over keep-alive connections to this machine. */
-export async function load({ url, seconds, connections, method, next, path = '/', headers = {} }: Load): Promise<LoadResult> {
+export async function load({
+  url,
+  seconds,
+  connections,
+  method,
+  next,
+  path = '/',
+  headers = {},
+}: Load): Promise<LoadResult> {
   const base = { 'content-type': 'application/json', ...headers }
   const result = await autocannon({
     url,
@@ -130,7 +142,9 @@ export async function alternate<Name extends string>(
     for (const name of round % 2 === 0 ? names : [...names].reverse()) {
       const result = await contenders[name]()
       results[name].push(result)
-      console.log(`  round ${round + 1} ${name.padEnd(22)} ${Math.round(result.perSecond)}/s  p50 ${result.p50Ms} ms  p99 ${result.p99Ms} ms  bad ${result.bad}`)
+      console.log(
+        `  round ${round + 1} ${name.padEnd(22)} ${Math.round(result.perSecond)}/s  p50 ${result.p50Ms} ms  p99 ${result.p99Ms} ms  bad ${result.bad}`,
+      )
     }
   }
   return results

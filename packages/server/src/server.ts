@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import { type ClientAddress, createFingerprint, type Store } from '@rempart/guard'
+import type { Store } from '@rempart/guard'
 import fastify from 'fastify'
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
@@ -9,6 +9,7 @@ import type { Clock } from './core/context.ts'
 import { installCors } from './core/cors.ts'
 import { installErrorHandling, sendProblem } from './core/errors.ts'
 import type { App } from './core/fastify.ts'
+import { createFingerprintPrefix } from './core/fingerprint-prefix.ts'
 import { installGuard } from './core/guard.ts'
 import { createPreflightTenant, installIdentification } from './core/identify.ts'
 import { createKnownOrigins } from './core/known-origins.ts'
@@ -60,10 +61,15 @@ export interface ServerDependencies {
 /**
  * Builds the server: the table of contents of what it does. It does not listen yet.
  *
+ * @param ownRoutes - adds routes of yours under `/api/v1`, behind the same protections; each says its `access`.
  * @throws PolicyError when the policy file has a fault; an Error when a route does not say who may call it.
  */
-export async function buildServer(dependencies: ServerDependencies): Promise<App> {
+export async function buildServer(
+  dependencies: ServerDependencies,
+  ownRoutes: (api: App) => void = () => {},
+): Promise<App> {
   const { config, log, clock, metrics, pool } = dependencies
+  const master = Buffer.from(dependencies.secretKey)
   const schemas = [
     ...healthSchemas,
     ...contactSchemas,
@@ -90,7 +96,13 @@ export async function buildServer(dependencies: ServerDependencies): Promise<App
     clock,
     log,
   }
-  installLifecycle(app, { config, log, metrics, clock, fingerprintPrefix: fingerprintPrefix(dependencies) })
+  installLifecycle(app, {
+    config,
+    log,
+    metrics,
+    clock,
+    fingerprintPrefix: createFingerprintPrefix(deriveKey(master, keyLabels.fingerprint), clock),
+  })
   installCors(app, {
     config,
     knownOrigins: createKnownOrigins(pool, () => clock.now()),
@@ -115,7 +127,7 @@ export async function buildServer(dependencies: ServerDependencies): Promise<App
 
   const contactIntake = createContactIntake(pool, (rows) => metrics.batch('contact', rows))
   const forms = createPublishedForms()
-  const tokens = createRenderTokens(deriveKey(Buffer.from(dependencies.secretKey), keyLabels.renderToken))
+  const tokens = createRenderTokens(deriveKey(master, keyLabels.renderToken))
   const leadIntake = createLeadIntake(pool, (rows) => metrics.batch('leads', rows))
   const health = { ...dependencies, timeoutMs: 2_000 }
   await app.register(async (root) => healthRoutes(root as App, health, { isRoot: true }))
@@ -128,6 +140,7 @@ export async function buildServer(dependencies: ServerDependencies): Promise<App
       formRoutes(api, { onFormChanged: (tenantId) => forms.forget(tenantId) })
       submitRoutes(api, { forms, tokens, intake: leadIntake })
       leadRoutes(api)
+      ownRoutes(api)
       api.get(
         '/openapi.json',
         {
@@ -153,12 +166,6 @@ function assertEveryRouteSaysWho(app: App): void {
     if (route.config?.access === undefined)
       throw new Error(`the route ${String(route.method)} ${route.url} does not say who may call it`)
   })
-}
-
-function fingerprintPrefix({ secretKey, clock }: ServerDependencies) {
-  const fingerprint = createFingerprint({ secret: deriveKey(Buffer.from(secretKey), keyLabels.fingerprint) })
-  return (client: ClientAddress, userAgent: string | undefined, route: string): string =>
-    fingerprint({ address: client, userAgent, routeGroup: route }, clock.now()).fpPrefix
 }
 
 /** Hosts that are the server's own and name no tenant. */

@@ -7,11 +7,12 @@ import type { Clock } from './context.ts'
 import { routeOf } from './errors.ts'
 import type { App } from './fastify.ts'
 import { negotiateLocale } from './locale.ts'
-import { clientIpForLog, requestLogLine } from './logging.ts'
+import { clientIpForLog } from './logging.ts'
 import type { Metrics } from './metrics.ts'
 import { ProblemError } from './problem.ts'
 import type { ProblemCode } from './problem-catalogue.ts'
 import { traceContext } from './request-id.ts'
+import { createRequestLog } from './request-log.ts'
 import { targetFault } from './request-target.ts'
 import { createSecurityHeaders } from './security-headers.ts'
 
@@ -33,6 +34,7 @@ export function installLifecycle(app: App, dependencies: LifecycleDependencies):
   const addressOf = createAddressResolver({ trustedProxies: config.trustedProxies, header: config.forwardedHeader })
   const blocks = createSecurityHeaders({ publicUrl: config.publicUrl })
   const isRedirected = httpsRedirect(config)
+  const close = requestCloser(dependencies)
   // What a response depends on besides its address; constant, so that no cache keeps one caller's answer for another's.
   const common = { 'api-version': '1', vary: 'origin, accept-encoding' }
   const api = Object.freeze({ ...blocks.api, ...common })
@@ -74,13 +76,12 @@ export function installLifecycle(app: App, dependencies: LifecycleDependencies):
   })
 
   app.addHook('onResponse', (request, reply, done) => {
-    closeRequest(request, { status: reply.statusCode, durationMs: reply.elapsedTime }, dependencies)
+    close(request, reply.statusCode, reply.elapsedTime)
     done()
   })
 
   app.addHook('onRequestAbort', (request, done) => {
-    const durationMs = performance.now() - request.startedMs
-    closeRequest(request, { status: abortedStatus, durationMs }, dependencies)
+    close(request, abortedStatus, performance.now() - request.startedMs)
     done()
   })
 }
@@ -102,39 +103,34 @@ function faultOf(request: FastifyRequest): ProblemCode | undefined {
 /** In logs and figures, for a client that went away before its answer: as nginx has it. It is never sent. */
 const abortedStatus = 499
 
-interface Ending {
-  readonly status: number
-  readonly durationMs: number
-}
-
-function closeRequest(request: FastifyRequest, ending: Ending, dependencies: LifecycleDependencies): void {
-  // A handler may still answer into a connection that is gone.
-  if (request.hasEnded) return
-  request.hasEnded = true
+/** What ends each request once: its figures and its log line. */
+function requestCloser(dependencies: LifecycleDependencies) {
   const { config, log, metrics, fingerprintPrefix } = dependencies
-  const { status, durationMs } = ending
-  const route = routeOf(request)
-  metrics.request(request.method, route, status, durationMs / 1000)
-  countIntake(request, status, metrics)
-  const isSlow = durationMs >= config.slowRequestMs
-  if (!isSlow && !log.isLevelEnabled('info')) return
-  const { context } = request
-  const line = requestLogLine({
-    requestId: request.id,
-    traceId: request.traceId,
-    method: request.method,
-    route,
-    status,
-    durationMs,
-    fpPrefix: fingerprintPrefix(request.client, request.headers['user-agent'], route),
-    // Absent on routes that have no tenant, and on requests refused before one was known.
-    tenantId: context?.tenant.id,
-    actorId: context?.actor.kind === 'api-key' ? context.actor.id : undefined,
-    clientIp: clientIpForLog(config.logClientIp, request.client.text),
-    ...request.logFields,
-  })
-  if (isSlow) log.warn(line, 'slow request')
-  else log.info(line, 'request')
+  const writeLine = createRequestLog(log, config.slowRequestMs)
+  return (request: FastifyRequest, status: number, durationMs: number): void => {
+    // A handler may still answer into a connection that is gone.
+    if (request.hasEnded) return
+    request.hasEnded = true
+    const route = routeOf(request)
+    metrics.request(request.method, route, status, durationMs / 1000)
+    countIntake(request, status, metrics)
+    if (!log.isLevelEnabled('warn')) return
+    const { context } = request
+    writeLine({
+      requestId: request.id,
+      traceId: request.traceId,
+      method: request.method,
+      route,
+      status,
+      durationMs: Math.round(durationMs * 100) / 100,
+      fpPrefix: fingerprintPrefix(request.client, request.headers['user-agent'], route),
+      // Absent on routes that have no tenant, and on requests refused before one was known.
+      tenantId: context?.tenant.id,
+      actorId: context?.actor.kind === 'api-key' ? context.actor.id : undefined,
+      clientIp: clientIpForLog(config.logClientIp, request.client.text),
+      ...request.logFields,
+    })
+  }
 }
 
 // The routes that take public submissions say so in their `config`; what became of one is known here for all of them.

@@ -93,12 +93,9 @@ const MAX_TEXT = 2000
 /** Errors written by `errorForLog`, which keep their `message` because it is scrubbed. */
 const written = new WeakSet<object>()
 
-/** The prototype of records that are safe as they are, and are not copied. */
-export const safeRecord: object = Object.freeze(Object.create(null))
-
 /** A log call's object, safe to write. `req` and `res` are reduced to what their serializers keep. */
 export function cleanRecord(record: Record<string, unknown>): Record<string, unknown> {
-  return Object.getPrototypeOf(record) === safeRecord ? record : cleanMembers(record, 0)
+  return cleanMembers(record, 0)
 }
 
 /** A copy of any value that is safe to write. */

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { clientIpForLog, createLogger, type RequestLine, requestLogLine } from './logging.ts'
+import { clientIpForLog, createLogger } from './logging.ts'
 
 function record(level = 'trace') {
   const chunks: string[] = []
@@ -14,17 +14,6 @@ function logged(write: (log: ReturnType<typeof createLogger>) => void): Record<s
   const { log, lines } = record()
   write(log)
   return JSON.parse(lines()[0] ?? 'null')
-}
-
-const line: RequestLine = {
-  requestId: '0198f6a0-1111-7222-8333-444455556666',
-  method: 'POST',
-  route: '/api/v1/leads/forms/:formId/submit',
-  status: 201,
-  durationMs: 2.98765,
-  tenantId: '0198f6a0-2222-7222-8333-444455556666',
-  fpPrefix: 'ab12cd34',
-  formSlug: 'contact',
 }
 
 describe('a line', () => {
@@ -244,22 +233,6 @@ describe('an error', () => {
       cause: { cause: { cause: { message: 'level 2' } } },
     })
     expect(JSON.stringify(err)).not.toContain('level 1')
-  })
-})
-
-describe('requestLogLine', () => {
-  it('holds the members that have a value, in order, and nothing else', () => {
-    const fields = requestLogLine({ ...line, traceId: undefined, ...{ headers: 'x', ip: '203.0.113.9', url: '/x?y' } })
-    expect(fields).toEqual({ ...line, durationMs: 2.99 })
-    expect(logged((log) => log.info(requestLogLine(line), 'request'))).toMatchObject({ ...line, durationMs: 2.99 })
-  })
-
-  it('says `unmatched` where no route did, and never the path', () => {
-    expect(requestLogLine({ ...line, route: undefined })['route']).toBe('unmatched')
-  })
-
-  it('is bounded', () => {
-    expect(requestLogLine({ ...line, formSlug: 'x'.repeat(10_000) })['formSlug']).toHaveLength(256)
   })
 })
 

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import { isIPv4, isIPv6 } from 'node:net'
-import { type DestinationStream, destination as fileDestination, type Logger, type LoggerOptions, pino } from 'pino'
+import { type DestinationStream, type Logger, type LoggerOptions, pino } from 'pino'
+import { logDestination } from './log-destination.ts'
 import {
   CENSORED,
   cleanRecord,
@@ -9,7 +10,6 @@ import {
   redactedNames,
   replyForLog,
   requestForLog,
-  safeRecord,
   scrubText,
 } from './log-privacy.ts'
 
@@ -17,8 +17,8 @@ import {
 export interface RequestLine {
   readonly requestId: string
   readonly method: string
-  /** The route's pattern, never the path; undefined when no route matched. */
-  readonly route: string | undefined
+  /** The route's pattern, never the path; `unmatched` when no route matched. */
+  readonly route: string
   readonly status: number
   readonly durationMs: number
   readonly traceId?: string | undefined
@@ -50,7 +50,7 @@ export type ClientIpMode = 'none' | 'truncated' | 'full'
  * `[redacted]` at any depth, errors lose what a database or a parser quotes of the data, objects of a class are named and
  * not dumped, and no value can start a line of its own or move a terminal's cursor.
  *
- * @param options.destination - Where lines go; standard output when absent, written without blocking.
+ * @param options.destination - Where lines go; standard output when absent, written without blocking and within a tenth of a second.
  * @param options.pretty - Ask for lines made for people: only on a terminal, and only where pino-pretty is installed.
  */
 export function createLogger(options: {
@@ -60,48 +60,12 @@ export function createLogger(options: {
 }): Logger {
   const wantsPretty = options.pretty === true && options.destination === undefined && process.stdout.isTTY
   const people = wantsPretty ? prettyStream() : undefined
-  const lines = options.destination ?? people ?? fileDestination({ dest: 1, sync: false })
+  const lines = options.destination ?? people ?? logDestination()
   return pino(loggerOptions(options.level, people !== undefined), lines)
 }
 
 /** What a route may add to the line of its request. */
 export type LogFields = Pick<RequestLine, 'formSlug' | 'leadId' | 'messageId' | 'fate' | 'reasonBlocked' | 'problem'>
-
-/** The members of a request's line that have a value, in a fixed order. */
-export function requestLogLine(line: RequestLine): Record<string, string | number> {
-  const fields: Record<string, string | number> = Object.create(safeRecord)
-  for (const name of LINE_FIELDS) {
-    const value = line[name]
-    if (typeof value === 'string') fields[name] = value.length > 256 ? value.slice(0, 256) : value
-    else if (value !== undefined) fields[name] = value
-  }
-  fields['route'] = line.route ?? 'unmatched'
-  fields['durationMs'] = Math.round(line.durationMs * 100) / 100
-  return fields
-}
-
-const LINE_FIELDS = [
-  'requestId',
-  'traceId',
-  'spanId',
-  'method',
-  'route',
-  'status',
-  'durationMs',
-  'tenantId',
-  'actorId',
-  'fpPrefix',
-  'clientIp',
-  'formSlug',
-  'leadId',
-  'messageId',
-  'fate',
-  'reasonBlocked',
-  'problem',
-  'policy',
-  'rule',
-  'responseBytes',
-] as const satisfies readonly (keyof RequestLine)[]
 
 /**
  * A client's address as a log may hold it: nothing, its network (IPv4 /24, IPv6 /48, which one household or company

@@ -1,0 +1,58 @@
+import { expect, it } from 'vitest'
+import { createLogger, type RequestLine } from './logging.ts'
+import { createRequestLog } from './request-log.ts'
+
+const line: RequestLine = {
+  requestId: '01a1fb2d-c8e3-7dc8-8b09-225527864e2d',
+  traceId: 'fa862f639407dbeb2c1989220ca428de',
+  method: 'POST',
+  route: '/api/v1/leads/forms/:formId/submit',
+  status: 201,
+  durationMs: 2.99,
+  tenantId: '01a1fb2d-babc-71aa-a78d-3528513c60da',
+  fpPrefix: 'a01ea3a6',
+  formSlug: 'demo',
+}
+
+function written(input: RequestLine, level = 'info'): string[] {
+  const lines: string[] = []
+  createRequestLog(createLogger({ level, destination: { write: (text) => void lines.push(text) } }), 1_000)(input)
+  return lines
+}
+
+const parsed = (input: RequestLine) => JSON.parse(written(input)[0] ?? '')
+
+it('writes one line of JSON with the fields that have a value, and nothing else', () => {
+  const { time, ...rest } = parsed(line)
+  expect(rest).toEqual({ level: 'info', ...line, msg: 'request' })
+  expect(Math.abs(Date.now() - Date.parse(time))).toBeLessThan(5_000)
+  expect(written(line)[0]).toMatch(/^[^\n]+\n$/)
+})
+
+it('has no place for what is not listed', () => {
+  const sneaked = { ...line, email: 'ada@example.org', headers: { cookie: 'secret' }, url: '/x?y' }
+  expect(written(sneaked).join('')).not.toMatch(/ada@|secret|x\?y/)
+})
+
+it('warns of a slow request', () => {
+  expect(parsed({ ...line, durationMs: 1_000 })).toMatchObject({ level: 'warn', msg: 'slow request' })
+})
+
+it('keeps to the level of its logger', () => {
+  expect(written(line, 'warn')).toEqual([])
+  expect(written({ ...line, durationMs: 5_000 }, 'warn')).toHaveLength(1)
+  expect(written({ ...line, durationMs: 5_000 }, 'error')).toEqual([])
+})
+
+it.each(['a"b', 'a\\', 'a\nb', 'a\u2028b', 'a\u001b[31m', 'é', '\ud800'])(
+  'keeps %j in one line of JSON that says the same',
+  (slug) => {
+    const [text = ''] = written({ ...line, formSlug: slug })
+    expect(text).toMatch(/^[\x20-\x7e]+\n$/)
+    expect(JSON.parse(text).formSlug).toBe(slug)
+  },
+)
+
+it('cuts a text at 256 characters', () => {
+  expect(parsed({ ...line, reasonBlocked: 'x'.repeat(10_000) }).reasonBlocked).toHaveLength(256)
+})
