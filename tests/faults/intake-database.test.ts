@@ -57,14 +57,39 @@ it('ending every database connection under load, again and again, loses and doub
   expect(load.ledger.retries).toBeGreaterThan(0)
 })
 
-async function endConnectionsOf(role: 'rempart_app' | 'rempart_worker' | 'rempart_lock'): Promise<void> {
+it('kill -9 of one database process under load, as when memory runs out, loses and doubles nothing', async () => {
+  const load = startLoad(server, tenant, { leadWriters: 64, messageWriters: 4 })
+  const postmaster = server.postmaster()
+  for (let round = 0; round < 3; round += 1) {
+    await moreAnswers(load, 100)
+    const [victim] = await connectionsOf('rempart_app')
+    if (victim === undefined) throw new Error('the server has no connection')
+    send(victim.pid, 'SIGKILL')
+    await until(async () => (await connectionsOf('rempart_app').catch(() => [])).some(({ pid }) => pid !== victim.pid))
+    await server.untilReady(5_000)
+  }
+  await moreAnswers(load, 100)
+  await settle(load)
+  expect(load.ledger.retries).toBeGreaterThan(0)
+  expect(server.postmaster()).toBe(postmaster)
+})
+
+type Role = 'rempart_app' | 'rempart_worker' | 'rempart_lock'
+
+const OTHERS = 'from pg_stat_activity where usename = current_user and pid <> pg_backend_pid()'
+
+const endConnectionsOf = (role: Role) => asked(role, `select pg_terminate_backend(pid) ${OTHERS}`)
+const connectionsOf = (role: Role) => asked(role, `select pid ${OTHERS}`)
+
+async function asked(role: Role, sql: string): Promise<{ readonly pid: number }[]> {
   const client = new pg.Client(server.connection(role))
   client.on('error', () => {})
-  await client.connect()
-  await client.query(
-    'select pg_terminate_backend(pid) from pg_stat_activity where usename = current_user and pid <> pg_backend_pid()',
-  )
-  await client.end()
+  try {
+    await client.connect()
+    return (await client.query(sql)).rows
+  } finally {
+    client.end().catch(() => {})
+  }
 }
 
 describe('a PostgreSQL that freezes', () => {

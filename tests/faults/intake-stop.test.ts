@@ -52,7 +52,7 @@ describe('SIGTERM', () => {
     server.signal('SIGTERM')
     await until(() => server.logs.some(({ msg }) => msg.startsWith('stopping')))
     probe.write('\r\n')
-    const [chunk] = await once(probe, 'data')
+    const [chunk] = await Promise.race([once(probe, 'data'), once(probe, 'close')])
     expect(String(chunk)).toMatch(/^HTTP\/1.1 503 /)
     expect(await fetch(`${server.url}/health/ready`).catch(() => 'refused')).toBe('refused')
     probe.destroy()
