@@ -1,22 +1,47 @@
+import { resolve } from 'node:path'
 import type { Config, RunningServer } from '@rempart/server'
+import { words } from './words.ts'
 
 /** What to try first, ready to paste. */
 export function welcome(server: RunningServer, config: Config): string {
-  const { url } = server
-  const lines = [
+  const { welcome: say } = words
+  const { version, origin } = server.database
+  return [
     '',
-    `  Rempart answers at ${url}`,
-    `  Database: PostgreSQL ${server.database.version} (${server.database.origin})${config.embedded ? `, kept in ${config.dataDir}` : ''}`,
+    say.answers(server.url),
+    `${say.database(version, origin)}${config.embedded ? say.keptIn(config.dataDir) : ''}`,
+    ...(config.defaultTenant === 'demo' ? firstSteps(server.url, config) : []),
+    '',
+    say.stop,
+    '',
   ]
-  if (config.defaultTenant === 'demo') {
-    lines.push(
-      '',
-      '  Try:',
-      `    curl ${url}/api/v1/health/ready`,
-      `    curl -i ${url}/api/v1/contact -H 'content-type: application/json' \\`,
-      `      -d '{"name":"Ada","email":"ada@example.org","message":"Hello"}'`,
-    )
-  }
-  lines.push('', `  Stop with Ctrl-C. Everything that was acknowledged is on disk.`, '')
-  return lines.join('\n')
+    .map((line) => (line === '' ? line : `  ${line}`))
+    .join('\n')
+}
+
+function firstSteps(url: string, config: Config): readonly string[] {
+  const { welcome: say } = words
+  const answers = '{"fullName":"Ada Lovelace","projectType":"website","details":"A site for an engine.","consent":true}'
+  // The command finds the same database when it is told the same directory.
+  const place = config.dataDir === resolve('./data') ? '' : `REMPART_DATA_DIR='${config.dataDir}' `
+  return [
+    '',
+    say.first,
+    `  curl ${url}/api/v1/health/ready`,
+    `  curl -i ${url}/api/v1/contact -H 'content-type: application/json' \\`,
+    `    -d '{"name":"Ada","email":"ada@example.org","message":"Hello"}'`,
+    '',
+    say.form,
+    `  FORM=$(curl -s ${url}/api/v1/forms/public/demo); sleep 3`,
+    `  SUBMIT=$(echo "$FORM" | sed -E 's/.*"submitUrl":"([^"]+)".*/\\1/')`,
+    `  TOKEN=$(echo "$FORM" | sed -E 's/.*"renderToken":"([^"]+)".*/\\1/')`,
+    `  curl -i ${url}$SUBMIT -H 'content-type: application/json' \\`,
+    `    -d '{"email":"ada@example.org","renderToken":"'$TOKEN'","data":${answers}}'`,
+    '',
+    say.read,
+    `  KEY=$(${place}npm run -s rempart -- api-key create --name try --scopes contact:read,leads:read)`,
+    `  curl ${url}/api/v1/contact/messages -H "authorization: Bearer $KEY"`,
+    `  curl ${url}/api/v1/leads -H "authorization: Bearer $KEY"`,
+    `  curl ${url}/api/v1/leads/export -H "authorization: Bearer $KEY" -o leads.csv`,
+  ]
 }

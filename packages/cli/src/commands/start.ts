@@ -1,22 +1,25 @@
 import { createLogger, loadConfig, type RunningServer, startServer } from '@rempart/server'
-import { Command } from 'commander'
+import type { Command } from 'commander'
 import { explain } from '../failure.ts'
+import { note } from '../terminal.ts'
 import { welcome } from '../welcome.ts'
+import { words } from '../words.ts'
 
 /** `rempart start`: serves until it is told to stop. */
-export function startCommand(): Command {
-  return new Command('start')
-    .description('start the server (settings: REMPART_*, see docs/reference/config.md)')
+export function addStartCommand(program: Command): void {
+  program
+    .command('start')
+    .description(words.commands.start)
     .action(async () => {
       const config = loadConfig()
       const log = createLogger({ level: config.logLevel })
       const startedMs = performance.now()
       const server = await startServer(config, log)
       log.info(
-        { url: server.url, database: server.database.origin, startMs: Math.round(performance.now() - startedMs) },
+        { at: server.url, database: server.database.origin, startMs: Math.round(performance.now() - startedMs) },
         'listening',
       )
-      if (process.stdout.isTTY || config.embedded) console.error(welcome(server, config))
+      if (process.stdout.isTTY || config.embedded) note(welcome(server, config))
       stopOnSignal(server, log)
     })
 }
@@ -36,7 +39,7 @@ function stopOnSignal(server: RunningServer, log: ReturnType<typeof createLogger
         process.exitCode = 0
       },
       (error: unknown) => {
-        console.error(explain(error))
+        note(explain(error))
         process.exit(1)
       },
     )

@@ -1,0 +1,82 @@
+import { type Scope, scopes } from '@rempart/server'
+import { type Command, InvalidArgumentError } from 'commander'
+import { words } from './words.ts'
+
+type Parser<T> = (text: string) => T
+
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+/** Whether a text is an id and not a slug. */
+export const isId = (text: string): boolean => uuid.test(text)
+
+export const integer =
+  (minimum: number, maximum: number): Parser<number> =>
+  (text) => {
+    const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN
+    if (!(value >= minimum && value <= maximum)) throw expected(words.invalid.integer(minimum, maximum))
+    return value
+  }
+
+export const id: Parser<string> = (text) => {
+  if (!isId(text)) throw expected(words.invalid.id)
+  return text.toLowerCase()
+}
+
+export const ids = (text: string, before: readonly string[] = []): readonly string[] => [...before, id(text)]
+
+/** An id, or a key or its first part. */
+export const apiKey: Parser<string> = (text) => {
+  if (!isId(text) && !/^rmp_live_[0-9A-Za-z]{10}/.test(text)) throw expected(words.invalid.key)
+  return text
+}
+
+/** A life time in milliseconds; null: for ever. */
+export const lifetimeMs: Parser<number | null> = (text) => {
+  if (text === 'never') return null
+  const [, count, unit] = /^([1-9]\d{0,3})([hd])$/.exec(text) ?? []
+  if (count === undefined) throw expected(words.invalid.duration)
+  return Number(count) * (unit === 'h' ? 3_600_000 : 86_400_000)
+}
+
+export const scopeList: Parser<readonly Scope[]> = (text) => {
+  const named = text.split(',').map((each) => each.trim())
+  const known = scopes.filter((scope) => named.includes(scope))
+  if (!named.every((each) => scopes.some((scope) => scope === each)))
+    throw expected(words.invalid.scope(scopes.join(', ')))
+  return known
+}
+
+/** A quota of leads; null: none. */
+export const quota: Parser<number | null> = (text) => {
+  if (text === 'none') return null
+  if (!/^\d{1,9}$/.test(text)) throw expected(words.invalid.quota)
+  return Number(text)
+}
+
+export const origins = (text: string, before: readonly string[] = []): readonly string[] => {
+  const origin = URL.parse(text)?.origin
+  if (origin === undefined || origin === 'null' || !/^https?:\/\/[^/]+\/?$/.test(text))
+    throw expected(words.invalid.origin)
+  return [...before, origin]
+}
+
+/** Options that list commands share. */
+export interface ListOptions {
+  readonly tenant?: string
+  readonly page: number
+  readonly pageSize: number
+  readonly json?: true
+}
+
+export function withListOptions(command: Command): Command {
+  return withTenant(command)
+    .option('--page <number>', words.options.page, integer(1, 10_000), 1)
+    .option('--page-size <number>', words.options.pageSize, integer(1, 100), 20)
+    .option('--json', words.options.json)
+}
+
+export function withTenant(command: Command): Command {
+  return command.option('-t, --tenant <tenant>', words.options.tenant)
+}
+
+const expected = (what: string): InvalidArgumentError => new InvalidArgumentError(`${words.invalid.expected} ${what}.`)
