@@ -10,6 +10,7 @@ import { ProblemError } from './problem.ts'
 import type { ProblemCode } from './problem-catalogue.ts'
 import type { KnownPath } from './route-table.ts'
 import type { Tenant, TenantKey, TenantResolver } from './tenant-resolver.ts'
+import { parseHost } from './trusted-hosts.ts'
 
 export interface IdentifyDependencies {
   readonly pool: Pool
@@ -185,11 +186,17 @@ function namedKeys(
   return keys
 }
 
-const domainOf = (host: string | undefined): string =>
-  (host ?? '').replace(/:\d+$/, '').replace(/\.$/, '').slice(0, 253).toLowerCase()
+// A name that no tenant can have is one that nobody has: it reaches neither the cache nor the database, which would
+// fail on a U+0000.
+const nobody = ''
+const slug = /^[a-z0-9-]{1,63}$/
+
+const domainOf = (host: string | undefined): string => parseHost(host ?? '')?.name ?? nobody
 
 const slugOrId = (value: string): TenantKey =>
-  uuid.test(value) ? { kind: 'id', value: value.toLowerCase() } : { kind: 'slug', value: value.slice(0, 64) }
+  uuid.test(value)
+    ? { kind: 'id', value: value.toLowerCase() }
+    : { kind: 'slug', value: slug.test(value) ? value : nobody }
 
 function readParameter(record: unknown, name: string): string | undefined {
   if (typeof record !== 'object' || record === null || !Object.hasOwn(record, name)) return undefined

@@ -12,6 +12,7 @@ export interface Tenant {
   readonly allowedOrigins: readonly string[]
 }
 
+/** What may name a tenant. An empty value names nobody. */
 export type TenantKey = { readonly kind: 'slug' | 'id' | 'domain' | 'form'; readonly value: string }
 
 export interface TenantResolver {
@@ -38,7 +39,8 @@ interface Row {
 /** Looks tenants up through the definer functions of the `auth` schema and remembers the answers for five seconds. */
 export function createTenantResolver(pool: Pick<Pool, 'query'>): TenantResolver {
   const known = new LRUCache<string, { tenant: Tenant | null }>({ max: 10_000, ttl: staleMs })
-  const pending = new Map<string, Promise<Tenant | null>>()
+  const nobody = Promise.resolve(null)
+  let pending = new Map<string, Promise<Tenant | null>>()
 
   async function ask(key: TenantKey): Promise<Tenant | null> {
     const result =
@@ -57,24 +59,31 @@ export function createTenantResolver(pool: Pick<Pool, 'query'>): TenantResolver 
     return row === undefined ? null : fromRow(row)
   }
 
+  function lookUp(name: string, key: TenantKey): Promise<Tenant | null> {
+    // What was asked before a `clear` may be answered after it, with what is no longer so: it goes to who asked alone.
+    const current = pending
+    const answer = ask(key)
+      .then((tenant) => {
+        if (current === pending) known.set(name, { tenant })
+        return tenant
+      })
+      .finally(() => current.delete(name))
+    current.set(name, answer)
+    return answer
+  }
+
   return {
-    peek: (key) => known.get(`${key.kind}:${key.value}`)?.tenant,
+    peek: (key) => (key.value === '' ? null : known.get(`${key.kind}:${key.value}`)?.tenant),
     find(key) {
+      if (key.value === '') return nobody
       const name = `${key.kind}:${key.value}`
       const cached = known.get(name)
-      if (cached !== undefined) return Promise.resolve(cached.tenant)
-      const asked = pending.get(name)
-      if (asked !== undefined) return asked
-      const answer = ask(key)
-        .then((tenant) => {
-          known.set(name, { tenant })
-          return tenant
-        })
-        .finally(() => pending.delete(name))
-      pending.set(name, answer)
-      return answer
+      return cached === undefined ? (pending.get(name) ?? lookUp(name, key)) : Promise.resolve(cached.tenant)
     },
-    clear: () => known.clear(),
+    clear() {
+      known.clear()
+      pending = new Map()
+    },
   }
 }
 
