@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { addDays, dayInWords, daysFromToday, isDay, todayIn } from './calendar.ts'
+import { addDays, dayInWords, daysFromToday, isDay } from './calendar.ts'
 
 describe('isDay', () => {
   it.each([
@@ -41,24 +41,6 @@ describe('isDay', () => {
         expect(isDay(text)).toBe(!Number.isNaN(date.getTime()) && date.toISOString().startsWith(text))
       }),
     )
-  })
-})
-
-describe('todayIn', () => {
-  const nowMs = Date.parse('2026-03-28T23:30:00Z')
-
-  it.each([
-    ['UTC', '2026-03-28'],
-    ['Europe/Paris', '2026-03-29'],
-    ['America/New_York', '2026-03-28'],
-    ['Pacific/Kiritimati', '2026-03-29'],
-    ['Pacific/Pago_Pago', '2026-03-28'],
-  ])('in %s', (timeZone, day) => {
-    expect(todayIn(timeZone, nowMs)).toBe(day)
-  })
-
-  it('throws for a zone there is not: a fault of configuration', () => {
-    expect(() => todayIn('Mars/Olympus', nowMs)).toThrow(RangeError)
   })
 })
 

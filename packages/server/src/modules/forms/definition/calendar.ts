@@ -38,38 +38,6 @@ export function addDays(day: Day, days: number): Day {
   return shifted.startsWith('-') || shifted.startsWith('0000') ? '0001-01-01' : shifted.slice(0, 10)
 }
 
-/** Building a formatter costs a thousand times what using one does; there are some six hundred zones. */
-const formatters = new Map<string, Intl.DateTimeFormat>()
-const MAX_FORMATTERS = 1000
-
-/**
- * The day it is in a time zone.
- *
- * @param timeZone - IANA name, such as `Europe/Paris`.
- * @param nowMs - Unix time in milliseconds.
- * @throws RangeError when the zone is unknown or the time is not one: both come from configuration, never from
- * a visitor.
- */
-export function todayIn(timeZone: string, nowMs: number): Day {
-  let formatter = formatters.get(timeZone)
-  if (formatter === undefined) {
-    // Digits and order are fixed by the parts read below, whatever the locale's own pattern is.
-    formatter = new Intl.DateTimeFormat('en-u-ca-gregory-nu-latn', {
-      timeZone,
-      year: 'numeric',
-      month: '2-digit',
-      day: '2-digit',
-    })
-    if (formatters.size >= MAX_FORMATTERS) formatters.clear()
-    formatters.set(timeZone, formatter)
-  }
-  const parts = { year: '', month: '', day: '' }
-  for (const { type, value } of formatter.formatToParts(nowMs)) {
-    if (type === 'year' || type === 'month' || type === 'day') parts[type] = value
-  }
-  return `${parts.year.padStart(4, '0')}-${parts.month}-${parts.day}`
-}
-
 const MONTHS = {
   en: [
     'January',

@@ -1,4 +1,4 @@
-import { todayIn } from './calendar.ts'
+import { calendarDay } from '../../../core/time-zone.ts'
 import type { CompiledField, CompiledForm } from './compile.ts'
 import type { ValuesByPosition } from './condition.ts'
 import { type Refusal, type RefusalCode, refusalMessage } from './messages.ts'
@@ -58,7 +58,7 @@ export function evaluateAnswers(
 ): Evaluation {
   const answers: unknown[] = new Array(form.fields.length)
   const unknownNames = sortAnswers(form, data, answers)
-  const today = form.needsToday ? todayIn(at.timeZone, at.nowMs) : ''
+  const today = form.needsToday ? calendarDay(at.nowMs, at.timeZone) : ''
   const errors: FieldError[] = []
   const read = readAnswers(form, answers, today, (field, refusal) => {
     errors.push(fieldError(field.pointer, field.name, refusal, at.locale))
