@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
 import { httpClient } from './http-client.ts'
-import { isRunning } from './processes.ts'
+import { isRunning, until } from './processes.ts'
 import { startServerProcess } from './server-process.ts'
 import { createTenantWithForm, workerPool } from './tenant-with-form.ts'
 
@@ -30,7 +30,7 @@ it('the server of a system test serves, starts again where it was, and leaves no
     json: { email: 'ada@example.org', data: { who: 'Ada' } },
   })
   expect(answer.status).toBe(201)
-  expect(server.logs.filter(({ msg }) => msg === 'listening')).toHaveLength(2)
+  await until(() => server.logs.filter(({ msg }) => msg === 'listening').length === 2)
 
   const later = server.postgresProcesses()
   await server.remove()
