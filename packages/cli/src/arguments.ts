@@ -30,9 +30,9 @@ export const apiKey: Parser<string> = (text) => {
   return text
 }
 
-/** A life time in milliseconds; null: for ever. */
-export const lifetimeMs: Parser<number | null> = (text) => {
-  if (text === 'never') return null
+/** A life time in milliseconds. Commander takes a parsed `null` for a failure, so absence is spelt out. */
+export const lifetimeMs: Parser<number | 'never'> = (text) => {
+  if (text === 'never') return text
   const [, count, unit] = /^([1-9]\d{0,3})([hd])$/.exec(text) ?? []
   if (count === undefined) throw expected(words.invalid.duration)
   return Number(count) * (unit === 'h' ? 3_600_000 : 86_400_000)
@@ -46,9 +46,9 @@ export const scopeList: Parser<readonly Scope[]> = (text) => {
   return known
 }
 
-/** A quota of leads; null: none. */
-export const quota: Parser<number | null> = (text) => {
-  if (text === 'none') return null
+/** A quota of leads. */
+export const quota: Parser<number | 'none'> = (text) => {
+  if (text === 'none') return text
   if (!/^\d{1,9}$/.test(text)) throw expected(words.invalid.quota)
   return Number(text)
 }

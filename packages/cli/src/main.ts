@@ -1,43 +1,7 @@
-import { version } from '@rempart/server'
-import { Command } from 'commander'
-import { addApiKeyCommands } from './commands/api-key.ts'
-import { addContactCommands } from './commands/contact.ts'
-import { addDatabaseCommands } from './commands/database.ts'
-import { addFormCommands } from './commands/forms.ts'
-import { addLeadCommands } from './commands/leads.ts'
-import { addStartCommand } from './commands/start.ts'
-import { addTenantCommands } from './commands/tenant.ts'
-import { exitCodeOf, explain } from './failure.ts'
-import { speakFrench } from './usage-in-french.ts'
-import { language, words } from './words.ts'
+import { enableCompileCache } from 'node:module'
+import { join } from 'node:path'
 
-// Commands inherit the settings that stand before them. Options are positional: `--version` after a command is its own.
-const program = new Command('rempart')
-  .description(words.about)
-  .version(version, '-V, --version', words.options.showVersion)
-  .enablePositionalOptions()
-  .showHelpAfterError()
-  .exitOverride()
-if (language === 'fr') speakFrench(program)
-addStartCommand(program)
-addDatabaseCommands(program)
-addTenantCommands(program)
-addApiKeyCommands(program)
-addContactCommands(program)
-addFormCommands(program)
-addLeadCommands(program)
-for (const command of [program, ...program.commands]) command.helpCommand(false)
-
-// The reader of a pipe, `head` say, may leave before the end: that is no fault.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
-  process.exit()
-})
-
-try {
-  await program.parseAsync(process.argv)
-} catch (error) {
-  process.exitCode = exitCodeOf(error)
-  // Commander has said already what was typed wrongly.
-  if (process.exitCode === 1) console.error(explain(error))
-}
+// Half of a short command's time is reading code. What was compiled is kept where only the owner of the installation
+// writes; where that is not allowed, nothing is kept.
+enableCompileCache(join(import.meta.dirname, '../../../node_modules/.cache/rempart'))
+await import('./program.ts')

@@ -36,13 +36,13 @@ interface CreateOptions {
   readonly tenant?: string
   readonly name: string
   readonly scopes: readonly Scope[]
-  readonly expires: number | null
+  readonly expires: number | 'never'
   readonly json?: true
 }
 
 function create(chosen: CreateOptions): Promise<void> {
   return withTenantContext(chosen.tenant, async ({ tenant }, database) => {
-    const expiresAt = chosen.expires === null ? null : new Date(Date.now() + chosen.expires)
+    const expiresAt = chosen.expires === 'never' ? null : new Date(Date.now() + chosen.expires)
     const { name, scopes: granted } = chosen
     const { id, token } = await createApiKey(database.worker, tenant.id, { name, scopes: granted, expiresAt })
     if (chosen.json) return printJson({ id, key: token, scopes: granted, expiresAt })

@@ -19,7 +19,7 @@ export function addTenantCommands(program: Command): void {
     .addOption(new Option('--locale <locale>', options.locale).choices(['en', 'fr']).default('en'))
     .option('--domain <domain...>', options.domain)
     .option('--origin <origin...>', options.origin, parse.origins)
-    .addOption(new Option('--quota <leads>', options.quota).argParser(parse.quota).default(null, 'none'))
+    .addOption(new Option('--quota <leads>', options.quota).argParser(parse.quota).default('none'))
     .option('--json', options.json)
     .action(create)
 
@@ -48,7 +48,7 @@ interface CreateOptions {
   readonly locale: 'en' | 'fr'
   readonly domain?: readonly string[]
   readonly origin?: readonly string[]
-  readonly quota: number | null
+  readonly quota: number | 'none'
   readonly json?: true
 }
 
@@ -61,7 +61,7 @@ function create(slug: string, chosen: CreateOptions): Promise<void> {
       timeZone: chosen.timeZone,
       domains: chosen.domain ?? [],
       allowedOrigins: chosen.origin ?? [],
-      maxLeadsPerMonth: chosen.quota,
+      maxLeadsPerMonth: limitOf(chosen.quota),
     })
     if (chosen.json) printJson({ id, slug })
     else note(words.tenantMade(slug))
@@ -95,10 +95,10 @@ function setActive(named: string, isActive: boolean): Promise<void> {
   })
 }
 
-function quota(named: string, chosen: { readonly limit?: number | null; readonly json?: true }): Promise<void> {
+function quota(named: string, chosen: { readonly limit?: number | 'none'; readonly json?: true }): Promise<void> {
   return withTenantContext(named, async (context, database) => {
     if (chosen.limit !== undefined) {
-      await changeTenant(database.worker, context.tenant.id, { maxLeadsPerMonth: chosen.limit })
+      await changeTenant(database.worker, context.tenant.id, { maxLeadsPerMonth: limitOf(chosen.limit) })
     }
     const usage = await readLeadQuota(context)
     if (chosen.json) return printJson(usage)
@@ -110,3 +110,5 @@ function quota(named: string, chosen: { readonly limit?: number | null; readonly
     ])
   })
 }
+
+const limitOf = (quota: number | 'none'): number | null => (quota === 'none' ? null : quota)

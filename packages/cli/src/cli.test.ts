@@ -1,0 +1,309 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { asOwner } from '../../server/src/testing/database.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'rempart-cli-'))
+const file = (name: string, content?: string): string => {
+  const path = join(directory, name)
+  if (content !== undefined) writeFileSync(path, content)
+  return path
+}
+
+/** Nothing of the environment the tests run in. */
+const environment = { PATH: '/usr/bin:/bin', LANG: 'C.UTF-8', REMPART_DATA_DIR: join(directory, 'data') }
+
+function launch(args: readonly string[], extra: Readonly<Record<string, string>> = {}) {
+  const main = join(import.meta.dirname, 'main.ts')
+  return spawn(process.execPath, ['--conditions=rempart-source', main, ...args], {
+    cwd: directory,
+    env: { ...environment, ...extra },
+  })
+}
+
+/** Runs a command to its end. */
+async function run(args: readonly string[], options: { env?: Readonly<Record<string, string>>; input?: string } = {}) {
+  const child = launch(args, options.env)
+  child.stdin.end(options.input ?? '')
+  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')])
+  return { stdout, stderr, code }
+}
+
+let server: ReturnType<typeof launch>
+let url: string
+beforeAll(async () => {
+  server = launch(['start'], { REMPART_PORT: '0' })
+  let said = ''
+  url = await new Promise((resolve, reject) => {
+    server.once('exit', () => reject(new Error(`the server ended: ${said}`)))
+    server.stderr.on('data', (chunk) => {
+      said += String(chunk)
+      const address = /answers at (http:\S+)/.exec(said)?.[1]
+      if (address !== undefined) resolve(address)
+    })
+  })
+  server.stdout.resume()
+}, 60_000)
+afterAll(async () => {
+  server.kill('SIGTERM')
+  if (server.exitCode === null) await once(server, 'exit')
+  rmSync(directory, { recursive: true, force: true })
+}, 30_000)
+
+const api = (path: string, key: string) =>
+  fetch(`${url}/api/v1${path}`, { headers: { authorization: `Bearer ${key}` } })
+
+const makeKey = async (scopes: string, tenant = 'demo') =>
+  (await run(['api-key', 'create', '-t', tenant, '--name', 'test', '--scopes', scopes])).stdout.trim()
+
+describe.concurrent('api-key', () => {
+  it('prints the key alone on standard output; it opens what it was made for, until it is revoked', async () => {
+    const made = await run(['api-key', 'create', '--name', 'Site', '--scopes', 'leads:read'])
+    expect(made.stdout).toMatch(/^rmp_live_\w{10}_\w{43}_\w{6}\n$/)
+    expect(made.stderr).toContain('API key "Site" of the tenant "demo"')
+    const key = made.stdout.trim()
+    expect((await api('/leads', key)).status).toBe(200)
+    expect((await api('/forms', key)).status).toBe(403)
+
+    const revoked = await run(['api-key', 'revoke', key])
+    expect(revoked.code).toBe(0)
+    expect(revoked.stderr).not.toContain(key)
+    expect((await api('/leads', key)).status).toBe(401)
+    expect((await run(['api-key', 'revoke', key])).code).toBe(1)
+  }, 30_000)
+
+  it('lives ninety days when nothing is said, as long as is said, or for ever', async () => {
+    const days = async (...expires: string[]) => {
+      const args = ['api-key', 'create', '--name', 'x', '--scopes', 'forms:read', '--json', ...expires]
+      const { expiresAt } = JSON.parse((await run(args)).stdout)
+      return expiresAt && Math.round((Date.parse(expiresAt) - Date.now()) / 86_400_000)
+    }
+    expect(await Promise.all([days(), days('--expires', '48h'), days('--expires', 'never')])).toEqual([90, 2, null])
+  }, 30_000)
+})
+
+describe.concurrent('forms', () => {
+  const yaml = (label: string) => `title: { en: Call me back }
+fields:
+  - { name: phone, type: phone, label: { en: ${label} }, country: FR }
+`
+
+  it('imports a file, publishes it, and saves a version only for a change', async () => {
+    const source = file('callback.yaml', yaml('Phone'))
+    const first = await run(['forms', 'import', source, '--publish'])
+    expect([first.code, first.stderr]).toEqual([0, expect.stringContaining('shows version 1')])
+    expect(await (await fetch(`${url}/api/v1/forms/public/callback`)).json()).toMatchObject({ version: 1 })
+
+    expect((await run(['forms', 'import', source])).stderr).toContain('like this already, in version 1')
+    const next = await run(['forms', 'import', '-', '--slug', 'callback'], { input: yaml('Your number') })
+    expect(next.stderr).toContain('Version 2')
+    const [list, show] = await Promise.all([run(['forms', 'list', '--json']), run(['forms', 'show', 'callback'])])
+    expect(JSON.parse(list.stdout).items).toContainEqual(
+      expect.objectContaining({ slug: 'callback', name: 'Call me back', latestVersion: 2, publishedVersion: 1 }),
+    )
+    expect(show.stdout).toMatch(/^2 +\S+ \S+ +-$/m)
+    expect(show.stdout).toMatch(/^1 .*\(active\)$/m)
+  }, 30_000)
+
+  it('exports what it imported, in both formats', async () => {
+    const json = (await run(['forms', 'export', 'demo', '--format', 'json'])).stdout
+    const output = file('demo.yaml')
+    await run(['forms', 'export', 'demo', '--output', output])
+    for (const source of [file('demo.json', json), output]) {
+      expect((await run(['forms', 'import', source])).stderr).toContain('like this already')
+    }
+  }, 30_000)
+
+  it('says where each fault of a file stands, and stores nothing of it', async () => {
+    const wrong = file('wrong.yaml', yaml('Phone').replace('phone, label', 'fone, label').replace('title:', 'titel:'))
+    const reply = await run(['forms', 'import', wrong])
+    expect(reply.code).toBe(1)
+    expect(reply.stderr).toContain('wrong.yaml has 3 faults:')
+    expect(reply.stderr).toContain('  1:8  /titel  is not a known field')
+    expect(reply.stderr).toContain('  3:26  /fields/0/type  must be one of the allowed values')
+    const senseless = file('senseless.yaml', yaml('Phone').replace('FR', 'XX'))
+    expect((await run(['forms', 'import', senseless])).stderr).toContain('3:64  /fields/0/country  "XX" is no country')
+    expect((await run(['forms', 'show', 'wrong'])).stderr).toBe('There is no form "wrong". See: rempart forms list\n')
+  }, 30_000)
+
+  it('archives, restores, hides and shows', async () => {
+    const source = file('moving.yaml', yaml('Phone'))
+    await run(['forms', 'import', source])
+    await run(['forms', 'archive', 'moving'])
+    const refused = await run(['forms', 'publish', 'moving'])
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('Form archived')])
+    await run(['forms', 'restore', 'moving'])
+    expect((await run(['forms', 'publish', 'moving', '--version', '1'])).stderr).toContain('shows version 1')
+    expect((await run(['forms', 'unpublish', 'moving'])).stderr).toContain('is hidden')
+    expect(JSON.parse((await run(['forms', 'show', 'moving', '--json'])).stdout)).toMatchObject({
+      archivedAt: null,
+      publishedVersion: null,
+    })
+  }, 30_000)
+})
+
+it('lists, shows and exports leads', async () => {
+  const definition =
+    'title: { en: L }\nfields: [{ name: city, type: text, label: { en: C } }]\nprotection: { renderToken: optional }'
+  await run(['forms', 'import', '-', '--slug', 'leads-test', '--publish'], { input: definition })
+  const { submitUrl } = JSON.parse(await (await fetch(`${url}/api/v1/forms/public/leads-test`)).text())
+  const sent = await fetch(`${url}${submitUrl}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ email: 'zoe@example.org', data: { city: 'Besançon' } }),
+  })
+  expect(sent.status).toBe(201)
+  const { id } = JSON.parse(await sent.text())
+
+  const output = file('leads.csv')
+  const [list, show, json, csv] = await Promise.all([
+    run(['leads', 'list', '--form', 'leads-test']),
+    run(['leads', 'show', id]),
+    run(['leads', 'export', '--format', 'json', '--form', 'leads-test']),
+    run(['leads', 'export', '--form', 'leads-test', '--output', output]),
+  ])
+  expect(list.stdout).toContain('zoe@example.org')
+  expect(show.stdout).toMatch(/^city +Besançon$/m)
+  expect(JSON.parse(json.stdout)).toMatchObject([{ id, data: { city: 'Besançon' } }])
+  expect(csv.stderr).toBe(`1 lead written to ${output}.\n`)
+  expect(readFileSync(output, 'utf8')).toMatch(/^\uFEFF"id",.*"city"\r\n.*"Besançon"\r\n$/)
+  expect(statSync(output).mode & 0o777).toBe(0o600)
+}, 30_000)
+
+it('lists, shows and deletes contact messages, and shows no character that would act on the terminal', async () => {
+  const sent = await fetch(`${url}/api/v1/contact`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ name: 'A\u202Eda', email: 'ada@example.org', message: 'One\nTwo', subject: 'Hi' }),
+  })
+  const { id } = JSON.parse(await sent.text())
+  const [list, show] = await Promise.all([run(['contact', 'list']), run(['contact', 'show', id])])
+  expect(list.stdout).toMatch(new RegExp(`received +ada@example.org +${id} +Hi`))
+  expect(show.stdout).toMatch(/^NAME +A\\u\{202e\}da$/m)
+  expect(show.stdout).toContain('MESSAGE\n  One\n  Two\n')
+  expect((await run(['contact', 'delete', id])).code).toBe(0)
+  expect(await run(['contact', 'show', id])).toEqual({ code: 1, stdout: '', stderr: 'Unknown message\n' })
+}, 30_000)
+
+it('makes a tenant, sets its quota, suspends and resumes it', async () => {
+  await run(['tenant', 'create', 'acme', '--name', 'Acme', '--time-zone', 'Europe/Paris', '--quota', '10'])
+  const key = await makeKey('leads:read', 'acme')
+  expect(await (await api('/leads/quota', key)).json()).toMatchObject({ used: 0, limit: 10 })
+  const quota = await run(['tenant', 'quota', 'acme', '--limit', 'none', '--json'])
+  expect(JSON.parse(quota.stdout)).toMatchObject({ limit: null })
+  await run(['tenant', 'suspend', 'acme'])
+  expect((await run(['tenant', 'list'])).stdout).toMatch(/^acme +Acme +suspended/m)
+  expect((await api('/leads', key)).status).toBe(403)
+  await run(['tenant', 'resume', 'acme'])
+  expect((await api('/leads', key)).status).toBe(200)
+}, 30_000)
+
+describe.concurrent('what goes wrong', () => {
+  it.each([
+    ['no command', []],
+    ['an unknown command', ['tenant', 'crate']],
+    ['a missing option', ['api-key', 'create', '--name', 'x']],
+    ['an unknown scope', ['api-key', 'create', '--name', 'x', '--scopes', 'everything']],
+    ['what is no id', ['leads', 'show', "1' or '1'='1"]],
+  ])(
+    'ends with 2 for %s, and shows the usage',
+    async (_what, args) => {
+      const reply = await run(args)
+      expect([reply.code, reply.stdout, reply.stderr]).toEqual([2, '', expect.stringContaining('Usage: rempart')])
+    },
+    20_000,
+  )
+
+  it.each([
+    ['an unknown tenant', ['leads', 'list', '-t', 'nobody'], {}, 'There is no tenant "nobody"'],
+    ['a slug that is taken', ['tenant', 'create', 'demo'], {}, 'taken'],
+    ['a file that is not there', ['forms', 'import', 'nowhere.yaml'], {}, 'nowhere.yaml cannot be read'],
+    ['a target that cannot be', ['leads', 'export', '-o', '/proc/x'], {}, '/proc/x cannot be written'],
+    ['an unknown setting', ['tenant', 'list'], { REMPART_COLOUR: 'blue' }, 'REMPART_COLOUR is not a setting'],
+    ['a second server', ['start'], {}, 'Another Rempart process is using the data directory'],
+    [
+      'a database that is away',
+      ['tenant', 'list'],
+      {
+        REMPART_DATABASE_URL: 'postgres://x@127.0.0.1:1/x',
+        REMPART_SECRET_KEY: 'v9!Kq2#mZr8$Lw5%Tn1^Xb4&Hc7*Jd0(Pf3)Gs6',
+      },
+      'The database cannot be reached',
+    ],
+  ])(
+    'ends with 1 for %s, and says so without a stack',
+    async (_what, args, env, said) => {
+      const reply = await run(args, { env })
+      expect([reply.code, reply.stderr]).toEqual([1, expect.stringContaining(said)])
+      expect(reply.stderr).not.toMatch(/^ +at /m)
+    },
+    20_000,
+  )
+
+  it('is said in French where the locale is', async () => {
+    const fr = (...args: string[]) => run(args, { env: { LC_ALL: 'fr_FR.UTF-8' } })
+    const [failure, usage, help] = await Promise.all([
+      fr('leads', 'list', '-t', 'personne'),
+      fr('leads', 'list', '--tout'),
+      fr('--help'),
+    ])
+    expect(failure.stderr).toContain('Il n’y a pas d’organisation « personne »')
+    expect([usage.code, usage.stderr]).toEqual([2, expect.stringContaining('erreur : option inconnue « --tout »')])
+    expect([help.code, help.stdout]).toEqual([0, expect.stringContaining('Commandes :')])
+  }, 20_000)
+})
+
+describe('an external database', () => {
+  it('is prepared by psql, migrated by its owner, and used by its worker', async () => {
+    const { host, port } = inject('database')
+    const name = `cli_${process.pid}`
+    const as = (role: string) => `postgres://${role}@localhost/${name}?host=${encodeURIComponent(host)}&port=${port}`
+    const env = {
+      REMPART_DATABASE_URL: as('rempart_app'),
+      REMPART_DATABASE_WORKER_URL: as('rempart_worker'),
+      REMPART_SECRET_KEY: 'v9!Kq2#mZr8$Lw5%Tn1^Xb4&Hc7*Jd0(Pf3)Gs6',
+    }
+    const administrator = { host, port, user: 'rempart_owner', database: 'postgres' }
+    await asOwner(administrator, `create database ${name}`)
+    try {
+      const early = await run(['tenant', 'list'], { env })
+      expect([early.code, early.stderr]).toEqual([1, expect.stringContaining('The database lacks')])
+      const ownerless = await run(['migrate'], { env })
+      expect([ownerless.code, ownerless.stderr]).toEqual([1, expect.stringContaining('REMPART_DATABASE_OWNER_URL')])
+
+      const migrated = await run(['migrate'], { env: { ...env, REMPART_DATABASE_OWNER_URL: as('rempart_owner') } })
+      expect([migrated.code, migrated.stdout]).toEqual([0, expect.stringContaining('applied 0001_tenants\n')])
+      const again = await run(['migrate'], { env: { ...env, REMPART_DATABASE_OWNER_URL: as('rempart_owner') } })
+      expect(again.stdout).toBe('The database is up to date.\n')
+
+      expect((await run(['tenant', 'create', 'first'], { env })).code).toBe(0)
+      expect((await run(['tenant', 'list'], { env })).stdout).toMatch(/^first /m)
+      const nameless = await run(['leads', 'list'], { env })
+      expect([nameless.code, nameless.stderr]).toEqual([1, expect.stringContaining('use --tenant')])
+      const { REMPART_DATABASE_WORKER_URL: _worker, ...withoutWorker } = env
+      const refused = await run(['tenant', 'list'], { env: withoutWorker })
+      expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('REMPART_DATABASE_WORKER_URL')])
+    } finally {
+      await asOwner(administrator, `drop database ${name} with (force)`)
+    }
+  }, 60_000)
+
+  it('gets its roles from a script that is printed alone, whatever the settings', async () => {
+    const reply = await run(['database', 'init', '--database', 'shop'], { env: { REMPART_PORT: 'none' } })
+    expect([reply.code, reply.stdout]).toEqual([0, expect.stringMatching(/^\\set ON_ERROR_STOP on\n[\s\S]*shop/)])
+    expect(reply.stdout).not.toContain('psql')
+  })
+})
+
+it('works without a server as well, and leaves nothing running', async () => {
+  const env = { REMPART_DATA_DIR: join(directory, 'alone') }
+  const first = await run(['tenant', 'create', 'solo'], { env })
+  expect(first).toMatchObject({ code: 0, stderr: expect.stringContaining('A new database was made in') })
+  const second = await run(['tenant', 'list'], { env })
+  expect(second).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(/^solo /m) })
+  expect(() => statSync(join(directory, 'alone', 'pgdata', 'postmaster.pid'))).toThrow('ENOENT')
+}, 60_000)
