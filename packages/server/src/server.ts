@@ -7,6 +7,7 @@ import type { Config } from './config.ts'
 import { installCompression } from './core/compression.ts'
 import type { Clock } from './core/context.ts'
 import { installCors } from './core/cors.ts'
+import { docsRoutes } from './core/docs.ts'
 import { installErrorHandling, sendProblem } from './core/errors.ts'
 import type { App } from './core/fastify.ts'
 import { createFingerprintPrefix } from './core/fingerprint-prefix.ts'
@@ -130,7 +131,10 @@ export async function buildServer(
   const tokens = createRenderTokens(deriveKey(master, keyLabels.renderToken))
   const leadIntake = createLeadIntake(pool, (rows) => metrics.batch('leads', rows))
   const health = { ...dependencies, timeoutMs: 2_000 }
-  await app.register(async (root) => healthRoutes(root as App, health, { isRoot: true }))
+  await app.register(async (root) => {
+    healthRoutes(root as App, health, { isRoot: true })
+    docsRoutes(root as App)
+  })
   await app.register(
     async (scope) => {
       const api = scope as App
@@ -141,19 +145,6 @@ export async function buildServer(
       submitRoutes(api, { forms, tokens, intake: leadIntake })
       leadRoutes(api)
       ownRoutes(api)
-      api.get(
-        '/openapi.json',
-        {
-          schema: {
-            operationId: 'openapi',
-            summary: 'This document',
-            tags: ['documentation'],
-            response: { 200: { type: 'object', additionalProperties: true, description: 'OpenAPI 3.1' } },
-          },
-          config: { access: 'none' },
-        },
-        async () => ({ ...app.swagger() }),
-      )
     },
     { prefix: '/api/v1' },
   )

@@ -22,7 +22,11 @@ const compressors = {
   gzip: (text: Buffer) => zip(text, { level: 6 }),
 } as const
 
-type Coding = keyof typeof compressors
+/** A content coding this server writes. */
+export type Coding = keyof typeof compressors
+
+/** A text in UTF-8, compressed off the main thread. */
+export const compressText = (coding: Coding, text: string): Promise<Buffer> => compressors[coding](Buffer.from(text))
 
 /**
  * Compresses text answers of 1,000 bytes or more, with Brotli or gzip, off the main thread. Short answers go on after
@@ -36,7 +40,7 @@ export function installCompression(app: App): void {
     if (typeof payload !== 'string' || payload.length < thresholdBytes) return done(null, payload)
     const coding = codingFor(request, reply)
     if (coding === undefined) return done(null, payload)
-    compressors[coding](Buffer.from(payload)).then((compressed) => {
+    compressText(coding, payload).then((compressed) => {
       reply.header('content-encoding', coding).removeHeader('content-length')
       done(null, compressed)
     }, done)

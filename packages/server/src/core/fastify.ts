@@ -32,6 +32,8 @@ declare module 'fastify' {
     headers?: 'api' | 'docs'
     /** Never compress: the answer holds a secret that lasts beside text the caller chose (BREACH). */
     uncompressed?: boolean
+    /** Why the OpenAPI document leaves this route out. */
+    undocumented?: string
     /** The kind of public submission this route takes, for the intake figures. */
     intake?: string
   }

@@ -1,6 +1,9 @@
 import swagger from '@fastify/swagger'
 import type { TSchema } from 'typebox'
+import type { Access } from './access.ts'
 import type { App } from './fastify.ts'
+import { generalPolicy } from './guard.ts'
+import { completeDocument, type OpenApiDocument } from './openapi-document.ts'
 import { Problem } from './problem.ts'
 
 const descriptions: Readonly<Record<number, string>> = {
@@ -30,36 +33,24 @@ export function refusals(...statuses: readonly number[]): Refusals {
   return Object.fromEntries(entries)
 }
 
-const field = (description: string, type: 'integer' | 'string') => ({ description, schema: { type } })
+/** What each group of operations is for; a route with a tag that is not here fails a test. */
+const tags = [
+  { name: 'contact', description: 'The contact form of a website, and what staff do with its messages.' },
+  {
+    name: 'forms',
+    description: 'Forms: made and versioned by staff, shown to visitors and checked as they are filled.',
+  },
+  { name: 'leads', description: 'What visitors send with a form, and what staff do with it.' },
+  { name: 'health', description: 'Whether the server is alive, ready, and what it is doing.' },
+  { name: 'metrics', description: 'Figures of one process, for Prometheus.' },
+  { name: 'documentation', description: 'This document and its page.' },
+]
 
-/** What the guard writes: on answers of every counted route, and on its refusals. */
-const limitFields = {
-  'X-RateLimit-Limit': field('Requests that one client may send in the window.', 'integer'),
-  'X-RateLimit-Remaining': field('Requests that are left of them.', 'integer'),
-  'X-RateLimit-Reset': field('Unix time, in seconds, at which the window or the cooldown ends.', 'integer'),
-  RateLimit: field('The same as a structured field: `r` left, `t` seconds to wait.', 'string'),
-  'RateLimit-Policy': field('The rule as a structured field: `q` requests in `w` seconds.', 'string'),
-}
-const retryAfter = field('Seconds after which the client is admitted again; absent where no wait helps.', 'integer')
-const headers = { ...limitFields, 'Retry-After': retryAfter }
+const description = `A self-hosted backend for everything an application shows the public.
 
-const references = (names: readonly string[]) =>
-  Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]))
+Every refusal is \`application/problem+json\` (RFC 9457) with a stable \`code\`, in English or French by \`Accept-Language\`. Besides what an operation lists, any request may be answered 400 (malformed), 404, 405 with \`Allow\`, 408 (sent too slowly), 414, 417 or 431. Bodies are JSON in UTF-8, of 1 MB at most.
 
-interface Operation {
-  readonly responses?: Record<string, { headers?: Readonly<Record<string, { readonly $ref: string }>> } | undefined>
-}
-
-/** Adds those header fields to the operations that may answer 429, which are the counted ones. */
-function documentLimits(paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>): void {
-  const operations = Object.values(paths).flatMap((path) => Object.values(path))
-  for (const { responses = {} } of operations.filter((operation) => operation.responses?.['429'] !== undefined)) {
-    for (const [status, response] of Object.entries(responses)) {
-      if (response === undefined || (status !== '429' && !status.startsWith('2'))) continue
-      response.headers = references(Object.keys(status === '429' ? headers : limitFields))
-    }
-  }
-}
+The tenant of a public call is the one its host name belongs to, else \`X-Tenant-ID\`, else \`?tenant=\`, else the default one; two that disagree are refused. Paths answer with and without a trailing slash.`
 
 /** Collects every route's schema into the OpenAPI 3.1 document. Register before the routes. */
 export async function installOpenApi(
@@ -73,28 +64,43 @@ export async function installOpenApi(
       info: {
         title: 'Rempart',
         version: options.version,
-        description: 'A self-hosted backend for everything an application shows the public.',
+        description,
         license: { name: 'MIT', identifier: 'MIT' },
       },
-      servers: [{ url: options.publicUrl }],
+      servers: [{ url: options.publicUrl, description: 'This server' }],
+      tags,
       components: {
-        headers,
         securitySchemes: {
-          apiKey: { type: 'http', scheme: 'bearer', description: 'An API key: rmp_live_…' },
+          apiKey: {
+            type: 'http',
+            scheme: 'bearer',
+            description: 'An API key, `rmp_live_…`, with the scope that is named.',
+          },
+          apiKeyHeader: {
+            type: 'apiKey',
+            in: 'header',
+            name: 'X-API-Key',
+            description: 'The same key in a field of its own.',
+          },
+          metricsToken: { type: 'http', scheme: 'bearer', description: 'The value of REMPART_METRICS_TOKEN.' },
         },
       },
     },
     refResolver: { buildLocalReference: (json, _base, _fragment, index) => String(json['$id'] ?? `schema-${index}`) },
     transform: ({ schema, url, route }) => {
-      const access = route.config?.access
-      const security = access === undefined || access === 'none' || access === 'public' ? [] : [{ apiKey: [access] }]
-      return { schema: { ...schema, security }, url }
+      const access = route.config?.access ?? 'none'
+      const guard = route.config?.guard
+      const policy = guard === undefined ? generalPolicy.id : guard === 'none' ? guard : guard.id
+      return { schema: { security: securityOf(access), ...schema, 'x-access': access, 'x-guard': policy }, url }
     },
     transformObject: (document) => {
       if (!('openapiObject' in document)) return document.swaggerObject
-      // The type says that a path may hold more than operations; these hold nothing else.
-      documentLimits((document.openapiObject.paths ?? {}) as Parameters<typeof documentLimits>[0])
-      return document.openapiObject
+      // The same shape, with the members that are filled in named.
+      return completeDocument(document.openapiObject as OpenApiDocument & typeof document.openapiObject)
     },
   })
+}
+
+function securityOf(access: Access): readonly Record<string, readonly string[]>[] {
+  return access === 'none' || access === 'public' ? [] : [{ apiKey: [access] }, { apiKeyHeader: [access] }]
 }

@@ -1,0 +1,94 @@
+import { createHash } from 'node:crypto'
+import type { FastifyReply, FastifyRequest, FastifyTypeProviderDefault } from 'fastify'
+import { type Coding, compressText, preferredCoding } from './compression.ts'
+import { docsPage, type ShownDocument } from './docs-page.ts'
+import { docsStyle } from './docs-style.ts'
+import type { App } from './fastify.ts'
+import { refusals } from './openapi.ts'
+
+const addresses = { document: '/api/v1/openapi.json', style: '/docs/style.css' } as const
+
+/**
+ * The OpenAPI document and the page that shows it. Both are made once, on the first request, from the routes that are
+ * there. Register on the root, not under a prefix.
+ */
+export function docsRoutes(server: App): void {
+  // What is sent is text already: no schema gives it a type.
+  const app = server.withTypeProvider<FastifyTypeProviderDefault>()
+  const document = constant('application/json; charset=utf-8', () => JSON.stringify(app.swagger()))
+  // The page reads the document that `completeDocument` made.
+  const page = constant('text/html; charset=utf-8', () =>
+    docsPage(app.swagger() as unknown as ShownDocument, addresses),
+  )
+  const style = constant('text/css; charset=utf-8', () => docsStyle)
+
+  app.get(
+    addresses.document,
+    {
+      schema: {
+        operationId: 'openapi',
+        summary: 'This document',
+        tags: ['documentation'],
+        response: {
+          200: {
+            description: 'OpenAPI 3.1',
+            type: 'object',
+            additionalProperties: true,
+            examples: [{ openapi: '3.1.0' }],
+          },
+          ...refusals(400, 429),
+        },
+      },
+      config: { access: 'none' },
+    },
+    document,
+  )
+  app.get(
+    '/docs',
+    {
+      schema: {
+        operationId: 'docs',
+        summary: 'The page that shows this document',
+        tags: ['documentation'],
+        response: {
+          200: {
+            description: 'A page.',
+            content: { 'text/html': { schema: { type: 'string', examples: ['<!doctype html>'] } } },
+          },
+          ...refusals(400, 429),
+        },
+      },
+      config: { access: 'none', headers: 'docs' },
+    },
+    page,
+  )
+  app.get(
+    addresses.style,
+    { schema: { hide: true }, config: { access: 'none', headers: 'docs', undocumented: 'the style sheet of /docs' } },
+    style,
+  )
+}
+
+/** Answers with a text that does not change while the server runs: made, measured and compressed once. */
+function constant(type: string, make: () => string) {
+  let made: { readonly text: string; readonly etag: string } | undefined
+  const compressed = new Map<Coding, Promise<Buffer>>()
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    made ??= withTag(make())
+    const { text, etag } = made
+    reply.header('content-type', type).header('cache-control', 'no-cache').header('etag', etag)
+    if (request.headers['if-none-match'] === etag) return reply.code(304).send()
+    const coding = preferredCoding(request.headers['accept-encoding'] ?? '')
+    if (coding === undefined) return reply.serializer(asIs).send(text)
+    const body = compressed.get(coding) ?? compressText(coding, text)
+    compressed.set(coding, body)
+    return reply.header('content-encoding', coding).send(await body)
+  }
+}
+
+const asIs = (text: unknown): string => String(text)
+
+// Weak: one tag for the text, whatever it is compressed with.
+function withTag(text: string): { readonly text: string; readonly etag: string } {
+  return { text, etag: `W/"${createHash('sha256').update(text).digest('base64url').slice(0, 22)}"` }
+}
