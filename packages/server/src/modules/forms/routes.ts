@@ -212,7 +212,7 @@ export function formRoutes(app: App, { onFormChanged }: FormRouteDependencies): 
         summary: 'Hide a form from the public',
         tags: ['forms'],
         params: FormParams,
-        response: { 200: Ref(Form), ...refusals(400, 401, 403, 404, 413, 415, 422, 429, 503) },
+        response: { 200: Ref(Form), ...refusals(400, 401, 403, 404, 422, 429, 503) },
       },
       config: { access: 'forms:write' },
     },
