@@ -7,6 +7,7 @@ import { createRenderTokens } from '../packages/server/src/core/render-token.ts'
 import { deriveKey, keyLabels } from '../packages/server/src/core/secrets.ts'
 import { createPool, type Pool } from '../packages/server/src/database/connect.ts'
 import { startEmbeddedDatabase } from '../packages/server/src/database/embedded.ts'
+import { removeEmbeddedDatabase } from '../packages/server/src/database/embedded-remove.ts'
 import { inTenant } from '../packages/server/src/database/tenant.ts'
 import { DEMO_FORM } from '../packages/server/src/modules/forms/definition/demo.ts'
 import { insertPublishedForm } from '../packages/server/src/modules/forms/seed-queries.ts'
@@ -36,7 +37,7 @@ async function main(): Promise<void> {
   const wide = { limit: 100_000_000 }
   writeFileSync(policy, JSON.stringify({ version: 1, policies: { 'leads.submit': { rules: { burst: wide } } } }))
   const port = await freePort()
-  const dataDir = join(directory, 'data')
+  const dataDir = directory
   const ours = await startProgram(['packages/cli/src/main.ts', 'start'], {
     port,
     path: '/health/ready',
@@ -119,6 +120,7 @@ async function main(): Promise<void> {
   await baseline.stop()
   await database.stop()
   await ours.stop()
+  await removeEmbeddedDatabase(directory)
   rmSync(directory, { recursive: true, force: true })
 }
 

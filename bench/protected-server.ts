@@ -7,6 +7,7 @@ import { loadConfig } from '../packages/server/src/config.ts'
 import { createLogger } from '../packages/server/src/core/logging.ts'
 import { createMetrics } from '../packages/server/src/core/metrics.ts'
 import { createTenantResolver } from '../packages/server/src/core/tenant-resolver.ts'
+import { removeEmbeddedDatabase } from '../packages/server/src/database/embedded-remove.ts'
 import { openDatabase } from '../packages/server/src/database/open.ts'
 import { seedDemo } from '../packages/server/src/demo.ts'
 import { buildServer } from '../packages/server/src/server.ts'
@@ -58,6 +59,7 @@ await app.listen({ port: Number(process.env['BENCH_PORT']), host: '127.0.0.1' })
 process.once('SIGTERM', async () => {
   await app.close()
   await database.close()
+  await removeEmbeddedDatabase(dataDir)
   rmSync(dataDir, { recursive: true, force: true })
   process.exit(0)
 })

@@ -3,12 +3,13 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startEmbeddedDatabase } from '../../packages/server/src/database/embedded.ts'
+import { removeEmbeddedDatabase } from '../../packages/server/src/database/embedded-remove.ts'
 import { migrate } from '../../packages/server/src/database/migrate.ts'
 
 /** The table types of a database that every migration has made. */
 export async function tableTypes(): Promise<string> {
   const directory = mkdtempSync(join(tmpdir(), 'rempart-tables-'))
-  const database = await startEmbeddedDatabase({ dataDir: join(directory, 'data'), log: () => {} })
+  const database = await startEmbeddedDatabase({ dataDir: directory, log: () => {} })
   try {
     const connection = database.connection('rempart_owner')
     await migrate(connection)
@@ -19,6 +20,7 @@ export async function tableTypes(): Promise<string> {
     return readFileSync(file, 'utf8')
   } finally {
     await database.stop()
+    await removeEmbeddedDatabase(directory)
     rmSync(directory, { recursive: true, force: true })
   }
 }

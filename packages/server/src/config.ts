@@ -196,6 +196,12 @@ export const settings = {
     10_000,
     'Open client connections at most; beyond it new ones are closed.',
   ),
+  shutdownDelayMs: setting(
+    'REMPART_SHUTDOWN_DELAY',
+    durationMs(0, 600_000),
+    0,
+    'How long a stopping server says "not ready" and still serves, so that a load balancer turns away first.',
+  ),
   shutdownTimeoutMs: setting(
     'REMPART_SHUTDOWN_TIMEOUT',
     durationMs(100, 600_000),

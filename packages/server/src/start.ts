@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createMemoryStore } from '@rempart/guard'
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
@@ -54,6 +55,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
       isFirstStart,
       stop: once(async () => {
         stopping.is = true
+        await sleep(config.shutdownDelayMs)
         await closeApp(app, config.shutdownTimeoutMs, log)
         await new Promise<void>((resolve) =>
           metricsServer === undefined ? resolve() : metricsServer.close(() => resolve()),

@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { startEmbeddedDatabase } from '../database/embedded.ts'
+import { removeEmbeddedDatabase } from '../database/embedded-remove.ts'
 import { migrate } from '../database/migrate.ts'
 
 declare module 'vitest' {
@@ -14,9 +15,9 @@ declare module 'vitest' {
 
 /** One real PostgreSQL for the whole run, migrated once; each test file copies the database it made. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const directory = mkdtempSync(join(tmpdir(), 'rempart-test-'))
+  const dataDir = mkdtempSync(join(tmpdir(), 'rempart-test-'))
   const database = await startEmbeddedDatabase({
-    dataDir: join(directory, 'data'),
+    dataDir,
     log: () => {},
     extraSetup: ['alter role rempart_owner createdb', 'grant connect on database postgres to rempart_owner'],
   })
@@ -25,6 +26,6 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   project.provide('database', { host: owner.host, port: owner.port })
   return async () => {
     await database.stop()
-    rmSync(directory, { recursive: true, force: true })
+    await removeEmbeddedDatabase(dataDir)
   }
 }
