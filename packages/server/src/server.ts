@@ -40,6 +40,8 @@ import { createLeadIntake } from './modules/leads/intake.ts'
 import { leadSubmitPolicy } from './modules/leads/policy.ts'
 import { leadRoutes, leadSchemas } from './modules/leads/routes.ts'
 import { submitRoutes, submitSchemas } from './modules/leads/submit-routes.ts'
+import { metricsPolicy } from './modules/metrics/policy.ts'
+import { metricsRoutes } from './modules/metrics/routes.ts'
 
 /** Everything the server is built from. Nothing is read from the environment below this line. */
 export interface ServerDependencies {
@@ -113,7 +115,7 @@ export async function buildServer(
   installGuard(app, {
     store: dependencies.store,
     policyFile: dependencies.policyFile,
-    policies: [contactPolicy, formViewPolicy, formEvaluatePolicy, leadSubmitPolicy],
+    policies: [contactPolicy, formViewPolicy, formEvaluatePolicy, leadSubmitPolicy, metricsPolicy],
     metrics,
     nowMs: dependencies.nowMs,
     clock,
@@ -134,6 +136,7 @@ export async function buildServer(
   await app.register(async (root) => {
     healthRoutes(root as App, health, { isRoot: true })
     docsRoutes(root as App)
+    metricsRoutes(root as App, metrics, config.metricsToken)
   })
   await app.register(
     async (scope) => {

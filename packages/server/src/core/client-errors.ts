@@ -9,6 +9,9 @@ const clientErrors: Readonly<Record<string, ProblemCode>> = {
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 'body-too-large',
 }
 
+/** The connection was reset, or ended in the middle of a request. */
+const clientIsGone: ReadonlySet<string | undefined> = new Set(['ECONNRESET', 'HPE_INVALID_EOF_STATE'])
+
 const answered = new WeakSet<Socket>()
 
 /**
@@ -29,7 +32,7 @@ export function answerClientError(
 ): number | undefined {
   // More bytes of a stream that was refused already: read away until the connection closes.
   if (answered.has(socket)) return undefined
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+  if (clientIsGone.has(error.code) || !socket.writable) {
     socket.destroy()
     return undefined
   }
