@@ -61,7 +61,8 @@ async function openEmbedded(config: Config, options: OpenOptions): Promise<OpenD
     throw error
   }
   return {
-    ...pools,
+    app: pools.app,
+    worker: pools.worker,
     origin: embedded.origin,
     version: embedded.version,
     async close() {
@@ -84,7 +85,7 @@ async function openExternal(config: Config, url: string, options: OpenOptions): 
       )
     }
     await Promise.all([checkDatabase(pools.app), checkDatabase(pools.worker)])
-    return { ...pools, origin: 'external', version: version.rows[0]?.version ?? '', close: () => closePools(pools) }
+    return { app: pools.app, worker: pools.worker, origin: 'external', version: version.rows[0]?.version ?? '', close: () => closePools(pools) }
   } catch (error) {
     await closePools(pools)
     throw error
@@ -92,6 +93,7 @@ async function openExternal(config: Config, url: string, options: OpenOptions): 
 }
 
 interface Pools {
+  readonly state: { isClosing: boolean }
   readonly app: Pool
   readonly worker: Pool
 }
@@ -103,14 +105,19 @@ function createPools(config: Config, app: ConnectionTarget, worker: ConnectionTa
     idleTimeoutMs: config.databaseIdleTimeoutMs,
     maxLifetimeMs: config.databaseMaxLifetimeMs,
   }
-  const onIdleError = (error: Error): void =>
-    log({ level: 'warn', msg: 'an idle database connection was lost', reason: error.message })
+  const state = { isClosing: false }
+  const onIdleError = (error: Error): void => {
+    // A stopping PostgreSQL says goodbye to connections that are just being closed.
+    if (!state.isClosing) log({ level: 'warn', msg: 'an idle database connection was lost', reason: error.message })
+  }
   return {
+    state,
     app: createPool(app, { ...settings, size: config.databasePoolSize, name: 'rempart' }, onIdleError),
     worker: createPool(worker, { ...settings, size: 2, name: 'rempart-worker' }, onIdleError),
   }
 }
 
 async function closePools(pools: Pools): Promise<void> {
+  pools.state.isClosing = true
   await Promise.all([pools.app.end(), pools.worker.end()])
 }
