@@ -15,6 +15,8 @@ const MEMBERS = new Set([
   'violated-policies',
 ])
 
+const FAULT_MEMBERS = new Set(['pointer', 'code', 'message'])
+
 /** Header fields that tell an attacker what runs here. */
 const TELLING = ['server', 'x-powered-by', 'via', 'x-runtime', 'x-version', 'x-served-by', 'x-backend']
 
@@ -36,6 +38,10 @@ export function faultsOfRefusal(answer: Answer, told: readonly string[] = []): r
   const exploitable = EXPLOITABLE.exec(everything)
   return [
     ...Object.keys(body).filter((name) => !MEMBERS.has(name)),
+    ...((body['errors'] ?? []) as readonly object[])
+      .flatMap((fault) => Object.keys(fault))
+      .filter((name) => !FAULT_MEMBERS.has(name))
+      .map((name) => `errors with ${name}`),
     ...TELLING.filter((name) => headers[name] !== undefined),
     ...(exploitable === null ? [] : [`tells ${exploitable[0]}`]),
     ...told.filter((secret) => everything.includes(secret)).map((secret) => `repeats ${secret}`),

@@ -84,7 +84,8 @@ export function problemBody(
     error: title,
     requestId: request.id,
     timestamp: new Date(request.nowMs).toISOString(),
-    ...(options.errors && { errors: [...options.errors] }),
+    // Those that find faults know more of them than a caller is promised.
+    ...(options.errors && { errors: options.errors.map(({ pointer, code, message }) => ({ pointer, code, message })) }),
     ...(options.violatedPolicies && { 'violated-policies': [...options.violatedPolicies] }),
   }
 }
