@@ -36,7 +36,8 @@ export interface GuardDependencies {
  * Puts every route under its policy, before any byte of the body is read. A refusal is answered at once; an admission
  * adds the rate-limit fields and goes on. OPTIONS and routes with `guard: 'none'` pass.
  *
- * @throws PolicyError when a policy, or the file over them, has a fault: the server does not start.
+ * @throws PolicyError when a policy, or the file over them, has a fault, and an Error when a route names a policy that is
+ * not in the list: the server does not start.
  */
 export function installGuard(app: App, dependencies: GuardDependencies): void {
   const { store, metrics, nowMs, clock } = dependencies
@@ -46,6 +47,12 @@ export function installGuard(app: App, dependencies: GuardDependencies): void {
     effective.map((input) => [input.id, compilePolicy(definePolicy(input))]),
   )
 
+  // A policy that is not in the list would count nothing, without a word.
+  app.addHook('onRoute', ({ config, method, url }) => {
+    const guard = config?.guard
+    if (guard === undefined || guard === 'none' || compiled.has(guard.id)) return
+    throw new Error(`the policy ${guard.id} of ${String(method)} ${url} is not among the server’s policies`)
+  })
   app.addHook('onRequest', (request, reply, done) => {
     if (request.method === 'OPTIONS') return done()
     const plan = planOf(request, compiled)

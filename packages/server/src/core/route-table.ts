@@ -1,5 +1,22 @@
+import type { FastifyContextConfig, FastifySchema } from 'fastify'
 import createRouter, { type HTTPMethod } from 'find-my-way'
 import type { App } from './fastify.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** What is registered: for preflights, for 405, and for the tests of the architecture. */
+    routeTable: RouteTable
+  }
+}
+
+/** One method of one route. */
+export interface RouteFacts {
+  readonly method: string
+  /** With the prefix, as registered: `/api/v1/contact/messages/:id`. */
+  readonly url: string
+  readonly config: FastifyContextConfig
+  readonly schema: FastifySchema
+}
 
 /** What is at a path, whatever method it was asked with. */
 export interface KnownPath {
@@ -14,6 +31,8 @@ export interface KnownPath {
 }
 
 export interface RouteTable {
+  /** In the order they registered; a HEAD route is announced beside its GET. */
+  readonly all: readonly RouteFacts[]
   /** The path of a request target without a fault; undefined when no route has it. */
   find(path: string): KnownPath | undefined
 }
@@ -25,6 +44,7 @@ const methodOrder = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const s
  * looked up whatever its method. Asked only for OPTIONS and for what the router does not know.
  */
 export function collectRoutes(app: App): RouteTable {
+  const all: RouteFacts[] = []
   const router = createRouter({ ignoreTrailingSlash: true, maxParamLength: maxParameterLength })
   app.addHook('onRoute', (route) => {
     const store = { pattern: route.url, tenantOfForm: route.config?.tenantOfForm === true }
@@ -32,9 +52,12 @@ export function collectRoutes(app: App): RouteTable {
       // Fastify announces a pattern with and without its last slash; here both are one.
       if (router.findRoute(method as HTTPMethod, route.url) !== null) continue
       router.on(method as HTTPMethod, route.url, () => {}, store)
+      all.push({ method, url: route.url, config: route.config ?? {}, schema: route.schema ?? {} })
     }
   })
-  return { find: (path) => lookUp(router, path) }
+  const table: RouteTable = { all, find: (path) => lookUp(router, path) }
+  app.decorate('routeTable', table)
+  return table
 }
 
 /** No parameter is cut by the router: its schema says how long it may be, and a request target has a bound of its own. */

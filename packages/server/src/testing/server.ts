@@ -33,6 +33,8 @@ export interface TestServerOptions {
   readonly environment?: Readonly<Record<string, string>>
   readonly policyFile?: unknown
   readonly tenant?: Partial<NewTenant>
+  /** Routes of the test's own, under `/api/v1`. */
+  readonly ownRoutes?: (api: App) => void
 }
 
 let sequence = 0
@@ -50,20 +52,23 @@ export async function startTestServer(database: TestDatabase, options: TestServe
   const logLines: string[] = []
   const metrics = createMetrics({ isProcessIncluded: false })
   const tenants = createTenantResolver(database.app)
-  const app = await buildServer({
-    config,
-    secretKey: config.secretKey ?? 'Zk3vQm8xT1pLr6wYb9cN4hJd7sGf2aKe5uXo0iVtRqM=',
-    pool: database.app,
-    tenants,
-    store: createMemoryStore({ budgetBytes: 4_194_304 }),
-    policyFile: options.policyFile,
-    metrics,
-    log: createLogger({ level: config.logLevel, destination: { write: (line) => void logLines.push(line) } }),
-    clock: { now: () => clock.nowMs },
-    nowMs: () => clock.nowMs,
-    version: '0.0.0-test',
-    isStopping: () => false,
-  })
+  const app = await buildServer(
+    {
+      config,
+      secretKey: config.secretKey ?? 'Zk3vQm8xT1pLr6wYb9cN4hJd7sGf2aKe5uXo0iVtRqM=',
+      pool: database.app,
+      tenants,
+      store: createMemoryStore({ budgetBytes: 4_194_304 }),
+      policyFile: options.policyFile,
+      metrics,
+      log: createLogger({ level: config.logLevel, destination: { write: (line) => void logLines.push(line) } }),
+      clock: { now: () => clock.nowMs },
+      nowMs: () => clock.nowMs,
+      version: '0.0.0-test',
+      isStopping: () => false,
+    },
+    options.ownRoutes,
+  )
   return {
     app,
     clock,
