@@ -184,4 +184,12 @@ describe('a PostgreSQL of the operator’s own', () => {
     }
     await start()
   })
+
+  it('is served from beside an extension that keeps its views in the same schema', async () => {
+    await postgres.psql('create extension pg_stat_statements', 'rempart')
+    expect(await postgres.psql("select relkind from pg_class where relname = 'pg_stat_statements'", 'rempart')).toBe(
+      'v',
+    )
+    await start()
+  })
 })
