@@ -103,7 +103,8 @@ function store(
       email: canonicalEmail(input.email) ?? input.email,
       data: arrival.dropped ? {} : evaluation.values,
       score: evaluation.score,
-      outcome: evaluation.outcome ?? null,
+      // An honest answer names an outcome where the form has one; so does the answer to a trap.
+      outcome: evaluation.outcome ?? (arrival.dropped ? form.compiled.outcomes.at(-1)?.id : undefined) ?? null,
       dropped: arrival.dropped,
       key: key?.keyHash ?? null,
       request: key?.requestHash ?? null,

@@ -265,6 +265,12 @@ describe('POST /leads/forms/:formId/submit', () => {
       expect((await post(body)).json().code).toBe('render-token-invalid')
     })
 
+    it('tell a bot nothing by the shape of the answer, even when its answers would not be valid', async () => {
+      const kept = await post(await submission())
+      const dropped = await post({ ...(await submission()), data: { nonsense: true }, honeypot: 'spam' })
+      expect(Object.keys(dropped.json())).toEqual(Object.keys(kept.json()))
+    })
+
     it('are let through when empty', async () => {
       const { honeypot } = await render()
       const body = await submission()

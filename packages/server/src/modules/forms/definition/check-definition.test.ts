@@ -21,7 +21,6 @@ describe('names', () => {
     'hasOwnProperty',
     'prototype',
     'honeypot',
-    'website',
     'renderToken',
     'formRenderedAt',
   ])('refuses the reserved name %s', (name) => {

@@ -26,7 +26,6 @@ const RESERVED_NAMES: ReadonlySet<string> = new Set([
   ...Object.getOwnPropertyNames(Object.prototype),
   'prototype',
   'honeypot',
-  'website',
   'renderToken',
   'formRenderedAt',
 ])
