@@ -85,7 +85,13 @@ async function openExternal(config: Config, url: string, options: OpenOptions): 
       )
     }
     await Promise.all([checkDatabase(pools.app), checkDatabase(pools.worker)])
-    return { app: pools.app, worker: pools.worker, origin: 'external', version: version.rows[0]?.version ?? '', close: () => closePools(pools) }
+    return {
+      app: pools.app,
+      worker: pools.worker,
+      origin: 'external',
+      version: version.rows[0]?.version ?? '',
+      close: () => closePools(pools),
+    }
   } catch (error) {
     await closePools(pools)
     throw error
