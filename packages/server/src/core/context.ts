@@ -13,7 +13,7 @@ export interface Clock {
   now(): number
 }
 
-/** What a service knows of the call it serves; the first argument of each. Frozen. */
+/** What a service knows of the call it serves; the first argument of each. */
 export interface Context {
   readonly tenant: Tenant
   readonly actor: Actor

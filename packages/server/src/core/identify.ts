@@ -1,10 +1,10 @@
 import type { FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import type { Pool } from '../database/connect.ts'
-import { tenantScope } from '../database/tenant.ts'
+import { type InTenant, tenantScope } from '../database/tenant.ts'
 import type { Access } from './access.ts'
 import { authenticateApiKey, credentialOf } from './auth.ts'
-import type { Actor, Clock, Context } from './context.ts'
+import type { Actor, Clock } from './context.ts'
 import type { App } from './fastify.ts'
 import { ProblemError } from './problem.ts'
 import type { ProblemCode } from './problem-catalogue.ts'
@@ -31,12 +31,35 @@ const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
  * Answers at once when the tenant is in memory, so that the public path waits for nothing.
  */
 export function installIdentification(app: App, dependencies: IdentifyDependencies): void {
+  const { tenants } = dependencies
+  const usualKey = createUsualKey(dependencies)
   app.addHook('onRequest', (request, _reply, done) => {
-    const access = request.routeOptions.config.access
-    if (access === undefined || access === 'none') return done()
-    if (access === 'public') identifyPublic(request, dependencies, done)
-    else identifyActor(request, access, dependencies).then(() => done(), done)
+    const { config } = request.routeOptions
+    if (config.access === undefined || config.access === 'none') return done()
+    if (config.access !== 'public')
+      return void identifyActor(request, config.access, dependencies).then(() => done(), done)
+    const key = usualKey(request, config.tenantOfForm === true)
+    const tenant = key && tenants.peek(key)
+    if (!tenant) return identifyPublic(request, dependencies, done)
+    setContext(request, tenant, publicActor, dependencies)
+    done()
   })
+}
+
+/**
+ * The one key of a request that names no tenant itself, as nearly all are: its form's, or the default. Undefined when
+ * there is more to look at.
+ */
+function createUsualKey({ isOwnHost, defaultTenant }: IdentifyDependencies) {
+  const defaultKey: TenantKey | undefined =
+    defaultTenant === undefined ? undefined : { kind: 'slug', value: defaultTenant }
+  return (request: FastifyRequest, tenantOfForm: boolean): TenantKey | undefined => {
+    const { headers } = request.raw
+    if (headers['x-tenant-id'] !== undefined || !isOwnHost(headers.host) || request.url.includes('?')) return undefined
+    if (!tenantOfForm) return defaultKey
+    const formId = readParameter(request.params, 'formId')
+    return formId !== undefined && uuid.test(formId) ? { kind: 'form', value: formId.toLowerCase() } : undefined
+  }
 }
 
 function identifyPublic(
@@ -127,16 +150,27 @@ function theOne(tenants: readonly (Tenant | null)[]): Tenant | null {
 }
 
 function setContext(request: FastifyRequest, tenant: Tenant, actor: Actor, dependencies: IdentifyDependencies): void {
-  const context: Context = {
+  request.context = {
     tenant,
     actor,
     requestId: request.id,
     locale: request.locale,
     clock: dependencies.clock,
     log: dependencies.log,
-    inTenant: tenantScope(dependencies.pool, tenant.id),
+    inTenant: scopeOf(dependencies.pool, tenant),
   }
-  request.context = Object.freeze(context)
+}
+
+// A tenant object serves thousands of requests before it is read anew; its scope is made once.
+const scopes = new WeakMap<Tenant, InTenant>()
+
+function scopeOf(pool: Pool, tenant: Tenant): InTenant {
+  let scope = scopes.get(tenant)
+  if (scope === undefined) {
+    scope = tenantScope(pool, tenant.id)
+    scopes.set(tenant, scope)
+  }
+  return scope
 }
 
 /** What an unknown name of each kind is refused as. */
