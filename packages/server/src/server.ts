@@ -106,10 +106,9 @@ export async function buildServer(
     clock,
     fingerprintPrefix: createFingerprintPrefix(deriveKey(master, keyLabels.fingerprint), clock),
   })
-  installCors(app, {
+  const answerPreflight = installCors(app, {
     config,
     knownOrigins: createKnownOrigins(pool, () => clock.now()),
-    routes,
     tenantOf: createPreflightTenant(identification),
   })
   installGuard(app, {
@@ -120,7 +119,7 @@ export async function buildServer(
     nowMs: dependencies.nowMs,
     clock,
   })
-  installUnmatched(app, routes, clock)
+  installUnmatched(app, { routes, answerPreflight, clock })
   installIdentification(app, identification)
   installRequestBodies(app)
   installCompression(app)

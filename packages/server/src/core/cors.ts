@@ -1,19 +1,21 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { App } from './fastify.ts'
 import type { KnownOrigins } from './known-origins.ts'
-import type { KnownPath, RouteTable } from './route-table.ts'
+import type { KnownPath } from './route-table.ts'
 import type { Tenant } from './tenant-resolver.ts'
 
 export interface CorsDependencies {
   readonly config: { readonly allowedOrigins: readonly string[]; readonly production: boolean }
   readonly knownOrigins: KnownOrigins
-  readonly routes: RouteTable
   /**
    * The tenant that a preflight names by its host, its query or its path, or the default one; null when there is none,
    * undefined when too many are being looked up already.
    */
   readonly tenantOf: (request: FastifyRequest, path: KnownPath) => Promise<Tenant | null | undefined>
 }
+
+/** Answers a preflight of a known path. */
+export type AnswerPreflight = (request: FastifyRequest, reply: FastifyReply, path: KnownPath) => Promise<void>
 
 /** What a page may read of a response besides the safe-listed fields. */
 const exposed =
@@ -39,21 +41,12 @@ const originShape = /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#,"'\\@]{1,253}$/
  * A request for a tenant is judged by that tenant. What is answered before the tenant is known (a refusal of the guard,
  * a 404) may be read by every listed origin: it tells a client nothing but its own counters.
  *
- * Install before the guard: preflights are answered here and not counted.
- *
+ * @returns what answers preflights, for `installUnmatched`: no route takes OPTIONS.
  * @see Fetch §3.2 (CORS protocol)
  */
-export function installCors(app: App, dependencies: CorsDependencies): void {
+export function installCors(app: App, dependencies: CorsDependencies): AnswerPreflight {
   const judge = createJudge(dependencies)
-  const { routes, tenantOf } = dependencies
-
-  app.addHook('onRequest', (request, reply, done) => {
-    if (request.method !== 'OPTIONS' || !isPreflight(request)) return done()
-    const path = routes.find(request.url)
-    if (path === undefined) return done()
-    request.pattern = path.pattern
-    allowedInPreflight(request, path).then((allowed) => answerPreflight(reply, path, allowed), done)
-  })
+  const { tenantOf } = dependencies
 
   app.addHook('onSend', (request, reply, payload, done) => {
     const { origin } = request.headers
@@ -72,6 +65,8 @@ export function installCors(app: App, dependencies: CorsDependencies): void {
     done(null, payload)
   })
 
+  return async (request, reply, path) => answerPreflight(reply, path, await allowedInPreflight(request, path))
+
   async function allowedInPreflight(request: FastifyRequest, path: KnownPath): Promise<string | undefined> {
     const origin = request.headers.origin ?? ''
     const first = judge.byAnyTenant(origin)
@@ -83,7 +78,8 @@ export function installCors(app: App, dependencies: CorsDependencies): void {
   }
 }
 
-const isPreflight = ({ headers }: FastifyRequest): boolean =>
+/** Whether an OPTIONS request is a browser's question before a request from another origin. */
+export const isPreflight = ({ headers }: FastifyRequest): boolean =>
   headers.origin !== undefined && headers['access-control-request-method'] !== undefined
 
 const requestedHeaders = ({ headers }: FastifyRequest): string =>
