@@ -4,6 +4,7 @@ import type { FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import type { Clock } from './context.ts'
+import { doubledField } from './doubled-fields.ts'
 import { routeOf } from './errors.ts'
 import type { App } from './fastify.ts'
 import { negotiateLocale } from './locale.ts'
@@ -95,9 +96,9 @@ function faultOf(request: FastifyRequest): ProblemCode | undefined {
   if (raw.httpVersionMajor !== 1) return 'malformed-request'
   if (request.originalUrl !== request.url) return targetFault(request.originalUrl)
   if (raw.rawHeaders.length > 2 * maxHeaderFields) return 'headers-too-large'
-  // RFC 9112 §3.2: exactly one. Two arrive joined, and HTTP/1.0 may have none.
-  const isHostless = headers.host === undefined ? raw.httpVersionMinor > 0 : headers.host.includes(',')
-  return isHostless ? 'malformed-request' : undefined
+  // RFC 9112 §3.2: HTTP/1.0 alone may have none.
+  if (headers.host === undefined && raw.httpVersionMinor > 0) return 'malformed-request'
+  return doubledField(raw.rawHeaders)
 }
 
 /** In logs and figures, for a client that went away before its answer: as nginx has it. It is never sent. */

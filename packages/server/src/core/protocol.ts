@@ -35,9 +35,6 @@ export function protocolOptions(dependencies: ProtocolDependencies): FastifyHttp
       headersTimeout: config.headersTimeoutMs,
       connectionsCheckingInterval: Math.min(1_000, config.headersTimeoutMs),
       maxHeaderSize: maxHeaderBytes,
-      // Node would keep the first Host, Content-Type or Authorization and another reader of the request the last: joined,
-      // two of them are no value that anything accepts.
-      joinDuplicateHeaders: true,
       // Refused by the lifecycle, with an answer that says why.
       requireHostHeader: false,
     },
