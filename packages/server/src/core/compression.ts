@@ -50,7 +50,7 @@ export function installCompression(app: App): void {
 function codingFor(request: FastifyRequest, reply: FastifyReply): Coding | undefined {
   const accepted = request.headers['accept-encoding']
   if (accepted === undefined || reply.hasHeader('content-encoding')) return undefined
-  if (request.routeOptions.config.uncompressed === true || request.method === 'HEAD') return undefined
+  if (request.route.uncompressed === true || request.method === 'HEAD') return undefined
   return preferredCoding(accepted)
 }
 

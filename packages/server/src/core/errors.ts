@@ -8,6 +8,7 @@ import { JsonBodyError } from './json-body.ts'
 import { jsonBodyReasons } from './json-body-reasons.ts'
 import { ProblemError, type ProblemOptions, problemBody } from './problem.ts'
 import { type ProblemCode, problemTypes } from './problem-catalogue.ts'
+import { setQuota } from './response-block.ts'
 import { schemaFaults } from './schema-faults.ts'
 
 interface Refusal {
@@ -51,7 +52,7 @@ export function sendProblem(
   const body = problemBody(code, options, { id: request.id, locale: request.locale, nowMs: clock.now() })
   noteReason(request, code, options.reason)
   if (options.headers !== undefined) reply.headers(options.headers)
-  if (options.withoutRateLimit === true) for (const name of rateLimitFields) reply.removeHeader(name)
+  if (options.withoutRateLimit === true) setQuota(reply, {})
   reply
     .code(body.status)
     .header('content-type', 'application/problem+json; charset=utf-8')
@@ -66,19 +67,13 @@ export function sendProblem(
     .send(Readable.from(answerThenDrain(text, request.raw)))
 }
 
-const rateLimitFields = [
-  'x-ratelimit-limit',
-  'x-ratelimit-remaining',
-  'x-ratelimit-reset',
-  'ratelimit',
-  'ratelimit-policy',
-] as const
-
 const serialize = (body: unknown): string => JSON.stringify(body)
 
 /** The pattern of the matched route, or of the path asked for with another method; never the path itself. */
 export function routeOf(request: FastifyRequest): string {
-  return request.routeOptions.url ?? (request.pattern === '' ? 'unmatched' : request.pattern)
+  // Refused before the lifecycle began, a request has no route yet.
+  const { url } = (request.route as FastifyRequest['route'] | undefined) ?? {}
+  return url ?? (request.pattern === '' ? 'unmatched' : request.pattern)
 }
 
 function noteReason(request: FastifyRequest, code: ProblemCode, reason: string | undefined): void {

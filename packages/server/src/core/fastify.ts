@@ -40,19 +40,23 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Tenant, actor and transaction of this call. Present on every route but those with access `none`. */
     context: Context
+    /** The matched route's `config` and pattern. Fastify builds `routeOptions` anew each time it is read. */
+    route: FastifyContextConfig & { readonly url?: string }
     /** The canonical address that is counted. */
     client: ClientAddress
     /** The language to answer in. */
     locale: 'en' | 'fr'
     /** Extra members of this request's log line. */
     logFields: LogFields | null
-    /** W3C trace id, 32 hex digits. */
-    traceId: string
+    /** W3C trace id, 32 hex digits, of a request that came with one. */
+    traceId: string | undefined
     /** The pattern of a path that is known but does not take this method; '' for every other request. */
     pattern: string
     /** Monotonic milliseconds at which it came. */
     startedMs: number
     /** Its line and figures are written. */
     hasEnded: boolean
+    /** The request before this one on its connection, when it had no answer yet. */
+    previous: FastifyRequest | undefined
   }
 }

@@ -1,10 +1,11 @@
 import { type ClientAddress, createFingerprint } from '@rempart/guard'
-import { LRUCache } from 'lru-cache'
 
 /** Eight hex digits that name a client for a day, in a log that holds neither its address nor its User-Agent. */
 export type FingerprintPrefix = (client: ClientAddress, userAgent: string | undefined, routeGroup: string) => string
 
 const dayMs = 86_400_000
+/** Beyond it all are forgotten and worked out again: dearer than forgetting one, and far rarer than remembering. */
+const mostRemembered = 5_000
 /** A User-Agent is sent by the caller: longer ones are worked out each time rather than kept. */
 const longestRemembered = 256
 
@@ -16,13 +17,13 @@ const longestRemembered = 256
  */
 export function createFingerprintPrefix(secret: Buffer, clock: { now(): number }): FingerprintPrefix {
   const fingerprint = createFingerprint({ secret, rotationMs: dayMs })
-  const remembered = new LRUCache<string, string>({ max: 5_000 })
+  const remembered = new Map<string, string>()
   let day = -1
 
   return (address, userAgent, routeGroup) => {
     const nowMs = clock.now()
     const today = Math.floor(nowMs / dayMs)
-    if (today !== day) {
+    if (today !== day || remembered.size >= mostRemembered) {
       remembered.clear()
       day = today
     }

@@ -13,6 +13,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { sendProblem } from './errors.ts'
 import type { App } from './fastify.ts'
 import type { Metrics } from './metrics.ts'
+import { setQuota } from './response-block.ts'
 
 /** What every route without a policy of its own is under: one shared counter per client. */
 export const generalPolicy: PolicyInput = {
@@ -59,14 +60,14 @@ export function installGuard(app: App, dependencies: GuardDependencies): void {
     if (plan === undefined) return done()
     const decision = decide(plan, store, { ip: request.client }, 1, nowMs())
     metrics.decision(decision.policyId, decision.ruleId ?? '', outcomeOf(decision))
-    if (decision.counted) reply.headers(rateLimitHeaders(decision, clock.now()))
+    if (decision.counted) setQuota(reply, rateLimitHeaders(decision, clock.now()))
     if (decision.outcome === 'allow') return done()
     refuse(request, reply, decision, clock)
   })
 }
 
 function planOf(request: FastifyRequest, compiled: ReadonlyMap<string, CompiledPolicy>): CompiledPolicy['early'] {
-  const own = request.routeOptions.config.guard
+  const own = request.route.guard
   if (own === 'none') return undefined
   return compiled.get(own?.id ?? generalPolicy.id)?.early
 }

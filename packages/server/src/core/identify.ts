@@ -34,11 +34,10 @@ export function installIdentification(app: App, dependencies: IdentifyDependenci
   const { tenants } = dependencies
   const usualKey = createUsualKey(dependencies)
   app.addHook('onRequest', (request, _reply, done) => {
-    const { config } = request.routeOptions
-    if (config.access === undefined || config.access === 'none') return done()
-    if (config.access !== 'public')
-      return void identifyActor(request, config.access, dependencies).then(() => done(), done)
-    const key = usualKey(request, config.tenantOfForm === true)
+    const { access, tenantOfForm } = request.route
+    if (access === undefined || access === 'none') return done()
+    if (access !== 'public') return void identifyActor(request, access, dependencies).then(() => done(), done)
+    const key = usualKey(request, tenantOfForm === true)
     const tenant = key && tenants.peek(key)
     if (!tenant) return identifyPublic(request, dependencies, done)
     setContext(request, tenant, publicActor, dependencies)
@@ -68,7 +67,7 @@ function identifyPublic(
   done: (error?: Error) => void,
 ): void {
   const { headers, query, params } = request
-  const tenantOfForm = request.routeOptions.config.tenantOfForm === true
+  const tenantOfForm = request.route.tenantOfForm === true
   const keys = publicKeys({ headers, query, params, tenantOfForm }, dependencies)
   const known = keys.map((key) => dependencies.tenants.peek(key))
   if (known.every((tenant) => tenant !== undefined)) settle(known)

@@ -1,6 +1,6 @@
-import { BlockList, isIPv4 } from 'node:net'
+import { BlockList, isIPv4, type Socket } from 'node:net'
 import { type ClientAddress, createAddressResolver } from '@rempart/guard'
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import type { Clock } from './context.ts'
@@ -15,6 +15,7 @@ import type { ProblemCode } from './problem-catalogue.ts'
 import { traceContext } from './request-id.ts'
 import { createRequestLog } from './request-log.ts'
 import { targetFault } from './request-target.ts'
+import { responseBlock, setBlock } from './response-block.ts'
 import { createSecurityHeaders } from './security-headers.ts'
 
 export interface LifecycleDependencies {
@@ -36,30 +37,35 @@ export function installLifecycle(app: App, dependencies: LifecycleDependencies):
   const blocks = createSecurityHeaders({ publicUrl: config.publicUrl })
   const isRedirected = httpsRedirect(config)
   const close = requestCloser(dependencies)
+  const watch = abortWatcher(app, close)
   // What a response depends on besides its address; constant, so that no cache keeps one caller's answer for another's.
-  const common = { 'api-version': '1', vary: 'origin, accept-encoding' }
-  const api = Object.freeze({ ...blocks.api, ...common })
-  const docs = Object.freeze({ ...blocks.docs, ...common })
+  const vary = 'origin, accept-encoding'
+  const api = responseBlock({ ...blocks.api, 'api-version': '1' })
+  const docs = responseBlock({ ...blocks.docs, 'api-version': '1' })
 
+  app.decorateRequest('route')
   app.decorateRequest('client')
   app.decorateRequest('locale', config.defaultLocale)
   app.decorateRequest('context')
   app.decorateRequest('logFields', null)
-  app.decorateRequest('traceId', '')
+  app.decorateRequest('traceId')
+  app.decorateRequest('previous')
   app.decorateRequest('pattern', '')
   app.decorateRequest('startedMs', 0)
   app.decorateRequest('hasEnded', false)
 
   app.addHook('onRequest', (request, reply, done) => {
     const { headers } = request
+    const route = request.routeOptions.config
+    request.route = route
     request.startedMs = performance.now()
     request.client = addressOf(request.raw.socket.remoteAddress, headers)
     request.locale = negotiateLocale(headers['accept-language'], config.defaultLocale)
-    const trace = traceContext(headers['traceparent'])
-    request.traceId = trace.traceId
-    reply.headers(request.routeOptions.config.headers === 'docs' ? docs : api)
+    setBlock(reply, route.headers === 'docs' ? docs : api)
+    reply.header('vary', vary)
     reply.header('x-request-id', request.id)
-    reply.header('traceparent', trace.traceparent)
+    if (headers['traceparent'] !== undefined) continueTrace(request, reply)
+    watch(request)
     const fault = faultOf(request)
     if (fault !== undefined) return done(new ProblemError(fault))
     if (isRedirected(request)) {
@@ -77,14 +83,16 @@ export function installLifecycle(app: App, dependencies: LifecycleDependencies):
   })
 
   app.addHook('onResponse', (request, reply, done) => {
-    close(request, reply.statusCode, reply.elapsedTime)
+    close(request, isBrokenOff(request) ? abortedStatus : reply.statusCode, reply.elapsedTime)
     done()
   })
+}
 
-  app.addHook('onRequestAbort', (request, done) => {
-    close(request, abortedStatus, performance.now() - request.startedMs)
-    done()
-  })
+/** Takes part in the trace of a caller that has one; a request without one is found by its id. */
+function continueTrace(request: FastifyRequest, reply: FastifyReply): void {
+  const { traceId, traceparent } = traceContext(request.headers['traceparent'])
+  request.traceId = traceId
+  reply.header('traceparent', traceparent)
 }
 
 /** More header fields than this come from no browser and no proxy. */
@@ -104,11 +112,38 @@ function faultOf(request: FastifyRequest): ProblemCode | undefined {
 /** In logs and figures, for a client that went away before its answer: as nginx has it. It is never sent. */
 const abortedStatus = 499
 
+/** Whether the client left in the middle of its body: what was answered then reached nobody. */
+const isBrokenOff = ({ raw }: FastifyRequest): boolean => raw.destroyed && !raw.complete
+
+type CloseRequest = (request: FastifyRequest, status: number, durationMs: number) => void
+
+/**
+ * Closes requests whose client went away before the answer. One listener a connection, where Fastify's own hook adds
+ * one to each request.
+ */
+function abortWatcher(app: App, close: CloseRequest): (request: FastifyRequest) => void {
+  const latest = new WeakMap<Socket, FastifyRequest>()
+  app.server.on('connection', (socket: Socket) => {
+    socket.once('close', () => {
+      const nowMs = performance.now()
+      for (let request = latest.get(socket); request !== undefined; request = request.previous) {
+        close(request, abortedStatus, nowMs - request.startedMs)
+      }
+    })
+  })
+  return (request) => {
+    const { socket } = request.raw
+    const before = latest.get(socket)
+    if (before !== undefined && !before.hasEnded) request.previous = before
+    latest.set(socket, request)
+  }
+}
+
 /** What ends each request once: its figures and its log line. */
-function requestCloser(dependencies: LifecycleDependencies) {
+function requestCloser(dependencies: LifecycleDependencies): CloseRequest {
   const { config, log, metrics, fingerprintPrefix } = dependencies
   const writeLine = createRequestLog(log, config.slowRequestMs)
-  return (request: FastifyRequest, status: number, durationMs: number): void => {
+  return (request, status, durationMs) => {
     // A handler may still answer into a connection that is gone.
     if (request.hasEnded) return
     request.hasEnded = true
@@ -129,17 +164,17 @@ function requestCloser(dependencies: LifecycleDependencies) {
       tenantId: context?.tenant.id,
       actorId: context?.actor.kind === 'api-key' ? context.actor.id : undefined,
       clientIp: clientIpForLog(config.logClientIp, request.client.text),
-      ...request.logFields,
+      note: request.logFields,
     })
   }
 }
 
 // The routes that take public submissions say so in their `config`; what became of one is known here for all of them.
 function countIntake(request: FastifyRequest, status: number, metrics: Metrics): void {
-  const kind = request.routeOptions.config.intake
+  const kind = request.route.intake
   if (kind === undefined) return
   const { fate, problem, reasonBlocked } = request.logFields ?? {}
-  if (status >= 400) metrics.intake(kind, 'refused', problem ?? 'aborted')
+  if (status >= 400) metrics.intake(kind, 'refused', status === abortedStatus ? 'aborted' : (problem ?? 'unknown'))
   else if (fate === 'replayed') metrics.intake(kind, 'replayed')
   else metrics.intake(kind, reasonBlocked === undefined ? 'accepted' : 'dropped')
 }
@@ -153,8 +188,8 @@ function httpsRedirect(config: Config): (request: FastifyRequest) => boolean {
   const proxies = new BlockList()
   for (const network of config.trustedProxies) addNetwork(proxies, network)
   return (request) => {
-    const { config: route, url } = request.routeOptions
-    if (route.guard === 'none' || url === '/metrics') return false
+    const { guard, url } = request.route
+    if (guard === 'none' || url === '/metrics') return false
     const peer = request.raw.socket.remoteAddress
     if (peer === undefined) return false
     const bare = peer.replace(/^::ffff:(?=\d+\.)/i, '')

@@ -13,33 +13,36 @@ import {
   scrubText,
 } from './log-privacy.ts'
 
-/** What one line says of one request. Ids and slugs are the product's own; nothing here is what a visitor typed. */
+/** What a route may add to the line of its request: ids, slugs and codes of the product's own, nothing a visitor typed. */
+export interface LogFields {
+  readonly formSlug?: string
+  readonly leadId?: string
+  readonly messageId?: string
+  /** What became of a submission that was answered 201. */
+  readonly fate?: 'stored' | 'dropped' | 'replayed'
+  /** Why a request was refused or a submission dropped. */
+  readonly reasonBlocked?: string
+  /** The code of the problem that was answered. */
+  readonly problem?: string
+}
+
+/** What one line says of one request. */
 export interface RequestLine {
+  /** As `requestId` gives it. */
   readonly requestId: string
   readonly method: string
   /** The route's pattern, never the path; `unmatched` when no route matched. */
   readonly route: string
   readonly status: number
   readonly durationMs: number
-  readonly traceId?: string | undefined
-  readonly spanId?: string | undefined
-  readonly tenantId?: string | undefined
-  readonly actorId?: string | undefined
   /** First 8 hexadecimal digits of the client's fingerprint. */
-  readonly fpPrefix?: string | undefined
+  readonly fpPrefix: string
+  readonly tenantId: string | undefined
+  readonly actorId: string | undefined
+  readonly traceId: string | undefined
   /** As `clientIpForLog` gives it. */
-  readonly clientIp?: string | undefined
-  readonly formSlug?: string | undefined
-  readonly messageId?: string | undefined
-  /** What became of a submission that was answered 201. */
-  readonly fate?: 'stored' | 'dropped' | 'replayed' | undefined
-  readonly leadId?: string | undefined
-  readonly reasonBlocked?: string | undefined
-  /** The code of the problem answered. */
-  readonly problem?: string | undefined
-  readonly policy?: string | undefined
-  readonly rule?: string | undefined
-  readonly responseBytes?: number | undefined
+  readonly clientIp: string | undefined
+  readonly note: LogFields | null
 }
 
 /** How much of a client's address a log line holds. */
@@ -63,9 +66,6 @@ export function createLogger(options: {
   const lines = options.destination ?? people ?? logDestination()
   return pino(loggerOptions(options.level, people !== undefined), lines)
 }
-
-/** What a route may add to the line of its request. */
-export type LogFields = Pick<RequestLine, 'formSlug' | 'leadId' | 'messageId' | 'fate' | 'reasonBlocked' | 'problem'>
 
 /**
  * A client's address as a log may hold it: nothing, its network (IPv4 /24, IPv6 /48, which one household or company

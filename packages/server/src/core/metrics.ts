@@ -1,5 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from '@prometheus-io/client'
+import { Counter, collectDefaultMetrics, Gauge, type Histogram, Registry } from '@prometheus-io/client'
 
 /** How many counters the guard holds, the memory they take, and how many it has let go. */
 export interface GuardStoreReading {
@@ -142,15 +142,59 @@ function tally(
   }
 }
 
-/** A histogram of one or two labels. */
+/** One series of a histogram between two scrapes. */
+interface Spread {
+  readonly labels: Readonly<Record<string, string>>
+  /** How many values lie in each bucket and not in the one before; the last is beyond every bound. */
+  readonly counts: Float64Array
+  sum: number
+}
+
+/**
+ * A histogram of one or two labels. Observing is a walk over the bounds and an addition, a tenth of what the library's own
+ * costs on each request; the sums become buckets at a scrape.
+ */
 function distribution(
   registry: Registry,
-  description: Description & { readonly buckets: number[] },
+  description: Description & { readonly buckets: readonly number[] },
 ): (first: string, second: string, value: number) => void {
-  const histogram = new Histogram({ ...description, registers: [registry] })
-  const width = description.labelNames.length
-  const series = boundedSeries((...labels) => histogram.labels(...labels.slice(0, width)))
-  return (first, second, value) => series(first, second, '').observe(value)
+  const { name, help, labelNames, buckets } = description
+  const spreads: Spread[] = []
+  const get = () => ({
+    name,
+    help,
+    type: 'histogram',
+    aggregator: 'sum',
+    values: spreads.flatMap((each) => bucketValues(name, buckets, each)),
+  })
+  // The registry asks a metric for nothing but its name and its values.
+  registry.registerMetric({ name, get } as unknown as Histogram)
+  const series = boundedSeries((...values) => {
+    const labels = Object.fromEntries(labelNames.map((label, index) => [label, values[index] ?? '']))
+    const spread = { labels, counts: new Float64Array(buckets.length + 1), sum: 0 }
+    spreads.push(spread)
+    return spread
+  })
+  return (first, second, value) => {
+    const spread = series(first, second, '')
+    let bucket = 0
+    while (value > (buckets[bucket] ?? Number.POSITIVE_INFINITY)) bucket += 1
+    spread.counts[bucket] = (spread.counts[bucket] ?? 0) + 1
+    spread.sum += value
+  }
+}
+
+function bucketValues(name: string, buckets: readonly number[], { labels, counts, sum }: Spread) {
+  let below = 0
+  const values = [...buckets, '+Inf'].map((le, index) => {
+    below += counts[index] ?? 0
+    return { metricName: `${name}_bucket`, labels: { le, ...labels }, value: below }
+  })
+  return [
+    ...values,
+    { metricName: `${name}_sum`, labels, value: sum },
+    { metricName: `${name}_count`, labels, value: below },
+  ]
 }
 
 /** Finds the series of three labels, opening it the first time; past the bound there is one more, called `other`. */

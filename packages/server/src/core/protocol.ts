@@ -11,6 +11,7 @@ import type { Metrics } from './metrics.ts'
 import { bodyLimitBytes } from './request-body.ts'
 import { requestId } from './request-id.ts'
 import { faultyTarget, targetFault } from './request-target.ts'
+import { BlockResponse } from './response-block.ts'
 import { maxParameterLength } from './route-table.ts'
 import { createSecurityHeaders } from './security-headers.ts'
 
@@ -32,6 +33,8 @@ export function protocolOptions(dependencies: ProtocolDependencies): FastifyHttp
     requestTimeout: config.requestTimeoutMs,
     keepAliveTimeout: config.keepAliveTimeoutMs,
     http: {
+      // Its request handlers are Fastify's, which ask nothing of the class.
+      ServerResponse: BlockResponse as unknown as typeof ServerResponse,
       headersTimeout: config.headersTimeoutMs,
       connectionsCheckingInterval: Math.min(1_000, config.headersTimeoutMs),
       maxHeaderSize: maxHeaderBytes,

@@ -4,14 +4,16 @@ import { createRequestLog } from './request-log.ts'
 
 const line: RequestLine = {
   requestId: '01a1fb2d-c8e3-7dc8-8b09-225527864e2d',
-  traceId: 'fa862f639407dbeb2c1989220ca428de',
   method: 'POST',
   route: '/api/v1/leads/forms/:formId/submit',
   status: 201,
   durationMs: 2.99,
-  tenantId: '01a1fb2d-babc-71aa-a78d-3528513c60da',
   fpPrefix: 'a01ea3a6',
-  formSlug: 'demo',
+  tenantId: '01a1fb2d-babc-71aa-a78d-3528513c60da',
+  actorId: undefined,
+  traceId: undefined,
+  clientIp: undefined,
+  note: null,
 }
 
 function written(input: RequestLine, level = 'info'): string[] {
@@ -24,13 +26,29 @@ const parsed = (input: RequestLine) => JSON.parse(written(input)[0] ?? '')
 
 it('writes one line of JSON with the fields that have a value, and nothing else', () => {
   const { time, ...rest } = parsed(line)
-  expect(rest).toEqual({ level: 'info', ...line, msg: 'request' })
+  const { actorId, traceId, clientIp, note, ...present } = line
+  expect([actorId, traceId, clientIp, note]).toEqual([undefined, undefined, undefined, null])
+  expect(rest).toEqual({ level: 'info', ...present, msg: 'request' })
   expect(Math.abs(Date.now() - Date.parse(time))).toBeLessThan(5_000)
   expect(written(line)[0]).toMatch(/^[^\n]+\n$/)
 })
 
+it('writes the rarer fields when there are any', () => {
+  const rare = { actorId: 'key', traceId: 'fa862f639407dbeb2c1989220ca428de', clientIp: '2001:db8::' }
+  const note = {
+    formSlug: 'demo',
+    leadId: 'id',
+    messageId: 'm',
+    fate: 'stored',
+    reasonBlocked: 'quota',
+    problem: 'p',
+  } as const
+  expect(parsed({ ...line, ...rare, note })).toMatchObject({ ...rare, ...note })
+  expect(parsed({ ...line, tenantId: undefined })).not.toHaveProperty('tenantId')
+})
+
 it('has no place for what is not listed', () => {
-  const sneaked = { ...line, email: 'ada@example.org', headers: { cookie: 'secret' }, url: '/x?y' }
+  const sneaked = { ...line, email: 'ada@example.org', url: '/x?y', note: { formSlug: 'demo', body: 'secret' } }
   expect(written(sneaked).join('')).not.toMatch(/ada@|secret|x\?y/)
 })
 
@@ -44,15 +62,13 @@ it('keeps to the level of its logger', () => {
   expect(written({ ...line, durationMs: 5_000 }, 'error')).toEqual([])
 })
 
-it.each(['a"b', 'a\\', 'a\nb', 'a\u2028b', 'a\u001b[31m', 'é', '\ud800'])(
-  'keeps %j in one line of JSON that says the same',
-  (slug) => {
-    const [text = ''] = written({ ...line, formSlug: slug })
-    expect(text).toMatch(/^[\x20-\x7e]+\n$/)
-    expect(JSON.parse(text).formSlug).toBe(slug)
-  },
-)
+const odd = ['a"b', 'a\\', 'a\nb', 'a\u2028b', 'a\u001b[31m', 'é', '\ud800']
+it.each(odd)('keeps %j in one line of JSON that says the same', (reasonBlocked) => {
+  const [text = ''] = written({ ...line, note: { reasonBlocked } })
+  expect(text).toMatch(/^[\x20-\x7e]+\n$/)
+  expect(JSON.parse(text).reasonBlocked).toBe(reasonBlocked)
+})
 
 it('cuts a text at 256 characters', () => {
-  expect(parsed({ ...line, reasonBlocked: 'x'.repeat(10_000) }).reasonBlocked).toHaveLength(256)
+  expect(parsed({ ...line, note: { reasonBlocked: 'x'.repeat(10_000) } }).reasonBlocked).toHaveLength(256)
 })

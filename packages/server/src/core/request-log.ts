@@ -1,5 +1,5 @@
 import { type Logger, symbols } from 'pino'
-import type { RequestLine } from './logging.ts'
+import type { LogFields, RequestLine } from './logging.ts'
 
 /** Writes the one line of a request. */
 export type RequestLog = (line: RequestLine) => void
@@ -22,37 +22,36 @@ export function createRequestLog(log: Logger, slowMs: number): RequestLog {
   }
 }
 
+// Ids, traces and prefixes are of our own alphabets, and the caller's request id was held to one: they need no quoting.
 function formatRequestLine(line: RequestLine, isSlow: boolean): string {
-  let text = `{"level":"${isSlow ? 'warn' : 'info'}","time":"${isoNow()}"`
-  for (const name of fields) {
-    const value = line[name]
-    if (value !== undefined) text += `,"${name}":${typeof value === 'number' ? value : quoted(value)}`
-  }
-  return `${text},"msg":"${isSlow ? 'slow request' : 'request'}"}\n`
+  const { tenantId, actorId } = line
+  const head = `{"level":"${isSlow ? 'warn' : 'info'}","time":"${isoNow()}","requestId":"${line.requestId}"`
+  const what = `,"method":"${line.method}","route":"${line.route}","status":${line.status},"durationMs":${line.durationMs}`
+  const who = `,"fpPrefix":"${line.fpPrefix}"${tenantId === undefined ? '' : `,"tenantId":"${tenantId}"`}`
+  const actor = actorId === undefined ? '' : `,"actorId":"${actorId}"`
+  const tail = `${rareMembers(line)},"msg":"${isSlow ? 'slow request' : 'request'}"}\n`
+  return head + what + who + actor + tail
 }
 
-const fields = [
-  'requestId',
-  'traceId',
-  'spanId',
-  'method',
-  'route',
-  'status',
-  'durationMs',
-  'fpPrefix',
-  'tenantId',
-  'actorId',
-  'clientIp',
+function rareMembers(line: RequestLine): string {
+  if (line.traceId === undefined && line.clientIp === undefined && line.note === null) return ''
+  let text = line.traceId === undefined ? '' : `,"traceId":"${line.traceId}"`
+  if (line.clientIp !== undefined) text += `,"clientIp":${quoted(line.clientIp)}`
+  for (const name of notes) {
+    const value = line.note?.[name]
+    if (value !== undefined) text += `,"${name}":${quoted(value)}`
+  }
+  return text
+}
+
+const notes = [
   'formSlug',
   'leadId',
   'messageId',
   'fate',
   'reasonBlocked',
   'problem',
-  'policy',
-  'rule',
-  'responseBytes',
-] as const satisfies readonly (keyof RequestLine)[]
+] as const satisfies readonly (keyof LogFields)[]
 
 /** A JSON string that is one line and moves no cursor: what is not printable ASCII is written as an escape. */
 function quoted(value: string): string {

@@ -149,8 +149,6 @@ describe('GET /metrics', () => {
     await expect.poll(async () => parse((await scrape()).body).get(key)).toBe(1)
     const series = parse((await scrape()).body)
     expect(series.get('rempart_http_requests_total{method="unreadable",route="unmatched",status="400"}')).toBe(1)
-    expect(
-      series.get('rempart_intake_submissions_total{kind="contact",outcome="refused",reason="malformed-request"}'),
-    ).toBe(1)
+    expect(series.get('rempart_intake_submissions_total{kind="contact",outcome="refused",reason="aborted"}')).toBe(1)
   })
 })
