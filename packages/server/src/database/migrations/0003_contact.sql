@@ -31,7 +31,7 @@ create table intake_day (
   count bigint not null check (count > 0),
   primary key (tenant_id, day, source, outcome)
 );
-comment on table intake_day is 'How many submissions a day (UTC) brought, stored and silently dropped.';
+comment on table intake_day is 'How many submissions a day (UTC) brought and silently dropped; of contact messages, also how many it stored.';
 comment on column intake_day.source is '`contact`, or the id of a form.';
 
 alter table intake_day enable row level security;

@@ -19,11 +19,13 @@ export interface SubmissionRow {
   readonly expires_at: string | null
 }
 
-export interface SubmissionGroup {
+/** A row of a batch, with its tenant and its place. */
+export interface BatchRow extends SubmissionRow {
   readonly tenant_id: string
   /** `YYYY-MM` in the tenant's time zone. */
   readonly period: string
-  readonly rows: readonly (SubmissionRow & { readonly ord: number })[]
+  /** Its index in the batch. */
+  readonly ord: number
 }
 
 /** What became of one submission. */
@@ -34,31 +36,29 @@ export interface SubmissionVerdict {
   readonly outcome: string | null
 }
 
-interface VerdictRow {
-  ord: number
-  verdict: SubmissionVerdict['verdict']
-  lead_id: string
-  score: number | null
-  outcome: string | null
+interface Exception extends SubmissionVerdict {
+  readonly ord: number
+  readonly verdict: 'replayed' | 'key-reused' | 'token-spent' | 'quota-exceeded'
 }
 
-/** Stores a batch in one transaction, each group as its tenant. Verdicts by `ord`. */
-export async function submitLeads(
-  pool: Pool,
-  groups: readonly SubmissionGroup[],
-  count: number,
-): Promise<readonly SubmissionVerdict[]> {
-  const result = await pool.query<VerdictRow>({
+/** Stores a batch in one transaction, each row as its tenant. Verdicts in the order of the rows. */
+export async function submitLeads(pool: Pool, rows: readonly BatchRow[]): Promise<readonly SubmissionVerdict[]> {
+  const result = await pool.query<{ exceptions: readonly Exception[] | null }>({
     name: 'submit-leads',
-    text: 'select * from submit_leads($1::jsonb)',
-    values: [JSON.stringify(groups)],
+    text: 'select submit_leads($1::jsonb) as exceptions',
+    values: [JSON.stringify(rows)],
   })
-  const verdicts: SubmissionVerdict[] = new Array(count)
-  for (const row of result.rows) {
-    verdicts[row.ord] = { verdict: row.verdict, leadId: row.lead_id, score: row.score, outcome: row.outcome }
-  }
+  const verdicts: SubmissionVerdict[] = rows.map(asItCame)
+  for (const exception of result.rows[0]?.exceptions ?? []) verdicts[exception.ord] = exception
   return verdicts
 }
+
+const asItCame = (row: SubmissionRow): SubmissionVerdict => ({
+  verdict: row.dropped ? 'dropped' : 'stored',
+  leadId: row.id,
+  score: row.score,
+  outcome: row.outcome,
+})
 
 /** The answer that a key was given before, if any. */
 export function findIdempotencyRecord(tx: Tx, formId: string, keyHash: Buffer) {

@@ -41,10 +41,10 @@ it('reads as few rows after a thousand submissions as after none', async () => {
   const submit = (count: number) =>
     connection.query({
       name: 'submit',
-      text: 'select verdict from submit_leads($1::jsonb)',
+      text: 'select submit_leads($1::jsonb) as exceptions',
       values: [
         JSON.stringify([
-          { tenant_id: tenantId, period: '2026-11', rows: Array.from({ length: count }, (_, ord) => row(ord)) },
+          ...Array.from({ length: count }, (_, ord) => ({ tenant_id: tenantId, period: '2026-11', ...row(ord) })),
         ]),
       ],
     })
@@ -52,7 +52,7 @@ it('reads as few rows after a thousand submissions as after none', async () => {
     // More than the five calls after which PostgreSQL settles on one plan.
     for (let call = 0; call < 10; call += 1) await submit(100)
     await connection.query('begin')
-    expect((await submit(1)).rows).toEqual([{ verdict: 'stored' }])
+    expect((await submit(1)).rows).toEqual([{ exceptions: null }])
     const read = await connection.query<{ relname: string; rows: number }>(`
       select relname, coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) as rows from pg_stat_xact_user_tables
       where relname in ('idempotency_record', 'spent_token', 'lead')`)

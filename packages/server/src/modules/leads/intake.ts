@@ -1,6 +1,6 @@
 import { type Batcher, createBatcher } from '../../core/batcher.ts'
 import { isRowFault, type Pool } from '../../database/connect.ts'
-import { type SubmissionGroup, type SubmissionRow, type SubmissionVerdict, submitLeads } from './intake-queries.ts'
+import { type BatchRow, type SubmissionRow, type SubmissionVerdict, submitLeads } from './intake-queries.ts'
 
 interface Arrival {
   readonly tenantId: string
@@ -19,7 +19,7 @@ export function createLeadIntake(pool: Pool, onBatch?: (rows: number) => void): 
   return createBatcher<Arrival, SubmissionVerdict>({
     laneOf: (arrival) => arrival.tenantId,
     marksOf: ({ tenantId, row }) => marksOf(tenantId, row),
-    store: (arrivals) => submitLeads(pool, groupByTenant(arrivals), arrivals.length),
+    store: (arrivals) => submitLeads(pool, arrivals.map(toBatchRow)),
     isRowFault,
     ...(onBatch && { onBatch }),
   })
@@ -32,17 +32,9 @@ function marksOf(tenantId: string, row: SubmissionRow): readonly string[] {
   return marks
 }
 
-// A batch around midnight may hold two months of one tenant: each is a group of its own.
-function groupByTenant(arrivals: readonly Arrival[]): readonly SubmissionGroup[] {
-  const groups = new Map<string, SubmissionGroup & { rows: (SubmissionRow & { ord: number })[] }>()
-  for (const [ord, { tenantId, period, row }] of arrivals.entries()) {
-    const name = `${tenantId}/${period}`
-    let group = groups.get(name)
-    if (group === undefined) {
-      group = { tenant_id: tenantId, period, rows: [] }
-      groups.set(name, group)
-    }
-    group.rows.push({ ord, ...row })
-  }
-  return [...groups.values()]
-}
+const toBatchRow = ({ tenantId, period, row }: Arrival, ord: number): BatchRow => ({
+  tenant_id: tenantId,
+  period,
+  ord,
+  ...row,
+})

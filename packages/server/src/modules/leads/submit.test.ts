@@ -251,10 +251,7 @@ describe('POST /leads/forms/:formId/submit', () => {
           .orderBy('outcome')
           .execute(),
       )
-      expect(counts).toEqual([
-        { outcome: 'dropped', count: 3 },
-        { outcome: 'stored', count: 3 },
-      ])
+      expect(counts).toEqual([{ outcome: 'dropped', count: 3 }])
     })
 
     it('keep a bot from telling by a repeat: same key, same answer; spent token, same refusal', async () => {
@@ -263,6 +260,10 @@ describe('POST /leads/forms/:formId/submit', () => {
       const again = await post(body, { key: 'bot' })
       expect(again.body).toBe(first.body)
       expect((await post(body)).json().code).toBe('render-token-invalid')
+      const counted = await inTenant(database.worker, server.tenant.id, (tx) =>
+        tx.selectFrom('intake_day').select('count').where('source', '=', form.id).executeTakeFirst(),
+      )
+      expect(counted?.count).toBe(1)
     })
 
     it('tell a bot nothing by the shape of the answer, even when its answers would not be valid', async () => {
