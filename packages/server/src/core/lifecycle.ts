@@ -15,7 +15,7 @@ import type { ProblemCode } from './problem-catalogue.ts'
 import { traceContext } from './request-id.ts'
 import { createRequestLog } from './request-log.ts'
 import { targetFault } from './request-target.ts'
-import { responseBlock, setBlock } from './response-block.ts'
+import { addField, responseBlock, setBlock } from './response-block.ts'
 import { createSecurityHeaders } from './security-headers.ts'
 
 export interface LifecycleDependencies {
@@ -39,9 +39,9 @@ export function installLifecycle(app: App, dependencies: LifecycleDependencies):
   const close = requestCloser(dependencies)
   const watch = abortWatcher(app, close)
   // What a response depends on besides its address; constant, so that no cache keeps one caller's answer for another's.
-  const vary = 'origin, accept-encoding'
-  const api = responseBlock({ ...blocks.api, 'api-version': '1' })
-  const docs = responseBlock({ ...blocks.docs, 'api-version': '1' })
+  const common = { 'api-version': '1', vary: 'origin, accept-encoding' }
+  const api = responseBlock({ ...blocks.api, ...common })
+  const docs = responseBlock({ ...blocks.docs, ...common })
 
   app.decorateRequest('route')
   app.decorateRequest('client')
@@ -62,8 +62,7 @@ export function installLifecycle(app: App, dependencies: LifecycleDependencies):
     request.client = addressOf(request.raw.socket.remoteAddress, headers)
     request.locale = negotiateLocale(headers['accept-language'], config.defaultLocale)
     setBlock(reply, route.headers === 'docs' ? docs : api)
-    reply.header('vary', vary)
-    reply.header('x-request-id', request.id)
+    addField(reply, 'x-request-id', request.id)
     if (headers['traceparent'] !== undefined) continueTrace(request, reply)
     watch(request)
     const fault = faultOf(request)
@@ -78,7 +77,7 @@ export function installLifecycle(app: App, dependencies: LifecycleDependencies):
   })
 
   app.addHook('onSend', (_request, reply, payload, done) => {
-    reply.header('x-response-time', `${reply.elapsedTime.toFixed(1)}ms`)
+    addField(reply, 'x-response-time', `${reply.elapsedTime.toFixed(1)}ms`)
     done(null, payload)
   })
 

@@ -44,12 +44,22 @@ const storeHeader: (this: ServerResponse, firstLine: string, headers: unknown) =
   '_storeHeader',
 )
 
-/** Gives an answer its block. The fields of a block are nobody else's to set. */
+/** Gives an answer its block. Nobody else sets a field of a block, but for Vary, which is a list and may come twice. */
 export function setBlock(reply: FastifyReply, block: ResponseBlock): void {
   const { raw } = reply
   if (raw instanceof BlockResponse) raw.block = block.text
   // A call without a socket, as tests make, has an answer of another class.
   else reply.headers(block.fields)
+}
+
+/**
+ * Adds one field of the product's own to an answer that has its block. The value is made here, never taken from a request
+ * as it came: it is not checked again.
+ */
+export function addField(reply: FastifyReply, name: string, value: string): void {
+  const { raw } = reply
+  if (raw instanceof BlockResponse) raw.block += `${name}: ${value}\r\n`
+  else reply.header(name, value)
 }
 
 /** Gives an answer its rate-limit fields, in place of any it had; with none, takes them away. */
