@@ -19,7 +19,7 @@ import { alternate, freePort, load, median, record, startProgram } from './suppo
  * idempotency key, validation, scoring, quota, row-level security), against a Fastify handler that does one INSERT on
  * the same database and cores.
  *
- * Usage: npm run bench -- intake [rounds] [seconds]
+ * Usage: npm run bench:intake -- [rounds] [seconds]
  */
 const rounds = Number(process.argv[2] ?? 5)
 const seconds = Number(process.argv[3] ?? 6)
