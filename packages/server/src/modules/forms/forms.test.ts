@@ -220,6 +220,7 @@ describe('publishing', () => {
     await call('POST', `/forms/${id}/versions`, { definition: definition('Second') })
     expect(await shown()).toBe(404)
     expect((await call('POST', `/forms/${id}/publish`, {})).json().publishedVersion).toBe(2)
+    expect((await call('POST', `/forms/${id}/publish`)).json().publishedVersion).toBe(2)
     expect(await shown()).toBe(2)
     await call('POST', `/forms/${id}/publish`, { version: 1 })
     expect(await shown()).toBe(1)

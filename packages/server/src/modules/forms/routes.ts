@@ -196,6 +196,11 @@ export function formRoutes(app: App, { onFormChanged }: FormRouteDependencies): 
         response: { 200: Ref(Form), ...refusals(400, 401, 403, 404, 409, 413, 415, 422, 429, 503) },
       },
       config: { access: 'forms:write' },
+      // No body at all asks for the latest version, as an empty object does.
+      preValidation: (request, _reply, done) => {
+        request.body ??= {}
+        done()
+      },
     },
     async (request) => {
       const form = await publishForm(request.context, request.params.id, request.body.version)
