@@ -198,7 +198,7 @@ export function formRoutes(app: App, { onFormChanged }: FormRouteDependencies): 
       config: { access: 'forms:write' },
       // No body at all asks for the latest version, as an empty object does.
       preValidation: (request, _reply, done) => {
-        request.body ??= {}
+        if (request.body === undefined) request.body = {}
         done()
       },
     },
