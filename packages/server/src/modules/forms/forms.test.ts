@@ -211,6 +211,20 @@ describe('the versions of a form', () => {
 })
 
 describe('publishing', () => {
+  it('refuses null, which is a body and no version', async () => {
+    const { id } = await create()
+    const reply = await server.app.inject({
+      method: 'POST',
+      url: `/api/v1/forms/${id}/publish`,
+      payload: 'null',
+      headers: {
+        authorization: `Bearer ${await server.apiKey(['forms:write'], tenant.id)}`,
+        'content-type': 'application/json',
+      },
+    })
+    expect(reply.statusCode).toBe(422)
+  })
+
   it('shows the latest version, an older one when it is named, and none afterwards', async () => {
     const { id, slug } = await create()
     const shown = async () => {
