@@ -1,71 +1,195 @@
 import type { Decision, DecisionDraft } from './decision.ts'
-import type { CountStep, Plan } from './plan.ts'
-import { MAX_UNITS } from './rule-kinds.ts'
-import { judgeAddress } from './rules/access-list.ts'
-import { remainingUnits } from './rules/rate-limit.ts'
-import type { Store, Take } from './store.ts'
+import { challenge, deny, judge, noteShadow } from './judge.ts'
+import { createLease, nextLeaseId } from './lease.ts'
+import type { CountStep, Plan, Slate } from './plan.ts'
+import { shareOf } from './plan.ts'
+import { type AccessListRule, type AccessVerdict, judgeAccess } from './rules/access-list.ts'
+import { MAX_UNITS } from './rules/rate-limit.ts'
+import { judgeSignals, type SignalRule } from './rules/signal.ts'
+import type { RemoteStore, Store, Take } from './store.ts'
 import { readSubject, type Subjects } from './subject.ts'
 
 /**
- * Decides one request against one plan, and charges it when it is admitted.
+ * Decides one request against one plan over a store in the process, and charges it when it is admitted.
  *
- * All or nothing: a counter is charged only when every live rule of the plan admits. Access lists
- * are judged first; an address they refuse spends nothing.
+ * All or nothing: rate limits and slots are charged only when every live rule of the plan admits;
+ * lockouts and ladders count every attempt they let through themselves. Access lists are judged first:
+ * a request they refuse spends nothing.
  *
  * The decision belongs to the plan and the next call overwrites it (see {@link Decision}); in return,
- * admitting a request allocates nothing.
+ * admitting a request allocates nothing, unless it holds a slot.
  *
  * @param cost - Units this request spends: a whole number from 1 to 2^31.
  * @param nowMs - The caller's clock, in milliseconds from any origin, fractions dropped.
  * @throws RangeError for a cost or a time that is no such number: a mistake of the caller, not of the request.
  */
 export function decide(plan: Plan, store: Store, subjects: Subjects, cost: number, nowMs: number): Decision {
+  checkArguments(cost, nowMs)
+  const { slate } = plan
+  const count = prepare(plan, slate, subjects, cost)
+  if (count === 0) return slate.decision
+  try {
+    store.take(slate.takes, count, nowMs)
+  } catch {
+    return decideWithoutStore(plan, slate, count, undefined, nowMs)
+  }
+  return conclude(plan, slate, count, store)
+}
+
+/** @throws RangeError for a cost or a time that no decision can be made with. */
+export function checkArguments(cost: number, nowMs: number): void {
   if (!(Number.isInteger(cost) && cost >= 1 && cost <= MAX_UNITS)) throw new RangeError('cost: 1 to 2^31, whole')
   if (!(nowMs >= 0 && nowMs <= Number.MAX_SAFE_INTEGER)) throw new RangeError('nowMs: a time from 0 on')
+}
 
-  const decision = plan.decision
+/**
+ * Makes a slate ready for the store: judges what needs no store and fills in the takes.
+ *
+ * @returns How many takes the store is to see; 0 when the slate's decision is already made.
+ */
+export function prepare(plan: Plan, slate: Slate, subjects: Subjects, cost: number): number {
+  const { decision } = slate
   clear(decision)
-  const count = plan.access.length === 0 ? plan.counts.length : consultLists(plan, subjects, decision)
-  if (count <= 0) return decision
+  const count = plan.checks.length === 0 ? plan.counts.length : consultChecks(plan, subjects, decision)
+  if (count === 0) return 0
+  fillTakes(plan, slate.takes, count, subjects, cost, decision.outcome === 'allow')
+  return count
+}
 
-  readTakes(plan, count, subjects)
-  try {
-    store.take(plan.takes, count, cost, nowMs)
-  } catch {
-    return decideWithoutStore(plan, count, decision)
-  }
+/** Judges what the store has read. */
+export function conclude(plan: Plan, slate: Slate, count: number, store: Store | RemoteStore): Decision {
+  const { takes, decision } = slate
   for (let index = 0; index < count; index += 1) {
+    const take = takes[index]
     const step = plan.counts[index]
-    if (step?.take.active) judge(step, decision)
+    if (take?.active && step !== undefined) judge(step, take, decision)
   }
+  if (plan.leases) decision.lease = createLease(takes, count, store)
   return decision
 }
 
-/** Applies the access lists; how many takes remain to be counted, -1 when the address is refused. */
-function consultLists(plan: Plan, subjects: Subjects, decision: DecisionDraft): number {
-  let count = plan.counts.length
-  for (const { rule, takesBefore } of plan.access) {
-    const verdict = judgeAddress(rule, subjects.ip)
-    if (verdict === undefined) continue
-    if (rule.mode === 'shadow') {
-      if (verdict === 'deny') noteShadow(decision, rule.id)
-    } else if (verdict === 'deny') {
-      decision.outcome = 'deny'
-      decision.reason = 'access-list'
-      decision.ruleId = rule.id
-      return -1
-    } else {
-      count = Math.min(count, takesBefore)
+/** Where rules of `onStoreFailure: 'local-share'` go on. */
+export interface LocalShare {
+  readonly store: Store
+  readonly nodes: () => number
+}
+
+/** Decides as each rule's `onStoreFailure` says: a closed one refuses, a shared one goes on over its share. */
+export function decideWithoutStore(
+  plan: Plan,
+  slate: Slate,
+  count: number,
+  local: LocalShare | undefined,
+  nowMs: number,
+): Decision {
+  const { takes, decision } = slate
+  decision.degraded = true
+  for (let index = 0; index < count; index += 1) {
+    const step = plan.counts[index]
+    const take = takes[index]
+    if (step === undefined || !take?.active) continue
+    if (take.enforced && step.rule.onStoreFailure === 'closed') {
+      deny(decision, step.rule.id, 'store-failure')
+      return decision
     }
+  }
+  return local === undefined ? decision : decideLocally(plan, slate, count, local, nowMs)
+}
+
+function decideLocally(plan: Plan, slate: Slate, count: number, local: LocalShare, nowMs: number): Decision {
+  const share = shareOf(plan, Math.max(1, Math.floor(local.nodes())))
+  const { decision } = slate
+  let shared = 0
+  for (const [place, index] of share.indexes.entries()) {
+    const take = share.takes[place]
+    const wanted = slate.takes[index]
+    if (take === undefined || wanted === undefined || index >= count) break
+    copyRequest(wanted, take)
+    shared = place + 1
+  }
+  if (shared === 0) return decision
+  local.store.take(share.takes, shared, nowMs)
+  for (let place = 0; place < shared; place += 1) {
+    const take = share.takes[place]
+    const step = share.counts[place]
+    if (take?.active && step !== undefined) judge(step, take, decision)
+  }
+  if (plan.leases) decision.lease = createLease(share.takes, shared, local.store)
+  return decision
+}
+
+function copyRequest(from: Take, to: Take): void {
+  to.active = from.active
+  to.cost = from.cost
+  to.solved = from.solved
+  to.leaseId = from.leaseId
+  for (let index = 0; index < from.values.length; index += 1) to.values[index] = from.values[index] ?? ''
+}
+
+/** Applies the access lists and the signals; how many takes the store is to see. */
+function consultChecks(plan: Plan, subjects: Subjects, decision: DecisionDraft): number {
+  let count = plan.counts.length
+  let exempt = false
+  for (const { rule, countsBefore } of plan.checks) {
+    if (rule.kind === 'signal') {
+      if (!exempt) consultSignals(rule, subjects, decision)
+      continue
+    }
+    const verdict = consultList(rule, subjects, decision)
+    if (verdict === 'deny') return 0
+    if (verdict !== 'allow') continue
+    exempt = true
+    count = Math.min(count, countsBefore)
   }
   return count
 }
 
-function readTakes(plan: Plan, count: number, subjects: Subjects): void {
-  for (let index = 0; index < count; index += 1) {
-    const take = plan.takes[index]
-    if (take !== undefined) take.active = readValues(take, subjects)
+function consultSignals(rule: SignalRule, subjects: Subjects, decision: DecisionDraft): void {
+  const verdict = judgeSignals(rule, subjects.evidence)
+  if (verdict === 'allow') return
+  if (rule.mode === 'shadow') noteShadow(decision, rule.id)
+  else if (verdict === 'deny') deny(decision, rule.id, 'signal')
+  else challenge(decision, rule.id, 'signal-challenge')
+}
+
+function consultList(rule: AccessListRule, subjects: Subjects, decision: DecisionDraft): AccessVerdict {
+  const verdict = judgeAccess(rule, subjects)
+  if (rule.mode === 'live') {
+    // A list is obeyed before any signal, wherever it stands.
+    if (verdict === 'deny') overrule(decision, rule.id)
+    return verdict
   }
+  if (verdict === 'deny') noteShadow(decision, rule.id)
+  return undefined
+}
+
+function overrule(decision: DecisionDraft, ruleId: string): void {
+  decision.outcome = 'allow'
+  deny(decision, ruleId, 'access-list')
+}
+
+/** @param open - False when the request is refused already: attempts count all the same. */
+function fillTakes(
+  plan: Plan,
+  takes: readonly Take[],
+  count: number,
+  subjects: Subjects,
+  cost: number,
+  open: boolean,
+): void {
+  for (let index = 0; index < count; index += 1) {
+    const take = takes[index]
+    const step = plan.counts[index]
+    if (take === undefined || step === undefined) continue
+    take.active = (open || take.counter.charge === 'attempt') && readValues(take, subjects)
+    take.cost = step.cost === 0 ? 1 : Math.min(step.cost * cost, MAX_UNITS + 1)
+    if (take.active && step.cost === 0) fillSpecial(take, step, subjects)
+  }
+}
+
+function fillSpecial(take: Take, { rule }: CountStep, subjects: Subjects): void {
+  if (rule.kind === 'escalation') take.solved = subjects.evidence?.solved === true
+  else if (rule.kind === 'concurrency') take.leaseId = nextLeaseId()
 }
 
 function readValues(take: Take, subjects: Subjects): boolean {
@@ -77,74 +201,6 @@ function readValues(take: Take, subjects: Subjects): boolean {
     take.values[index] = value
   }
   return true
-}
-
-/** Folds one reading into the decision, in the policy's order. */
-function judge(step: CountStep, decision: DecisionDraft): void {
-  const { rule, take } = step
-  if (rule.mode === 'shadow') {
-    if (!take.fits) noteShadow(decision, rule.id)
-    return
-  }
-  if (!take.fits) {
-    deny(step, decision)
-    return
-  }
-  if (decision.outcome === 'deny') return
-  const remaining = remainingUnits(take)
-  if (decision.limit > 0 && remaining >= decision.remaining) return
-  bind(step, decision, remaining, take.freesMs)
-}
-
-function deny(step: CountStep, decision: DecisionDraft): void {
-  const { rule, take } = step
-  if (decision.outcome === 'deny') {
-    // Another rule decides; the wait it announces must satisfy this one too.
-    if (decision.retryAfterMs !== undefined) {
-      decision.retryAfterMs = knownWait(Math.max(decision.retryAfterMs, take.waitMs))
-    }
-    return
-  }
-  decision.outcome = 'deny'
-  decision.reason = take.cooling ? 'cooldown' : 'rate-limit'
-  bind(step, decision, remainingUnits(take), take.waitMs === Infinity ? take.freesMs : take.waitMs)
-  if (rule.retryAfter === 'always' || take.cooling) decision.retryAfterMs = knownWait(take.waitMs)
-}
-
-/** A wait that can be announced: one that ends. */
-function knownWait(waitMs: number): number | undefined {
-  return waitMs === Infinity ? undefined : waitMs
-}
-
-function bind(step: CountStep, decision: DecisionDraft, remaining: number, resetMs: number): void {
-  const { counter } = step.take
-  decision.ruleId = counter.ruleId
-  decision.limit = counter.limit
-  decision.windowMs = counter.windowMs
-  decision.quota = counter.quota
-  decision.counted = true
-  decision.remaining = remaining
-  decision.resetMs = resetMs
-}
-
-/** Refuses when a live rule that applies to the request is declared closed. */
-function decideWithoutStore(plan: Plan, count: number, decision: DecisionDraft): Decision {
-  for (let index = 0; index < count; index += 1) {
-    const step = plan.counts[index]
-    if (step === undefined || !step.take.active) continue
-    const { rule } = step
-    if (rule.mode === 'shadow' || rule.onStoreFailure === 'open') continue
-    decision.outcome = 'deny'
-    decision.reason = 'store-failure'
-    decision.ruleId = rule.id
-    break
-  }
-  return decision
-}
-
-function noteShadow(decision: DecisionDraft, ruleId: string): void {
-  decision.shadow = true
-  decision.shadowRuleId ??= ruleId
 }
 
 function clear(decision: DecisionDraft): void {
@@ -160,4 +216,6 @@ function clear(decision: DecisionDraft): void {
   decision.shadowRuleId = undefined
   decision.counted = false
   decision.quota = undefined
+  decision.degraded = false
+  decision.lease = undefined
 }

@@ -60,12 +60,32 @@ export function readWord<Word extends string>(
   return word
 }
 
-/** Reads a required whole number within bounds, both included. */
-export function readInteger(reader: FieldReader, name: string, min: number, max: number): number | undefined {
-  const value = ownField(reader.fields, name)
+/** Reads a whole number within bounds, both included. Without a fallback it is required. */
+export function readInteger(
+  reader: FieldReader,
+  name: string,
+  min: number,
+  max: number,
+  fallback?: number,
+): number | undefined {
+  const value = ownField(reader.fields, name) ?? fallback
   if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value
   const message = value === undefined ? 'is required' : 'cannot be kept as written'
   reader.faults.push({ path: `${reader.path}.${name}`, message: `${message}: a whole number from ${min} to ${max}` })
+  return undefined
+}
+
+/** Reads a number within bounds, both included; absent, it is the fallback. */
+export function readNumber(
+  reader: FieldReader,
+  name: string,
+  min: number,
+  max: number,
+  fallback: number,
+): number | undefined {
+  const value = ownField(reader.fields, name) ?? fallback
+  if (typeof value === 'number' && value >= min && value <= max) return value
+  reader.faults.push({ path: `${reader.path}.${name}`, message: `must be a number from ${min} to ${max}` })
   return undefined
 }
 

@@ -1,8 +1,8 @@
 import type { Decision } from './decision.ts'
 
 /**
- * The response headers that tell a client where it stands, names in lower case. Empty when no rule
- * counted the request. A type alias, so that it passes for any framework's map of headers.
+ * The response headers that tell a client where it stands, names in lower case. Only a rate limit has
+ * figures to tell; a lockout or a ladder tells at most how long to wait. A type alias, so that it passes for any framework's map of headers.
  */
 export type RateLimitHeaders = {
   'x-ratelimit-limit'?: string
@@ -25,7 +25,7 @@ export type RateLimitHeaders = {
  */
 export function rateLimitHeaders(decision: Decision, nowUnixMs: number): RateLimitHeaders {
   const { quota } = decision
-  if (quota === undefined) return {}
+  if (quota === undefined) return retryAfter(decision, {})
   const remaining = String(decision.remaining)
   const resetSeconds = Math.ceil(decision.resetMs / 1_000)
   const headers: RateLimitHeaders = {
@@ -35,8 +35,10 @@ export function rateLimitHeaders(decision: Decision, nowUnixMs: number): RateLim
     ratelimit: `${quota.name};r=${remaining};t=${resetSeconds}`,
     'ratelimit-policy': quota.policy,
   }
-  if (decision.retryAfterMs !== undefined) {
-    headers['retry-after'] = String(Math.max(1, Math.ceil(decision.retryAfterMs / 1_000)))
-  }
+  return retryAfter(decision, headers)
+}
+
+function retryAfter({ retryAfterMs }: Decision, headers: RateLimitHeaders): RateLimitHeaders {
+  if (retryAfterMs !== undefined) headers['retry-after'] = String(Math.max(1, Math.ceil(retryAfterMs / 1_000)))
   return headers
 }

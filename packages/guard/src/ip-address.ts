@@ -33,6 +33,18 @@ export function formatAddress(family: 4 | 6, words: Uint32Array): string {
   return family === 4 ? formatIpv4(words[3] ?? 0) : formatIpv6(words)
 }
 
+/** The text of the IPv6 block of `bits` bits that an address lies in, such as `2001:db8:1::/48`. */
+export function blockOfAddress(text: string, bits: number): string {
+  const words = new Uint32Array(4)
+  parseAddress(text, words)
+  for (let index = 0; index < 4; index += 1) {
+    const kept = Math.min(32, Math.max(0, bits - index * 32))
+    // A shift by 32 is a shift by 0 in JavaScript.
+    words[index] = kept === 0 ? 0 : (words[index] ?? 0) & (0xffffffff << (32 - kept))
+  }
+  return `${formatIpv6(words)}/${bits}`
+}
+
 /** The 32-bit value of a dotted IPv4 between two positions, or -1. */
 function parseIpv4(text: string, start: number, end: number): number {
   if (end - start < 7 || end - start > 15) return -1

@@ -1,42 +1,77 @@
 import { type DecisionDraft, draftDecision } from './decision.ts'
 import type { Policy } from './policy.ts'
-import type { AccessListRule, RateLimitRule, Rule } from './rule-kinds.ts'
-import { createCounter } from './rules/rate-limit.ts'
-import { createTake, type Take } from './store.ts'
+import { policyVersion } from './policy-version.ts'
+import type { CountingRule, Rule } from './rule-kinds.ts'
+import type { AccessListRule } from './rules/access-list.ts'
+import { createLeaseCounter } from './rules/concurrency.ts'
+import { createLadderCounter } from './rules/escalation.ts'
+import { createLockoutCounter } from './rules/lockout.ts'
+import type { QuotaRule } from './rules/quota.ts'
+import { createRateLimitCounter } from './rules/rate-limit.ts'
+import { isEarlySignal, type SignalRule } from './rules/signal.ts'
+import { type Counter, createTake, type Take } from './store.ts'
 import { isEarlySubject } from './subject.ts'
 
-/** An access list of a plan, and how many of the plan's takes come before it. */
-interface AccessStep {
-  readonly rule: AccessListRule
-  readonly takesBefore: number
+/** A rule that needs no store, and how many of the plan's counting rules come before it. */
+export interface CheckStep {
+  readonly rule: AccessListRule | SignalRule
+  readonly countsBefore: number
 }
 
-/** A counting rule of a plan and the take that the plan reuses for it. */
+/** A counting rule of a plan. */
 export interface CountStep {
-  readonly rule: RateLimitRule
-  readonly take: Take
+  readonly rule: CountingRule
+  readonly counter: Counter
+  /** Units for each unit that the caller says a request costs; 0 where a request is one whatever it costs. */
+  readonly cost: number
+}
+
+/** The working memory of one decision. */
+export interface Slate {
+  /** One for each step of the plan's `counts`. */
+  readonly takes: readonly Take[]
+  readonly decision: DecisionDraft
 }
 
 /**
  * The rules of a policy that are decided together, ready to be decided. It holds working memory that
- * each decision overwrites: one plan serves one process's thread, any number of stores.
+ * decisions overwrite: one plan serves one process's thread, any number of stores.
  */
 export interface Plan {
   readonly policyId: string
-  readonly access: readonly AccessStep[]
+  readonly version: string
+  readonly checks: readonly CheckStep[]
   readonly counts: readonly CountStep[]
-  /** The takes of `counts`, as a store wants them. */
+  /** Whether a rule of the plan holds slots. */
+  readonly leases: boolean
+  /** For decisions that end before they return. */
+  readonly slate: Slate
+  /** Slates that decisions still under way have given back. */
+  readonly spares: Slate[]
+  /** The rules that go on without the store, for as many nodes as last seen. */
+  share: Share | undefined
+}
+
+/** The rules of a plan that go on in the memory of this process while the store does not answer. */
+export interface Share {
+  readonly nodes: number
+  readonly counts: readonly CountStep[]
   readonly takes: readonly Take[]
-  readonly decision: DecisionDraft
+  /** For each of them, which step of the plan it stands for. */
+  readonly indexes: readonly number[]
 }
 
 /** A policy as its two moments: before any byte of the body, and once the body and the credential are known. */
 export interface CompiledPolicy {
   readonly id: string
-  /** Rules told by the address and the fingerprint alone. */
+  /** Names the policy as it is in force. */
+  readonly version: string
+  /** Rules told by the socket and the headers alone. */
   readonly early: Plan | undefined
   /** The others, with the access lists that exempt from them. */
   readonly late: Plan | undefined
+  /** Quotas, which their caller counts. */
+  readonly quotas: readonly QuotaRule[]
 }
 
 /**
@@ -44,13 +79,14 @@ export interface CompiledPolicy {
  * early charge precedes a late refusal: all-or-nothing holds within each of the two plans.
  */
 export function compilePolicy(policy: Policy): CompiledPolicy {
+  const version = policyVersion(policy)
+  const decided = policy.rules.filter((rule) => rule.kind !== 'quota')
   return {
     id: policy.id,
-    early: compilePlan(
-      policy.id,
-      policy.rules.filter((rule) => rule.kind === 'access-list' || isEarly(rule)),
-    ),
-    late: compilePlan(policy.id, lateRules(policy.rules)),
+    version,
+    early: compilePlan(policy.id, version, decided.filter(isEarly)),
+    late: compilePlan(policy.id, version, lateRules(decided)),
+    quotas: policy.rules.filter((rule) => rule.kind === 'quota'),
   }
 }
 
@@ -68,36 +104,101 @@ export function compilePolicies(policies: readonly Policy[]): ReadonlyMap<string
   return compiled
 }
 
-function isEarly(rule: RateLimitRule): boolean {
-  return rule.by.every(isEarlySubject)
+/** A slate for a decision that ends after others have begun: a spare one, else a new one. */
+export function borrowSlate(plan: Plan): Slate {
+  return plan.spares.pop() ?? createSlate(plan.policyId, plan.version, plan.counts)
 }
 
-/** Access lists without a late rule behind them have said all they have to say in the early plan. */
-function lateRules(rules: readonly Rule[]): readonly Rule[] {
+/** Slates kept for later; more than these at once are left to the garbage collector. */
+const MOST_SPARES = 256
+
+/** Gives a borrowed slate back, once nobody writes into it any more. */
+export function returnSlate(plan: Plan, slate: Slate): void {
+  if (plan.spares.length < MOST_SPARES) plan.spares.push(slate)
+}
+
+/** The plan's rules of `onStoreFailure: 'local-share'`, their limits divided by the nodes. */
+export function shareOf(plan: Plan, nodes: number): Share {
+  if (plan.share?.nodes === nodes) return plan.share
+  const indexes = plan.counts.flatMap(({ rule }, index) => (rule.onStoreFailure === 'local-share' ? [index] : []))
+  const counts = indexes.flatMap((index) => {
+    const step = plan.counts[index]
+    return step === undefined ? [] : [createStep(plan.policyId, divide(step.rule, nodes))]
+  })
+  plan.share = { nodes, counts, takes: createTakes(counts), indexes }
+  return plan.share
+}
+
+/** A ladder counts attempts, and a person makes them all at one node or few: it is not divided. */
+function divide(rule: CountingRule, nodes: number): CountingRule {
+  const part = (units: number) => Math.max(1, Math.floor(units / nodes))
+  switch (rule.kind) {
+    case 'rate-limit':
+      return rule.burst === undefined
+        ? { ...rule, limit: part(rule.limit) }
+        : // The time in which a unit is earned back grows with the nodes, as it would at each of them.
+          { ...rule, burst: part(rule.burst), limit: part(rule.burst) + part(rule.limit - rule.burst) }
+    case 'lockout':
+      return { ...rule, attempts: part(rule.attempts) }
+    case 'concurrency':
+      return { ...rule, slots: part(rule.slots) }
+    case 'escalation':
+      return rule
+  }
+}
+
+function isEarly(rule: Exclude<Rule, QuotaRule>): boolean {
+  if (rule.kind === 'signal') return isEarlySignal(rule)
+  return rule.kind === 'access-list' ? rule.by !== 'api-key' : rule.by.every(isEarlySubject)
+}
+
+/** Early access lists without a late rule behind them have said all they have to say in the early plan. */
+function lateRules(rules: readonly Exclude<Rule, QuotaRule>[]): readonly Exclude<Rule, QuotaRule>[] {
   const late = rules.filter((rule) => rule.kind === 'access-list' || !isEarly(rule))
-  const last = late.findLastIndex((rule) => rule.kind !== 'access-list')
-  return late.slice(0, last + 1)
+  return late.slice(0, late.findLastIndex((rule) => !isEarly(rule)) + 1)
 }
 
-function compilePlan(policyId: string, rules: readonly Rule[]): Plan | undefined {
+function compilePlan(policyId: string, version: string, rules: readonly Exclude<Rule, QuotaRule>[]): Plan | undefined {
   if (rules.length === 0) return undefined
-  const access: AccessStep[] = []
+  const checks: CheckStep[] = []
   const counts: CountStep[] = []
   for (const rule of rules) {
-    switch (rule.kind) {
-      case 'access-list':
-        access.push({ rule, takesBefore: counts.length })
-        break
-      case 'rate-limit':
-        counts.push({ rule, take: createTake(createCounter(policyId, rule.id, rule), rule.mode === 'live') })
-        break
-    }
+    if (rule.kind === 'access-list' || rule.kind === 'signal') checks.push({ rule, countsBefore: counts.length })
+    else counts.push(createStep(policyId, rule))
   }
   return {
     policyId,
-    access,
+    version,
+    checks,
     counts,
-    takes: counts.map(({ take }) => take),
-    decision: draftDecision(policyId),
+    leases: counts.some(({ counter }) => counter.shape === 'leases'),
+    slate: createSlate(policyId, version, counts),
+    spares: [],
+    share: undefined,
+  }
+}
+
+function createSlate(policyId: string, version: string, counts: readonly CountStep[]): Slate {
+  return { takes: createTakes(counts), decision: draftDecision(policyId, version) }
+}
+
+function createTakes(counts: readonly CountStep[]): readonly Take[] {
+  return counts.map(({ rule, counter }) => createTake(counter, rule.mode === 'live'))
+}
+
+function createStep(policyId: string, rule: CountingRule): CountStep {
+  return { rule, counter: createCounter(policyId, rule), cost: rule.kind === 'rate-limit' ? rule.cost : 0 }
+}
+
+function createCounter(policyId: string, rule: CountingRule): Counter {
+  switch (rule.kind) {
+    case 'rate-limit':
+      return createRateLimitCounter(policyId, rule)
+    case 'lockout':
+      return createLockoutCounter(policyId, rule)
+    case 'escalation':
+      return createLadderCounter(policyId, rule)
+    case 'concurrency':
+      return createLeaseCounter(policyId, rule)
   }
 }

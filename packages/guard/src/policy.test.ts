@@ -38,6 +38,7 @@ describe('a policy', () => {
           windowMs: 60_000,
           cooldownMs: 300_000,
           retryAfter: 'always',
+          cost: 1,
           mode: 'live',
           onStoreFailure: 'closed',
         },
@@ -49,6 +50,7 @@ describe('a policy', () => {
           windowMs: 500,
           cooldownMs: 0,
           retryAfter: 'always',
+          cost: 1,
           mode: 'live',
           onStoreFailure: 'open',
         },
@@ -124,7 +126,7 @@ describe('a policy', () => {
       'contact.rules.second.kind',
     ])
     expect(() => definePolicy({ id: 'x', rules: [{ ...limit, by: 'ipp' } as never] })).toThrow(
-      'x.rules.burst.by: unknown subject "ipp", expected one of ip, fingerprint, account, tenant, api-key (did you mean "ip"?)',
+      'x.rules.burst.by: unknown subject "ipp", expected one of ip, ip/56, ip/48, fingerprint, account, tenant, api-key, route, header:<name> (did you mean "ip"?)',
     )
   })
 })

@@ -1,14 +1,7 @@
 import { PolicyError, type PolicyFault } from './faults.ts'
 import { isRecord, openFields, ownField, readId } from './fields.ts'
-import {
-  checkRule,
-  type Mode,
-  type OnStoreFailure,
-  type Rule,
-  type RuleDefaults,
-  type RuleInput,
-  readDefaults,
-} from './rule-kinds.ts'
+import { checkRule, type Rule, type RuleInput } from './rule-kinds.ts'
+import { type Mode, type OnStoreFailure, type RuleDefaults, readDefaults } from './rule-settings.ts'
 
 /** One policy as an author writes it, beside a route or in the policy file. */
 export interface PolicyInput {

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decide } from '../decide.ts'
-import type { RateLimitInput } from '../rule-kinds.ts'
 import { createMemoryStore } from '../stores/memory.ts'
 import { earlyPlan, from } from '../testing/arrivals.ts'
 import { createNaiveLimit, mostInAnyWindow, usedAt } from '../testing/naive-limit.ts'
+import type { RateLimitInput } from './rate-limit.ts'
 
 const budgetBytes = 65_536
 const client = from('192.0.2.1')

@@ -1,3 +1,5 @@
+import type { Take } from '../store.ts'
+
 /**
  * Keys refused for a time, apart from the counters: a flood of keys that are not blocked never
  * touches this table, so it cannot make the guard forget whom it refuses. Fixed size, groups of
@@ -35,7 +37,7 @@ export function createBlockedTable(budgetBytes: number): BlockedTable {
 }
 
 /** The slot of a key that is blocked now, or -1. */
-export function findBlocked(table: BlockedTable, high: number, low: number, nowMs: number): number {
+function findBlocked(table: BlockedTable, high: number, low: number, nowMs: number): number {
   if (table.latestMs <= nowMs) return -1
   const first = firstOfGroup(table, high)
   for (let slot = first; slot < first + GROUP; slot += 1) {
@@ -61,6 +63,34 @@ export function block(
   table.untilMs[slot] = untilMs
   table.cooldowns[slot] = cooldown ? 1 : 0
   if (untilMs > table.latestMs) table.latestMs = untilMs
+}
+
+/** Frees a key. */
+export function unblock(table: BlockedTable, high: number, low: number, nowMs: number): void {
+  const slot = findBlocked(table, high, low, nowMs)
+  if (slot >= 0) table.untilMs[slot] = 0
+}
+
+/**
+ * How long the key of a take is still blocked, 0 when it is not; tells the take whether a cooldown does
+ * it. A spent limit is remembered for the case that its counter has been evicted: where there is a
+ * counter, it knows better.
+ */
+export function blockedFor(
+  take: Take,
+  table: BlockedTable,
+  high: number,
+  low: number,
+  counted: boolean,
+  nowMs: number,
+): number {
+  take.cooling = false
+  const slot = findBlocked(table, high, low, nowMs)
+  if (slot < 0) return 0
+  const cooldown = table.cooldowns[slot] === 1
+  if (cooldown ? take.counter.cooldownMs === 0 : counted) return 0
+  take.cooling = cooldown
+  return (table.untilMs[slot] ?? 0) - nowMs
 }
 
 /** Keys blocked now. A pass over the table. */

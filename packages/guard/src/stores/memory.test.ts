@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { decide } from '../decide.ts'
 import type { Plan } from '../plan.ts'
-import type { RateLimitInput } from '../rule-kinds.ts'
+import type { RateLimitInput } from '../rules/rate-limit.ts'
 import type { Store } from '../store.ts'
 import { earlyPlan, from } from '../testing/arrivals.ts'
 import { createMemoryStore } from './memory.ts'

@@ -184,6 +184,11 @@ export function moveSlot(from: SlotTable, slot: number, to: SlotTable, target: n
   emptySlot(from, slot)
 }
 
+/** Forgets a counter. */
+export function dropSlot(table: SlotTable, slot: number): void {
+  emptySlot(table, slot)
+}
+
 /** Slots whose window is running. A pass over the table. */
 export function countLive(table: SlotTable, nowMs: number): number {
   let live = 0
