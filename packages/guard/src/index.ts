@@ -9,7 +9,7 @@ export {
 export { decide } from './decide.ts'
 export { type ChallengeReason, type Decision, type DenyReason, snapshotDecision } from './decision.ts'
 export type { Duration } from './duration.ts'
-export { describeFault, PolicyError, type PolicyFault } from './faults.ts'
+export { describeFault, PolicyError, type PolicyFault, type Position } from './faults.ts'
 export {
   createFingerprint,
   type Fingerprint,
@@ -20,7 +20,13 @@ export { type RateLimitHeaders, rateLimitHeaders } from './headers.ts'
 export type { Lease } from './lease.ts'
 export { type CompiledPolicy, compilePolicies, compilePolicy, type Plan } from './plan.ts'
 export { definePolicy, type Policy, type PolicyInput } from './policy.ts'
-export { loadPolicyFile } from './policy-file/load.ts'
+export { type LoadedPolicy, type LoadOptions, loadPolicies, loadPolicyFile } from './policy-file/load.ts'
+export { createPolicyMatcher, type MatchedPolicy, type PolicyMatcher } from './policy-file/match.ts'
+export type { PolicyLayer } from './policy-file/merge.ts'
+export { type RequestMatch, rankRoute } from './policy-file/path-pattern.ts'
+export type { Preset } from './policy-file/presets/preset.ts'
+export { type PresetName, presetNames, presets } from './policy-file/presets/presets.ts'
+export { policyVersion } from './policy-file/version.ts'
 export type { RuleInput } from './rule-kinds.ts'
 export type { Mode, OnStoreFailure } from './rule-settings.ts'
 export type { AccessListInput } from './rules/access-list.ts'
@@ -30,6 +36,15 @@ export type { LockoutInput } from './rules/lockout.ts'
 export { type QuotaInput, type QuotaPeriod, type QuotaRule, type QuotaWindow, quotaWindow } from './rules/quota.ts'
 export type { RateLimitInput } from './rules/rate-limit.ts'
 export type { SignalInput, SignalSource } from './rules/signal.ts'
+export {
+  createProofOfWork,
+  type MarkOnce,
+  type ProofEffort,
+  type ProofOfWork,
+  type ProofOfWorkOptions,
+  type ProofVerdict,
+} from './signals/proof-of-work.ts'
+export type { ProofChallenge, ProofFault, ProofScope } from './signals/proof-seal.ts'
 export type {
   Counter,
   GcraCounter,
