@@ -1,3 +1,9 @@
+/** A place in a text; both figures count from 1. */
+export interface Position {
+  readonly line: number
+  readonly column: number
+}
+
 /** One thing wrong with a policy: where it stands, what is wrong, and what was probably meant. */
 export interface PolicyFault {
   /** Dotted path from the top of the policy or of the file, such as `contact.submit.rules.burst.limit`. */
@@ -5,6 +11,8 @@ export interface PolicyFault {
   readonly message: string
   /** The nearest valid spelling, absent when nothing comes close. */
   readonly suggestion?: string
+  /** Where it stands in the file, when whoever read it can tell. */
+  readonly position?: Position
 }
 
 /** A policy that cannot be enforced as written. Carries every fault found, not only the first. */
@@ -18,10 +26,11 @@ export class PolicyError extends Error {
   }
 }
 
-/** Writes a fault on one line: the path, what is wrong, the suggestion. */
+/** Writes a fault on one line: its place in the file, the path, what is wrong, the suggestion. */
 export function describeFault(fault: PolicyFault): string {
   const suggestion = fault.suggestion === undefined ? '' : ` (did you mean "${fault.suggestion}"?)`
-  return `${fault.path}: ${fault.message}${suggestion}`
+  const place = fault.position === undefined ? '' : `${fault.position.line}:${fault.position.column} `
+  return `${place}${fault.path}: ${fault.message}${suggestion}`
 }
 
 /** Builds a fault about a word that is not one of those known, with the nearest known one as suggestion. */

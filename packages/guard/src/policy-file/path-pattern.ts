@@ -58,6 +58,12 @@ export function patternRank(segments: readonly PatternSegment[], hasMethod: bool
   return `${segments.map(({ kind }) => weights[kind]).join('')}${weights.word}${hasMethod ? '1' : '0'}`
 }
 
+/** The rank of a route's own pattern, in this notation, with its method named; undefined for another notation. */
+export function rankRoute(path: string): string | undefined {
+  const reading = readPattern(path)
+  return reading.ok ? patternRank(reading.segments, true) : undefined
+}
+
 const weights = { word: '3', parameter: '2', rest: '1' } as const
 
 function segmentOf(part: string): PatternSegment {
