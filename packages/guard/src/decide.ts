@@ -26,14 +26,19 @@ import { readSubject, type Subjects } from './subject.ts'
 export function decide(plan: Plan, store: Store, subjects: Subjects, cost: number, nowMs: number): Decision {
   checkArguments(cost, nowMs)
   const { slate } = plan
-  const count = prepare(plan, slate, subjects, cost)
-  if (count === 0) return slate.decision
+  prepare(plan, slate, subjects, cost)
+  return settle(plan, slate, store, nowMs)
+}
+
+/** Charges a slate that has been made ready, in a store in the process, and decides. */
+export function settle(plan: Plan, slate: Slate, store: Store, nowMs: number): Decision {
+  if (slate.count === 0) return slate.decision
   try {
-    store.take(slate.takes, count, nowMs)
+    store.take(slate.takes, slate.count, nowMs)
   } catch {
-    return decideWithoutStore(plan, slate, count, undefined, nowMs)
+    return decideWithoutStore(plan, slate, undefined, nowMs)
   }
-  return conclude(plan, slate, count, store)
+  return conclude(plan, slate, store)
 }
 
 /** @throws RangeError for a cost or a time that no decision can be made with. */
@@ -43,22 +48,19 @@ export function checkArguments(cost: number, nowMs: number): void {
 }
 
 /**
- * Makes a slate ready for the store: judges what needs no store and fills in the takes.
- *
- * @returns How many takes the store is to see; 0 when the slate's decision is already made.
+ * Makes a slate ready for the store: judges what needs no store and fills in the takes. Its `count`
+ * is 0 when its decision is already made.
  */
-export function prepare(plan: Plan, slate: Slate, subjects: Subjects, cost: number): number {
+export function prepare(plan: Plan, slate: Slate, subjects: Subjects, cost: number): void {
   const { decision } = slate
   clear(decision)
-  const count = plan.checks.length === 0 ? plan.counts.length : consultChecks(plan, subjects, decision)
-  if (count === 0) return 0
-  fillTakes(plan, slate.takes, count, subjects, cost, decision.outcome === 'allow')
-  return count
+  slate.count = plan.checks.length === 0 ? plan.counts.length : consultChecks(plan, subjects, decision)
+  fillTakes(plan, slate, subjects, cost, decision.outcome === 'allow')
 }
 
 /** Judges what the store has read. */
-export function conclude(plan: Plan, slate: Slate, count: number, store: Store | RemoteStore): Decision {
-  const { takes, decision } = slate
+export function conclude(plan: Plan, slate: Slate, store: Store | RemoteStore): Decision {
+  const { takes, count, decision } = slate
   for (let index = 0; index < count; index += 1) {
     const take = takes[index]
     const step = plan.counts[index]
@@ -75,14 +77,8 @@ export interface LocalShare {
 }
 
 /** Decides as each rule's `onStoreFailure` says: a closed one refuses, a shared one goes on over its share. */
-export function decideWithoutStore(
-  plan: Plan,
-  slate: Slate,
-  count: number,
-  local: LocalShare | undefined,
-  nowMs: number,
-): Decision {
-  const { takes, decision } = slate
+export function decideWithoutStore(plan: Plan, slate: Slate, local: LocalShare | undefined, nowMs: number): Decision {
+  const { takes, count, decision } = slate
   decision.degraded = true
   for (let index = 0; index < count; index += 1) {
     const step = plan.counts[index]
@@ -93,12 +89,12 @@ export function decideWithoutStore(
       return decision
     }
   }
-  return local === undefined ? decision : decideLocally(plan, slate, count, local, nowMs)
+  return local === undefined ? decision : decideLocally(plan, slate, local, nowMs)
 }
 
-function decideLocally(plan: Plan, slate: Slate, count: number, local: LocalShare, nowMs: number): Decision {
+function decideLocally(plan: Plan, slate: Slate, local: LocalShare, nowMs: number): Decision {
   const share = shareOf(plan, Math.max(1, Math.floor(local.nodes())))
-  const { decision } = slate
+  const { count, decision } = slate
   let shared = 0
   for (const [place, index] of share.indexes.entries()) {
     const take = share.takes[place]
@@ -169,14 +165,8 @@ function overrule(decision: DecisionDraft, ruleId: string): void {
 }
 
 /** @param open - False when the request is refused already: attempts count all the same. */
-function fillTakes(
-  plan: Plan,
-  takes: readonly Take[],
-  count: number,
-  subjects: Subjects,
-  cost: number,
-  open: boolean,
-): void {
+function fillTakes(plan: Plan, slate: Slate, subjects: Subjects, cost: number, open: boolean): void {
+  const { takes, count } = slate
   for (let index = 0; index < count; index += 1) {
     const take = takes[index]
     const step = plan.counts[index]
@@ -192,7 +182,8 @@ function fillSpecial(take: Take, { rule }: CountStep, subjects: Subjects): void 
   else if (rule.kind === 'concurrency') take.leaseId = nextLeaseId()
 }
 
-function readValues(take: Take, subjects: Subjects): boolean {
+/** Fills in what a take counts by; false when the request has not all of it. */
+export function readValues(take: Take, subjects: Subjects): boolean {
   const { by } = take.counter
   for (let index = 0; index < by.length; index += 1) {
     const subject = by[index]

@@ -9,6 +9,7 @@ export {
 export { decide } from './decide.ts'
 export { type ChallengeReason, type Decision, type DenyReason, snapshotDecision } from './decision.ts'
 export type { Duration } from './duration.ts'
+export type { CounterReading, GuardEvent } from './events.ts'
 export { describeFault, PolicyError, type PolicyFault, type Position } from './faults.ts'
 export {
   createFingerprint,
@@ -16,8 +17,10 @@ export {
   type FingerprintInput,
   type FingerprintOptions,
 } from './fingerprint.ts'
+export { createGuard, type DecideOptions, type Guard, type GuardOptions } from './guard.ts'
 export { type RateLimitHeaders, rateLimitHeaders } from './headers.ts'
 export type { Lease } from './lease.ts'
+export { overridePolicy, type PolicyOverrides, type RuleOverrides } from './overrides.ts'
 export { type CompiledPolicy, compilePolicies, compilePolicy, type Plan } from './plan.ts'
 export { definePolicy, type Policy, type PolicyInput } from './policy.ts'
 export { type LoadedPolicy, type LoadOptions, loadPolicies, loadPolicyFile } from './policy-file/load.ts'
@@ -59,5 +62,6 @@ export type {
   Take,
   WindowCounter,
 } from './store.ts'
+export { canonicalKey } from './stores/canonical-key.ts'
 export { createMemoryStore, type MemoryStoreOptions } from './stores/memory.ts'
 export type { Evidence, Subject, Subjects } from './subject.ts'

@@ -30,6 +30,8 @@ export interface CountStep {
 export interface Slate {
   /** One for each step of the plan's `counts`. */
   readonly takes: readonly Take[]
+  /** How many of the takes the store is to see, or has seen. */
+  count: number
   readonly decision: DecisionDraft
 }
 
@@ -44,6 +46,8 @@ export interface Plan {
   readonly counts: readonly CountStep[]
   /** Whether a rule of the plan holds slots. */
   readonly leases: boolean
+  /** Whether a live or shadow ladder of the plan alerts. */
+  readonly alerts: boolean
   /** For decisions that end before they return. */
   readonly slate: Slate
   /** Slates that decisions still under way have given back. */
@@ -172,6 +176,7 @@ function compilePlan(policyId: string, version: string, rules: readonly Exclude<
     checks,
     counts,
     leases: counts.some(({ counter }) => counter.shape === 'leases'),
+    alerts: counts.some(({ rule }) => rule.kind === 'escalation' && rule.alertsAfter.length > 0),
     slate: createSlate(policyId, version, counts),
     spares: [],
     share: undefined,
@@ -179,7 +184,7 @@ function compilePlan(policyId: string, version: string, rules: readonly Exclude<
 }
 
 function createSlate(policyId: string, version: string, counts: readonly CountStep[]): Slate {
-  return { takes: createTakes(counts), decision: draftDecision(policyId, version) }
+  return { takes: createTakes(counts), count: 0, decision: draftDecision(policyId, version) }
 }
 
 function createTakes(counts: readonly CountStep[]): readonly Take[] {

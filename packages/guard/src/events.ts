@@ -1,0 +1,134 @@
+import { createHmac } from 'node:crypto'
+import type { Decision } from './decision.ts'
+import type { Plan, Slate } from './plan.ts'
+import { type Evidence, readSubject, type Subject, type Subjects } from './subject.ts'
+
+/** One counter of a decision, before it and after it. */
+export interface CounterReading {
+  readonly ruleId: string
+  /** Units, attempts or slots in use. */
+  readonly before: number
+  readonly after: number
+  readonly fits: boolean
+  /** Until the request would fit; `Infinity` for never. */
+  readonly waitMs: number
+}
+
+/**
+ * What a guard tells of a decision that is worth a line: enough to make it again under the same policy.
+ * It names nobody: subjects are keyed hashes.
+ */
+export interface GuardEvent {
+  /** `alert`: an attempt has reached an alert of its ladder, once in a climb. */
+  readonly type: 'refused' | 'challenged' | 'shadow-refused' | 'alert'
+  readonly policyId: string
+  readonly version: string
+  /** The rule that refuses, challenges or alerts. */
+  readonly ruleId: string
+  readonly reason: Decision['reason']
+  /** Unix time. */
+  readonly atMs: number
+  /** The clock that the counters were read by. */
+  readonly clockMs: number
+  readonly cost: number
+  readonly retryAfterMs: number | undefined
+  /** Whether the store did not answer; the counters are then not known. */
+  readonly degraded: boolean
+  readonly counters: readonly CounterReading[]
+  /** By subject that the policy counts by, and `ip`: 16 hexadecimal digits of its keyed hash. Computed when read. */
+  readonly subjects: Readonly<Record<string, string>>
+  /** The first 8 digits of the request's fingerprint, when its caller knows it. Computed when read. */
+  readonly fpPrefix: string | undefined
+  readonly evidence: Evidence | undefined
+}
+
+/** Tells the events of decisions. */
+export type Observer = (plan: Plan, slate: Slate, subjects: Subjects, cost: number, clockMs: number) => void
+
+/** Builds the observer that tells a listener, whose exceptions are its own affair. */
+export function createObserver(onEvent: (event: GuardEvent) => void, secret: Uint8Array | string): Observer {
+  const tell = (event: GuardEvent): void => {
+    try {
+      onEvent(event)
+    } catch {
+      // A decision does not depend on who listens.
+    }
+  }
+  return (plan, slate, subjects, cost, clockMs) => {
+    const { decision } = slate
+    if (decision.outcome === 'allow' && !decision.shadow && !plan.alerts) return
+    const happened = listHappenings(plan, slate)
+    if (happened.length === 0) return
+    const counters = decision.degraded ? [] : readCounters(plan, slate)
+    const hashes = hashSubjects(plan, subjects, secret)
+    for (const { type, ruleId } of happened) {
+      tell({
+        type,
+        policyId: plan.policyId,
+        version: plan.version,
+        ruleId,
+        reason: decision.reason,
+        atMs: Date.now(),
+        clockMs,
+        cost,
+        retryAfterMs: decision.retryAfterMs,
+        degraded: decision.degraded,
+        counters,
+        get subjects() {
+          return hashes()
+        },
+        get fpPrefix() {
+          return subjects.fingerprint?.slice(0, 8)
+        },
+        evidence: subjects.evidence,
+      })
+    }
+  }
+}
+
+interface Happening {
+  readonly type: GuardEvent['type']
+  readonly ruleId: string
+}
+
+function listHappenings(plan: Plan, slate: Slate): Happening[] {
+  const { outcome, shadowRuleId, ruleId = '', degraded } = slate.decision
+  const happened: Happening[] = []
+  if (outcome !== 'allow') happened.push({ type: outcome === 'deny' ? 'refused' : 'challenged', ruleId })
+  if (shadowRuleId !== undefined) happened.push({ type: 'shadow-refused', ruleId: shadowRuleId })
+  return plan.alerts && !degraded ? [...happened, ...listAlerts(plan, slate)] : happened
+}
+
+function listAlerts(plan: Plan, slate: Slate): Happening[] {
+  return plan.counts.slice(0, slate.count).flatMap(({ rule }, index) => {
+    const take = slate.takes[index]
+    const counted = rule.kind === 'escalation' && take?.active === true && take.charged
+    return counted && rule.alertsAfter.includes(take.used) ? [{ type: 'alert', ruleId: rule.id }] : []
+  })
+}
+
+function readCounters(plan: Plan, slate: Slate): CounterReading[] {
+  return plan.counts.slice(0, slate.count).flatMap(({ rule }, index) => {
+    const take = slate.takes[index]
+    if (!take?.active) return []
+    const before = take.charged ? take.used - take.cost : take.used
+    return [{ ruleId: rule.id, before, after: take.used, fits: take.fits, waitMs: take.waitMs }]
+  })
+}
+
+/** What was counted by is read at once, and hashed when somebody asks. */
+function hashSubjects(plan: Plan, subjects: Subjects, secret: Uint8Array | string): () => Record<string, string> {
+  const named = new Set<Subject>(['ip', ...plan.counts.flatMap(({ rule }) => rule.by)])
+  const values = [...named].map((subject) => [subject, readSubject(subjects, subject)] as const)
+  let hashes: Record<string, string> | undefined
+  return () => {
+    hashes ??= Object.fromEntries(
+      values.flatMap(([subject, value]) => (value === undefined ? [] : [[subject, hashOf(subject, value, secret)]])),
+    )
+    return hashes
+  }
+}
+
+function hashOf(subject: Subject, value: string, secret: Uint8Array | string): string {
+  return createHmac('sha256', secret).update(`${subject.length}:${subject}${value}`).digest('hex').slice(0, 16)
+}
