@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { cpus, totalmem } from 'node:os'
 import { join } from 'node:path'
@@ -24,13 +24,19 @@ export function freePort(): Promise<number> {
   })
 }
 
+/** What `npm start` gives Node. Ours and the others get the same. */
+const nodeFlags: readonly string[] = JSON.parse(
+  readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
+).scripts.start.match(/--\S+/g)
+
 /** Starts a TypeScript program from source and waits until `path` answers 200. */
 export async function startProgram(
   args: readonly string[],
   options: { readonly port: number; readonly path: string; readonly env?: Readonly<Record<string, string>> },
 ): Promise<Program> {
-  const child = spawn(process.execPath, ['--conditions=rempart-source', ...args], {
-    env: { PATH: process.env['PATH'], ...options.env },
+  const child = spawn(process.execPath, [...nodeFlags, ...args], {
+    // NODE_OPTIONS goes along, so that a run can be profiled with --cpu-prof.
+    env: { PATH: process.env['PATH'], NODE_OPTIONS: process.env['NODE_OPTIONS'] ?? '', ...options.env },
     stdio: ['ignore', 'ignore', 'inherit'],
   })
   const url = `http://127.0.0.1:${options.port}`

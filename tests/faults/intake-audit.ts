@@ -39,8 +39,8 @@ const READ = `select json_build_object(
     'id', id, 'email', email, 'who', data->>'who', 'form', form_id)), '[]') from lead),
   'messages', (select coalesce(json_agg(json_build_object('id', id, 'email', email)), '[]') from contact_message),
   'used', (select coalesce(sum(used), 0) from quota_usage),
-  'keys', (select count(*) from idempotency_record),
-  'tokens', (select count(*) from spent_token),
+  'keys', (select count(key_hash) from submission_receipt),
+  'tokens', (select count(*) from submission_receipt where nonce <> lead_id),
   'talliedMessages', (select coalesce(sum(count), 0) from intake_day where source = 'contact' and outcome = 'stored')
 ) as stored`
 

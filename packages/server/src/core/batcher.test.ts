@@ -58,14 +58,26 @@ function setUp(more: Partial<BatcherOptions<Row, string>> = {}): Given & { batch
 describe('a batcher', () => {
   it('stores what one turn of the event loop brings with one call, in order, and gives each row its own verdict', async () => {
     const { batcher, calls } = setUp()
-    const rows = Array.from({ length: 50 }, () => row())
+    const rows = Array.from({ length: 16 }, () => row())
     const verdicts = Promise.all(rows.map(batcher.add))
-    expect(batcher.waiting).toBe(50)
+    expect(batcher.waiting).toBe(16)
     await nextTurn()
     expect(calls.map((call) => call.rows)).toEqual([rows])
     expect(batcher.waiting).toBe(0)
     calls[0]?.answer()
     expect(await verdicts).toEqual(rows.map(verdictOf))
+  })
+
+  it('sends a crowd in halves, so that senders of one half are answered while the other is stored', async () => {
+    const { batcher, calls } = setUp()
+    for (let added = 0; added < 50; added += 1) void batcher.add(row())
+    await nextTurn()
+    expect(calls.map((call) => call.rows.length)).toEqual([25])
+    expect(batcher.waiting).toBe(25)
+    calls[0]?.answer()
+    await nextTurn()
+    await nextTurn()
+    expect(calls.map((call) => call.rows.length)).toEqual([25, 25])
   })
 
   it('sends no more than maxRows at once', async () => {

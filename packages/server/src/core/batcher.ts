@@ -22,6 +22,11 @@ export interface BatcherOptions<Row, Verdict> {
   readonly onBatch?: (rows: number) => void
 }
 
+/** Batches up to this size are not worth halving. */
+const LEAST_ROWS = 16
+/** How fast a peak is forgotten, from one batch to the next. */
+const PEAK_DECAY = 0.98
+
 interface Waiting<Row, Verdict> {
   readonly row: Row
   readonly lane: string
@@ -40,7 +45,9 @@ export function createBatcher<Row, Verdict>(options: BatcherOptions<Row, Verdict
   let queue: Waiting<Row, Verdict>[] = []
   const busyLanes = new Set<string>()
   let inFlight = 0
+  let rowsInFlight = 0
   let isScheduled = false
+  let peakRows = 0
 
   function schedule(): void {
     if (isScheduled) return
@@ -55,13 +62,23 @@ export function createBatcher<Row, Verdict>(options: BatcherOptions<Row, Verdict
     })
   }
 
+  /**
+   * Half of the rows that are lately here at once. Were they all to travel together, their senders would all wait
+   * together, and the database would be idle while this process answers and reads, and the other way round.
+   */
+  function rowsOfBatch(): number {
+    peakRows = Math.max(queue.length + rowsInFlight, peakRows * PEAK_DECAY)
+    return Math.min(maxRows, Math.max(LEAST_ROWS, Math.ceil(peakRows / 2)))
+  }
+
   function takeBatch(): readonly Waiting<Row, Verdict>[] {
+    const most = rowsOfBatch()
     const batch: Waiting<Row, Verdict>[] = []
     const left: Waiting<Row, Verdict>[] = []
     const marks = new Set<string>()
     for (const each of queue) {
       const own = marksOf?.(each.row) ?? []
-      const list = batch.length < maxRows && isFree(each.lane, own, marks) ? batch : left
+      const list = batch.length < most && isFree(each.lane, own, marks) ? batch : left
       list.push(each)
       // A row that waits holds its marks too, so that the order of arrival is kept.
       for (const mark of own) marks.add(mark)
@@ -78,11 +95,13 @@ export function createBatcher<Row, Verdict>(options: BatcherOptions<Row, Verdict
     const lanes = new Set(batch.map((each) => each.lane))
     for (const lane of lanes) busyLanes.add(lane)
     inFlight += 1
+    rowsInFlight += batch.length
     onBatch?.(batch.length)
     try {
       await deliver(batch)
     } finally {
       inFlight -= 1
+      rowsInFlight -= batch.length
       for (const lane of lanes) busyLanes.delete(lane)
       if (queue.length > 0) schedule()
     }

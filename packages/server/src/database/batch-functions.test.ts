@@ -1,13 +1,14 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { type Arrival, columnsOf, type SubmissionRow } from '../modules/leads/intake-queries.ts'
 import { createTestDatabase, type TestDatabase } from '../testing/database.ts'
 import { seedTwoTenants } from '../testing/isolation-matrix.ts'
 import { idOf, tableRegistry } from '../testing/table-registry.ts'
 import { inTenant } from './tenant.ts'
 
 /*
- * The two functions that store batches choose the tenant themselves, row group by row group. Row-level security and the
+ * The two functions that store batches take rows of several tenants. Row-level security, where they set the tenant, and the
  * composite keys have to hold inside them too.
  */
 
@@ -35,39 +36,39 @@ const message = (name = 'Ada') => ({
   dropped: false,
 })
 
-const submission = (formId: string, ord = 0) => ({
-  ord,
+const submission = (formId: string) => ({
   id: randomUUID(),
-  form_id: formId,
-  form_version: 1,
+  formId,
+  formVersion: 1,
   email: 'ada@example.org',
-  data: {},
+  data: '{}',
   score: 0,
   outcome: null,
   dropped: false,
   key: randomBytes(32).toString('hex'),
   request: randomBytes(32).toString('hex'),
   nonce: randomBytes(16).toString('hex'),
-  expires_at: '2100-01-01T00:00:00Z',
 })
 
 const receive = (batch: unknown) =>
   database.app.query('select receive_contact_messages($1::jsonb)', [JSON.stringify(batch)])
 
 interface Group {
-  readonly tenant_id: string | null
+  readonly tenantId: string | null
   readonly period: string
-  readonly rows: readonly object[]
+  readonly rows: readonly SubmissionRow[]
 }
 
-const flat = (groups: readonly Group[]) =>
-  groups.flatMap(({ rows, ...place }) => rows.map((row) => ({ ...place, ...row })))
+// The types refuse what some of these tests have to send.
+const columns = (groups: readonly Group[]) =>
+  columnsOf(groups.flatMap(({ rows, ...place }) => rows.map((row) => ({ ...place, row }) as Arrival)))
+
+const places = Array.from({ length: 15 }, (_, index) => `$${index + 1}`).join(',')
+const call = `select submit_leads(${places}) as exceptions`
 
 const submit = (groups: readonly Group[]) =>
   database.app
-    .query<{ exceptions: { ord: number; verdict: string }[] | null }>('select submit_leads($1::jsonb) as exceptions', [
-      JSON.stringify(flat(groups)),
-    ])
+    .query<{ exceptions: { ord: number; verdict: string }[] | null }>(call, columns(groups))
     .then(({ rows }) => rows[0]?.exceptions)
 
 /** Every row of a tenant, table by table. */
@@ -136,7 +137,7 @@ describe('submit_leads', () => {
   it('refuses a submission that names a form of another tenant, as one that names no form', async () => {
     const before = [await everythingOf(mine), await everythingOf(theirs)]
     const batchOf = (formId: string) => [
-      { tenant_id: mine, period: '2026-01', rows: [submission(formOf(mine), 0), submission(formId, 1)] },
+      { tenantId: mine, period: '2026-01', rows: [submission(formOf(mine)), submission(formId)] },
     ]
     const foreign = await submit(batchOf(formOf(theirs))).catch((error: unknown) => error)
     const unknown = await submit(batchOf(randomUUID())).catch((error: unknown) => error)
@@ -148,31 +149,31 @@ describe('submit_leads', () => {
 
   it('changes nothing of another tenant when a dropped submission names its form', async () => {
     const before = await everythingOf(theirs)
-    await submit([{ tenant_id: mine, period: '2026-01', rows: [{ ...submission(formOf(theirs)), dropped: true }] }])
+    await submit([{ tenantId: mine, period: '2026-01', rows: [{ ...submission(formOf(theirs)), dropped: true }] }])
     expect(await everythingOf(theirs)).toEqual(before)
   })
 
   it('knows the keys and the tokens of its own tenant only', async () => {
     const row = submission(formOf(theirs))
-    await submit([{ tenant_id: theirs, period: '2026-01', rows: [row] }])
-    const same = { ...row, id: randomUUID(), form_id: formOf(mine) }
-    expect(await submit([{ tenant_id: mine, period: '2026-01', rows: [same] }])).toBeNull()
+    await submit([{ tenantId: theirs, period: '2026-01', rows: [row] }])
+    const same = { ...row, id: randomUUID(), formId: formOf(mine) }
+    expect(await submit([{ tenantId: mine, period: '2026-01', rows: [same] }])).toBeNull()
   })
 
   it('counts against the quota of its own tenant only', async () => {
     await inTenant(database.worker, theirs, (tx) => tx.updateTable('tenant').set({ max_leads_per_month: 1 }).execute())
-    const rows = (formId: string) => [submission(formId, 0), submission(formId, 1)].map((row, ord) => ({ ...row, ord }))
+    const rows = (formId: string) => [submission(formId), submission(formId)]
     const first = await submit([
-      { tenant_id: mine, period: '2026-01', rows: rows(formOf(mine)) },
-      { tenant_id: theirs, period: '2026-01', rows: rows(formOf(theirs)).map((row) => ({ ...row, ord: row.ord + 2 })) },
+      { tenantId: mine, period: '2026-01', rows: rows(formOf(mine)) },
+      { tenantId: theirs, period: '2026-01', rows: rows(formOf(theirs)) },
     ])
     expect(first).toMatchObject([{ ord: 3, verdict: 'quota-exceeded' }])
   })
 
   it('gives the caller its own tenant back', async () => {
-    const batch = JSON.stringify(flat([{ tenant_id: theirs, period: '2026-01', rows: [submission(formOf(theirs))] }]))
+    const batch = columns([{ tenantId: theirs, period: '2026-01', rows: [submission(formOf(theirs))] }])
     const seen = await inTenant(database.app, mine, async (tx) => {
-      await sql`select * from submit_leads(${batch}::jsonb)`.execute(tx)
+      await sql`select submit_leads(${sql.join(batch)})`.execute(tx)
       return await tx.selectFrom('lead').select('tenant_id').distinct().execute()
     })
     expect(seen).toEqual([{ tenant_id: mine }])
@@ -184,27 +185,23 @@ describe('submit_leads', () => {
   ])('stores nothing at all of a batch with a group of %s', async (_what, tenantId, code) => {
     const before = await everythingOf(mine)
     const batch = [
-      { tenant_id: mine, period: '2026-01', rows: [submission(formOf(mine))] },
-      { tenant_id: tenantId, period: '2026-01', rows: [submission(formOf(mine))] },
+      { tenantId: mine, period: '2026-01', rows: [submission(formOf(mine))] },
+      { tenantId, period: '2026-01', rows: [submission(formOf(mine))] },
     ]
     await expect(submit(batch)).rejects.toMatchObject({ code: expect.stringMatching(`^(${code}|42501)$`) })
     expect(await everythingOf(mine)).toEqual(before)
   })
 
   it('lets batches that name the same tenants and months in different orders pass each other', async () => {
-    const group = (tenantId: string, period: string) => ({
-      tenant_id: tenantId,
-      period,
-      rows: [{ ...submission(formOf(tenantId)), ord: 0 }],
-    })
-    const places = [
+    const group = (tenantId: string, period: string) => ({ tenantId, period, rows: [submission(formOf(tenantId))] })
+    const months = [
       [mine, '2026-01'],
       [mine, '2026-02'],
       [theirs, '2026-01'],
       [theirs, '2026-02'],
     ] as const
     const batches = Array.from({ length: 40 }, (_, index) => {
-      const groups = places.map(([tenantId, period]) => group(tenantId, period))
+      const groups = months.map(([tenantId, period]) => group(tenantId, period))
       return submit(index % 2 === 0 ? groups : groups.reverse())
     })
     expect(await Promise.all(batches)).toEqual(Array(40).fill(null))

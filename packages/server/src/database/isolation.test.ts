@@ -108,6 +108,7 @@ describe('tenant isolation', () => {
       'create schema mine',
       'create function public.find() returns integer language sql as $$ select 1 $$',
       'set role rempart_auth',
+      'set role rempart_intake',
       'set role rempart_owner',
       'set session authorization rempart_owner',
       'alter table lead no force row level security',

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { catalogueFaults } from '../testing/catalogue.ts'
+import { catalogueFaults, SUBMIT_LEADS } from '../testing/catalogue.ts'
 import { isolationMatrix } from '../testing/isolation-matrix.ts'
 import { createPool, type Pool } from './connect.ts'
 import { type EmbeddedDatabase, startEmbeddedDatabase } from './embedded.ts'
@@ -321,8 +321,8 @@ describe('a damaged schema', () => {
     ],
     [
       'a function of the app turns definer',
-      'alter function submit_leads(jsonb) security definer',
-      'the definer function submit_leads(jsonb) is not on the list',
+      'alter function receive_contact_messages(jsonb) security definer',
+      'the definer function receive_contact_messages(jsonb) is not on the list',
       [],
     ],
     [
@@ -338,6 +338,30 @@ describe('a damaged schema', () => {
       [],
     ],
     [
+      'submissions are stored as the owner',
+      'alter function submit_leads owner to rempart_owner',
+      `the definer function ${SUBMIT_LEADS} runs as rempart_owner`,
+      [],
+    ],
+    [
+      'the storing of submissions may read leads',
+      'grant select on lead to rempart_intake',
+      'rempart_intake may SELECT lead',
+      [],
+    ],
+    [
+      'the storing of submissions may change leads',
+      'create policy submission_intake_too on lead for update to rempart_intake using (true)',
+      'unexpected policy submission_intake_too on lead',
+      [],
+    ],
+    [
+      'what serves submissions serves the app too',
+      'alter policy submission_intake on lead to rempart_intake, rempart_app',
+      'unexpected policy submission_intake on lead',
+      ['attacks'],
+    ],
+    [
       'look-ups read more than they need',
       'grant select (email) on lead to rempart_auth',
       'rempart_auth reads lead (email)',
@@ -345,8 +369,8 @@ describe('a damaged schema', () => {
     ],
     [
       'a function claims to be leakproof',
-      'alter function submit_leads(jsonb) leakproof',
-      'submit_leads(jsonb) is leakproof or of an untrusted language',
+      'alter function submit_leads leakproof',
+      `${SUBMIT_LEADS} is leakproof or of an untrusted language`,
       [],
     ],
     [
@@ -398,6 +422,13 @@ describe('a damaged role', () => {
       'grant rempart_auth to rempart_app',
       'revoke rempart_auth from rempart_app',
       'rempart_app may become rempart_auth',
+      ['attacks', 'start'],
+    ],
+    [
+      'the app is a member of the storing of submissions',
+      'grant rempart_intake to rempart_app',
+      'revoke rempart_intake from rempart_app',
+      'rempart_app may become rempart_intake',
       ['attacks', 'start'],
     ],
     [

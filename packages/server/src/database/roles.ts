@@ -4,6 +4,9 @@ export type LoginRole = 'rempart_owner' | 'rempart_app' | 'rempart_worker'
 /** Every login role: the owner migrates, the app serves, the worker runs jobs. */
 export const LOGIN_ROLES = ['rempart_owner', 'rempart_app', 'rempart_worker'] as const satisfies readonly LoginRole[]
 
+/** Roles that own functions and cannot log in: look-ups before a tenant is known, and the storing of submissions. */
+const DEFINER_ROLES = ['rempart_auth', 'rempart_intake'] as const
+
 /** The name of the database when nothing else is asked for. */
 export const DATABASE_NAME = 'rempart'
 
@@ -22,8 +25,7 @@ export interface RoleOptions {
  */
 export function roleStatements({ passwords = {} }: Pick<RoleOptions, 'passwords'> = {}): string[] {
   const statements = LOGIN_ROLES.map((role) => makeRole(role, 'login'))
-  statements.push(makeRole('rempart_auth', 'nologin'))
-  statements.push(GRANT_AUTH_TO_OWNER)
+  for (const role of DEFINER_ROLES) statements.push(makeRole(role, 'nologin'), grantToOwner(role))
   // To make a database for somebody else, an administrator who is no superuser has to be a member.
   statements.push(
     block(
@@ -74,15 +76,17 @@ function identifier(name: string): string {
 }
 
 /**
- * Migrations hand functions to rempart_auth, which takes membership. Without inheritance its row-level security
+ * Migrations hand functions to these roles, which takes membership. Without inheritance their row-level security
  * policies do not apply to the owner. PostgreSQL 15 cannot grant one without the other; NOINHERIT on the role would
  * also cost the owner the schema `public` there.
  */
-const GRANT_AUTH_TO_OWNER = block(`if current_setting('server_version_num')::int >= 160000 then
-    execute 'grant rempart_auth to rempart_owner with inherit false, set true';
+function grantToOwner(role: (typeof DEFINER_ROLES)[number]): string {
+  return block(`if current_setting('server_version_num')::int >= 160000 then
+    execute 'grant ${role} to rempart_owner with inherit false, set true';
   else
-    grant rempart_auth to rempart_owner;
+    grant ${role} to rempart_owner;
   end if;`)
+}
 
 /** Altered only where it differs: naming these attributes takes a superuser on PostgreSQL 15, even to leave them off. */
 function makeRole(role: string, login: 'login' | 'nologin'): string {

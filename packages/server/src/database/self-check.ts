@@ -37,10 +37,11 @@ const checks: readonly string[] = [
    from pg_class c join pg_namespace n on n.oid = c.relnamespace
    where n.nspname = 'public' and c.relkind in ('r', 'p') and not (c.relrowsecurity and c.relforcerowsecurity)
      and (c.relname = 'tenant' or exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped))`,
-  `select 'the table ' || c.relname || ' has no policy' as fault
+  `select 'the table ' || c.relname || ' has no policy for ' || current_user as fault
    from pg_class c join pg_namespace n on n.oid = c.relnamespace
    where n.nspname = 'public' and c.relkind in ('r', 'p') and c.relrowsecurity
-     and not exists (select from pg_policy p where p.polrelid = c.oid)`,
+     and not exists (select from pg_policy p where p.polrelid = c.oid
+                     and p.polroles && array[0, (select r.oid from pg_roles r where r.rolname = current_user)])`,
   `select 'the view ' || c.relname || ' lacks security_invoker: it would show every tenant' as fault
    from pg_class c join pg_namespace n on n.oid = c.relnamespace
    where n.nspname in ('public', 'auth') and c.relkind = 'v'

@@ -88,20 +88,6 @@ export interface FormVersion {
   version: number;
 }
 
-export interface IdempotencyRecord {
-  created_at: Generated<Timestamp>;
-  form_id: string;
-  key_hash: Buffer;
-  /**
-   * The id that was answered: of a lead, or made up for a submission that was dropped.
-   */
-  lead_id: string;
-  outcome: string | null;
-  request_hash: Buffer;
-  score: number | null;
-  tenant_id: string;
-}
-
 export interface IntakeDay {
   count: number;
   day: string;
@@ -156,9 +142,24 @@ export interface SchemaMigration {
   version: number;
 }
 
-export interface SpentToken {
-  expires_at: Timestamp;
-  nonce: Buffer;
+export interface SubmissionReceipt {
+  created_at: Generated<Timestamp>;
+  form_id: string;
+  /**
+   * SHA-256 of the Idempotency-Key; null where none was sent.
+   */
+  key_hash: Buffer | null;
+  /**
+   * The id that was answered: of a lead, or made up for a submission that was dropped.
+   */
+  lead_id: string;
+  /**
+   * Of the render token that was spent; where none was sent, the id that was answered.
+   */
+  nonce: string;
+  outcome: string | null;
+  request_hash: Buffer | null;
+  score: number | null;
   tenant_id: string;
 }
 
@@ -195,13 +196,12 @@ export interface DB {
   contact_message: ContactMessage;
   form: Form;
   form_version: FormVersion;
-  idempotency_record: IdempotencyRecord;
   intake_day: IntakeDay;
   lead: Lead;
   lead_note: LeadNote;
   quota_usage: QuotaUsage;
   schema_migration: SchemaMigration;
-  spent_token: SpentToken;
+  submission_receipt: SubmissionReceipt;
   tenant: Tenant;
   tenant_domain: TenantDomain;
 }

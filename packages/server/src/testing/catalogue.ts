@@ -12,8 +12,7 @@ const withoutTenant: Readonly<Record<string, string>> = {
 
 /** Tables whose tenant is vouched for by something else than a reference. */
 const withoutReference: Readonly<Record<string, string>> = {
-  idempotency_record: 'stored by submit_leads alone, under the lock of a quota row that has the reference',
-  spent_token: 'as idempotency_record',
+  submission_receipt: 'stored by submit_leads alone, under the lock of a quota row that has the reference',
 }
 
 /** Indexes that do not start with the tenant, because they find it. */
@@ -37,13 +36,33 @@ const lookUpPolicies: readonly string[] = [
   'form_lookup on form',
 ]
 
-/** Functions that run as rempart_auth, and who may call each. */
-const definerFunctions: Readonly<Record<string, string>> = {
-  'auth.find_tenant(text,text)': 'rempart_app,rempart_worker',
-  'auth.list_tenants()': 'rempart_worker',
-  'auth.known_origins(text[])': 'rempart_app',
-  'auth.find_api_keys(text)': 'rempart_app,rempart_worker',
-  'auth.find_form_tenant(uuid)': 'rempart_app,rempart_worker',
+/** What rempart_intake may do to store a batch of several tenants: the commands of its policies, and its privileges. */
+const intakePolicies: Readonly<Record<string, string>> = {
+  tenant: 'SELECT',
+  lead: 'INSERT',
+  submission_receipt: 'ALL',
+  quota_usage: 'ALL',
+  intake_day: 'ALL',
+}
+const intakePrivileges: Readonly<Record<string, string>> = {
+  lead: 'INSERT',
+  submission_receipt: 'INSERT,SELECT',
+  quota_usage: 'INSERT,SELECT,UPDATE',
+  intake_day: 'INSERT,SELECT,UPDATE',
+}
+
+/** The one function that stores rows of several tenants at once. */
+export const SUBMIT_LEADS =
+  'submit_leads(uuid[],text[],integer[],integer[],uuid[],uuid[],integer[],text[],jsonb[],integer[],text[],boolean[],bytea[],bytea[],uuid[])'
+
+/** Functions that run as another role than their caller: as whom, and who may call each. */
+const definerFunctions: Readonly<Record<string, { readonly owner: string; readonly callers: string }>> = {
+  'auth.find_tenant(text,text)': { owner: 'rempart_auth', callers: 'rempart_app,rempart_worker' },
+  'auth.list_tenants()': { owner: 'rempart_auth', callers: 'rempart_worker' },
+  'auth.known_origins(text[])': { owner: 'rempart_auth', callers: 'rempart_app' },
+  'auth.find_api_keys(text)': { owner: 'rempart_auth', callers: 'rempart_app,rempart_worker' },
+  'auth.find_form_tenant(uuid)': { owner: 'rempart_auth', callers: 'rempart_app,rempart_worker' },
+  [SUBMIT_LEADS]: { owner: 'rempart_intake', callers: 'rempart_app,rempart_worker' },
 }
 
 /** What rempart_auth may read: exactly the columns its functions answer or compare with. */
@@ -94,8 +113,10 @@ const checks: readonly Check[] = [
   {
     sql: `select 'unexpected policy ' || policyname || ' on ' || tablename as fault from pg_policies
       where policyname <> 'tenant_isolation' and not (
-        policyname || ' on ' || tablename = any ($1) and cmd = 'SELECT' and roles = array['rempart_auth']::name[])`,
-    values: [lookUpPolicies],
+        policyname || ' on ' || tablename = any ($1) and cmd = 'SELECT' and roles = array['rempart_auth']::name[]
+        or policyname = 'submission_intake' and cmd is not distinct from $2::jsonb ->> tablename
+          and roles = array['rempart_intake']::name[])`,
+    values: [lookUpPolicies, JSON.stringify(intakePolicies)],
   },
   {
     sql: `select c.relname || ' has no primary key that starts with the tenant' as fault from ${tenantTables}
@@ -153,15 +174,19 @@ const checks: readonly Check[] = [
       from ${relations} cross join aclexplode(c.relacl) g where g.grantee <> c.relowner and not (
         g.grantee in ('rempart_app'::regrole, 'rempart_worker'::regrole) and not g.is_grantable
         and g.privilege_type = any (case when c.relname = any ($1) then array['SELECT']
-                                    else array['SELECT', 'INSERT', 'UPDATE', 'DELETE'] end))`,
-    values: tables,
+                                    else array['SELECT', 'INSERT', 'UPDATE', 'DELETE'] end)
+        or g.grantee = 'rempart_intake'::regrole and not g.is_grantable
+        and g.privilege_type = any (string_to_array($2::jsonb ->> c.relname, ',')))`,
+    values: [...tables, JSON.stringify(intakePrivileges)],
   },
   {
     sql: `select coalesce(nullif(g.grantee, 0)::regrole::text, 'PUBLIC') || ' may ' || g.privilege_type || ' ' || c.relname || '.' || a.attname as fault
       from ${relations} join pg_attribute a on a.attrelid = c.oid cross join aclexplode(a.attacl) g
       where g.is_grantable or not (
         g.grantee in ('rempart_app'::regrole, 'rempart_worker'::regrole) and g.privilege_type in ('SELECT', 'INSERT', 'UPDATE')
-        or g.grantee = 'rempart_auth'::regrole and g.privilege_type = 'SELECT')`,
+        or g.grantee = 'rempart_auth'::regrole and g.privilege_type = 'SELECT'
+        or g.grantee = 'rempart_intake'::regrole and g.privilege_type = 'SELECT'
+          and c.relname = 'tenant' and a.attname in ('id', 'max_leads_per_month'))`,
   },
   {
     sql: `select 'rempart_auth reads ' || c.relname || ' (' || string_agg(a.attname, ',' order by a.attname) || ')' as fault
@@ -177,7 +202,16 @@ const checks: readonly Check[] = [
   },
   {
     sql: `select 'the definer function ' || p.oid::regprocedure || ' runs as ' || p.proowner::regrole as fault
-      from ${functions} where p.prosecdef and p.proowner <> 'rempart_auth'::regrole`,
+      from ${functions} where p.prosecdef
+        and p.proowner::regrole::text is distinct from $1::jsonb -> p.oid::regprocedure::text ->> 'owner'`,
+    values: [JSON.stringify(definerFunctions)],
+  },
+  {
+    sql: `select k.proowner || ' owns ' || k.name as fault from (
+        select p.proowner::regrole::text as proowner, p.oid::regprocedure::text as name from ${functions}) k
+      where k.proowner in ('rempart_auth', 'rempart_intake')
+        and k.proowner is distinct from $1::jsonb -> k.name ->> 'owner'`,
+    values: [JSON.stringify(definerFunctions)],
   },
   {
     sql: `select p.oid::regprocedure || ' has no empty search path of its own' as fault
@@ -192,7 +226,7 @@ const checks: readonly Check[] = [
       from ${functions} cross join lateral (
         select string_agg(g.grantee::regrole::text, ',' order by g.grantee::regrole::text) as names
         from aclexplode(p.proacl) g where g.grantee not in (0, p.proowner)) callers
-      where p.prosecdef and callers.names is distinct from $1::jsonb ->> p.oid::regprocedure::text`,
+      where p.prosecdef and callers.names is distinct from $1::jsonb -> p.oid::regprocedure::text ->> 'callers'`,
     values: [JSON.stringify(definerFunctions)],
   },
   {
@@ -201,23 +235,24 @@ const checks: readonly Check[] = [
   },
   {
     sql: `select rolname || ' has powers it must not have' as fault from pg_roles
-      where rolname in ('rempart_app', 'rempart_worker', 'rempart_auth', 'rempart_owner')
+      where rolname in ('rempart_app', 'rempart_worker', 'rempart_auth', 'rempart_intake', 'rempart_owner')
         and (rolsuper or rolbypassrls or rolcreaterole or rolreplication or rolcreatedb and rolname <> 'rempart_owner'
-             or rolcanlogin = (rolname = 'rempart_auth'))`,
+             or rolcanlogin = (rolname in ('rempart_auth', 'rempart_intake')))`,
   },
   {
     sql: `select m.member::regrole || ' is a member of ' || m.roleid::regrole as fault from pg_auth_members m
-      where m.member in ('rempart_app'::regrole, 'rempart_worker'::regrole, 'rempart_auth'::regrole, 'rempart_owner'::regrole)
-        and not (m.member = 'rempart_owner'::regrole and m.roleid = 'rempart_auth'::regrole)`,
+      where m.member in ('rempart_app'::regrole, 'rempart_worker'::regrole, 'rempart_auth'::regrole, 'rempart_intake'::regrole,
+                         'rempart_owner'::regrole)
+        and not (m.member = 'rempart_owner'::regrole and m.roleid in ('rempart_auth'::regrole, 'rempart_intake'::regrole))`,
   },
   {
     sql: `select m.member::regrole || ' may become ' || m.roleid::regrole as fault from pg_auth_members m
-      where m.roleid in ('rempart_app'::regrole, 'rempart_worker'::regrole, 'rempart_auth'::regrole)
+      where m.roleid in ('rempart_app'::regrole, 'rempart_worker'::regrole, 'rempart_auth'::regrole, 'rempart_intake'::regrole)
         and m.member <> 'rempart_owner'::regrole`,
   },
   {
     sql: `select r.name || ' may create in the schema ' || n.nspname as fault
-      from pg_namespace n cross join unnest(array['rempart_app', 'rempart_worker', 'rempart_auth']) as r (name)
+      from pg_namespace n cross join unnest(array['rempart_app', 'rempart_worker', 'rempart_auth', 'rempart_intake']) as r (name)
       where n.nspname not like 'pg\\_%' and n.nspname <> 'information_schema' and has_schema_privilege(r.name, n.oid, 'create')`,
   },
   {
@@ -226,7 +261,7 @@ const checks: readonly Check[] = [
   },
   {
     sql: `select r.name || ' may ' || k.kind || ' in the database' as fault
-      from unnest(array['rempart_app', 'rempart_worker', 'rempart_auth']) as r (name)
+      from unnest(array['rempart_app', 'rempart_worker', 'rempart_auth', 'rempart_intake']) as r (name)
       cross join unnest(array['create', 'temporary']) as k (kind)
       where has_database_privilege(r.name, current_database(), k.kind)`,
   },

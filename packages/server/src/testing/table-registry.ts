@@ -134,23 +134,15 @@ export const tableRegistry: readonly TableEntry[] = [
     }),
   },
   {
-    table: 'idempotency_record',
+    table: 'submission_receipt',
     tenantColumn: 'tenant_id',
     row: (tenantId, variant) => ({
       tenant_id: tenantId,
+      nonce: idOf(tenantId, 'nonce', variant),
       form_id: idOf(tenantId, 'form', 0),
       key_hash: bytes(32, tenantId, 'key', variant),
       request_hash: bytes(32, tenantId, 'request', variant),
       lead_id: idOf(tenantId, 'lead', 0),
-    }),
-  },
-  {
-    table: 'spent_token',
-    tenantColumn: 'tenant_id',
-    row: (tenantId, variant) => ({
-      tenant_id: tenantId,
-      nonce: bytes(16, tenantId, 'nonce', variant),
-      expires_at: '2026-01-01T00:00:00Z',
     }),
   },
   {

@@ -1,6 +1,6 @@
--- Leads, their notes, and what makes a submission count once: idempotency keys, spent render tokens, the quota.
+-- Leads, their notes, and what makes a submission count once: its receipt (key and token) and the quota.
 create table lead (
-  -- No reference to the tenant here and in the two tables below: their rows come by the thousand, the form has one.
+  -- No reference to the tenant here and in the receipts below: their rows come by the thousand, the form has one.
   tenant_id uuid not null,
   id uuid not null,
   form_id uuid not null,
@@ -45,41 +45,34 @@ create policy tenant_isolation on lead_note as permissive for all to rempart_app
   with check (tenant_id = (select nullif(current_setting('rempart.tenant_id', true), '')::uuid));
 grant select, insert, delete on lead_note to rempart_app, rempart_worker;
 
-create table idempotency_record (
+create table submission_receipt (
   tenant_id uuid not null,
+  nonce uuid not null,
   form_id uuid not null,
-  key_hash bytea not null check (length(key_hash) = 32),
-  request_hash bytea not null check (length(request_hash) = 32),
+  key_hash bytea check (length(key_hash) = 32),
+  request_hash bytea check (length(request_hash) = 32),
   lead_id uuid not null,
   score integer,
   outcome text,
   created_at timestamptz not null default now(),
-  primary key (tenant_id, form_id, key_hash)
+  primary key (tenant_id, nonce),
+  unique (tenant_id, form_id, key_hash),
+  check ((key_hash is null) = (request_hash is null))
 );
-comment on table idempotency_record is 'The answer given to each Idempotency-Key, kept for seven days at least.';
-comment on column idempotency_record.lead_id is 'The id that was answered: of a lead, or made up for a submission that was dropped.';
+-- What is old lies together.
+create index submission_receipt_by_age on submission_receipt using brin (tenant_id, created_at);
+comment on table submission_receipt is
+  'What a submission spent and was answered, kept for seven days: longer than any render token lives.';
+comment on column submission_receipt.nonce is 'Of the render token that was spent; where none was sent, the id that was answered.';
+comment on column submission_receipt.key_hash is 'SHA-256 of the Idempotency-Key; null where none was sent.';
+comment on column submission_receipt.lead_id is 'The id that was answered: of a lead, or made up for a submission that was dropped.';
 
-alter table idempotency_record enable row level security;
-alter table idempotency_record force row level security;
-create policy tenant_isolation on idempotency_record as permissive for all to rempart_app, rempart_worker
+alter table submission_receipt enable row level security;
+alter table submission_receipt force row level security;
+create policy tenant_isolation on submission_receipt as permissive for all to rempart_app, rempart_worker
   using (tenant_id = (select nullif(current_setting('rempart.tenant_id', true), '')::uuid))
   with check (tenant_id = (select nullif(current_setting('rempart.tenant_id', true), '')::uuid));
-grant select, insert, delete on idempotency_record to rempart_app, rempart_worker;
-
-create table spent_token (
-  tenant_id uuid not null,
-  nonce bytea not null check (length(nonce) = 16),
-  expires_at timestamptz not null,
-  primary key (tenant_id, nonce)
-);
-comment on table spent_token is 'Render tokens that were used, until they would have expired anyway.';
-
-alter table spent_token enable row level security;
-alter table spent_token force row level security;
-create policy tenant_isolation on spent_token as permissive for all to rempart_app, rempart_worker
-  using (tenant_id = (select nullif(current_setting('rempart.tenant_id', true), '')::uuid))
-  with check (tenant_id = (select nullif(current_setting('rempart.tenant_id', true), '')::uuid));
-grant select, insert, delete on spent_token to rempart_app, rempart_worker;
+grant select, insert, delete on submission_receipt to rempart_app, rempart_worker;
 
 create table quota_usage (
   tenant_id uuid not null references tenant (id),
@@ -97,136 +90,135 @@ create policy tenant_isolation on quota_usage as permissive for all to rempart_a
   with check (tenant_id = (select nullif(current_setting('rempart.tenant_id', true), '')::uuid));
 grant select, insert, update on quota_usage to rempart_app, rempart_worker;
 
--- One call stores what one turn of the event loop received, for any number of tenants, and says which rows it did not
--- store as they came. The tenant's quota row is updated first, which locks it: from there on no other submission of the tenant
--- can move, so what the next statement reads of keys, tokens and quota stays true until the commit.
-create type submission_row as (
-  tenant_id uuid, period text, ord integer, id uuid, form_id uuid, form_version integer, email text, data jsonb,
-  score integer, outcome text, dropped boolean, key text, request text, nonce text, expires_at timestamptz);
+-- A batch holds rows of several tenants, so no single tenant can be set while it is stored. The function runs as
+-- rempart_intake, which cannot log in, owns this function alone, and may add what a submission leaves and nothing else.
+-- That a row goes to its own tenant is held by the lead's reference to its form, and a form has one tenant.
+grant usage on schema public to rempart_intake;
+grant select (id, max_leads_per_month) on tenant to rempart_intake;
+grant insert on lead to rempart_intake;
+grant select, insert on submission_receipt to rempart_intake;
+grant select, insert, update on quota_usage, intake_day to rempart_intake;
+create policy submission_intake on tenant as permissive for select to rempart_intake using (true);
+create policy submission_intake on lead as permissive for insert to rempart_intake with check (true);
+create policy submission_intake on submission_receipt as permissive for all to rempart_intake using (true) with check (true);
+create policy submission_intake on quota_usage as permissive for all to rempart_intake using (true) with check (true);
+create policy submission_intake on intake_day as permissive for all to rempart_intake using (true) with check (true);
 
-create function submit_leads(batch jsonb) returns jsonb
-language plpgsql security invoker set search_path = ''
--- One plan for all: a plan of its own for each group would take longer to make than to run.
+-- One call stores what one turn of the event loop received, for any number of tenants, and says which rows it did not
+-- store as they came. The quota rows are updated first, in the order of the tenants, which locks them: from there on no
+-- other submission of these tenants can move, so what is read of keys, tokens and quotas stays true until the commit.
+create function submit_leads(
+  tenant_ids uuid[], periods text[], wanted integer[],
+  r_grp integer[], r_id uuid[], r_form_id uuid[], r_form_version integer[], r_email text[], r_data jsonb[],
+  r_score integer[], r_outcome text[], r_dropped boolean[], r_key bytea[], r_request bytea[], r_nonce uuid[]
+) returns jsonb
+language plpgsql security definer set search_path = ''
+-- One plan for all: a plan of its own for each batch would take longer to make than to run.
 set plan_cache_mode = 'force_generic_plan'
 as $$
 declare
-  v_caller constant text := coalesce(current_setting('rempart.tenant_id', true), '');
-  grp record;
-  v_limit integer;
-  v_used integer;
   v_is_done boolean;
-  v_others jsonb;
-  v_answer jsonb;
+  v_exceptions jsonb;
 begin
-  for grp in
-    select s.tenant_id, s.period, array_agg(s) as rows, bool_or(s.dropped) as drops,
-      count(*) filter (where not s.dropped)::integer as wanted
-    from jsonb_populate_recordset(null::public.submission_row, batch) s
-    group by s.tenant_id, s.period order by s.tenant_id, s.period
-  loop
-    perform set_config('rempart.tenant_id', grp.tenant_id::text, true);
-    -- Counts every row as stored, and so takes the lock; what was not stored is given back below.
-    loop
-      update public.quota_usage q set used = q.used + grp.wanted
-      from public.tenant t
-      where q.tenant_id = grp.tenant_id and q.quota = 'leads' and q.period = grp.period and t.id = q.tenant_id
-      returning t.max_leads_per_month, q.used - grp.wanted into v_limit, v_used;
-      exit when found;
-      insert into public.quota_usage (tenant_id, quota, period) values (grp.tenant_id, 'leads', grp.period)
-      on conflict do nothing;
-    end loop;
+  -- Counts every row as stored; what was not stored is given back below.
+  with counted as (
+    insert into public.quota_usage as q (tenant_id, quota, period, used)
+    select g.tenant_id, 'leads', g.period, g.wanted
+    from unnest(tenant_ids, periods, wanted) as g (tenant_id, period, wanted) order by g.tenant_id, g.period
+    on conflict (tenant_id, quota, period) do update set used = q.used + excluded.used
+    returning q.tenant_id, q.used
+  )
+  select bool_and(t.max_leads_per_month is null or c.used <= t.max_leads_per_month) into v_is_done
+  from counted c join public.tenant t on t.id = c.tenant_id;
 
-    -- Dropped submissions leave nothing but a count, unless their key or token was spent before.
-    if grp.drops then
-      insert into public.intake_day as d (tenant_id, day, source, outcome, count)
-      select grp.tenant_id, (now() at time zone 'UTC')::date, i.form_id::text, 'dropped', count(*)
-      from unnest(grp.rows) as i
-      where i.dropped
-        and not exists (
-          select from public.idempotency_record r
-          where r.tenant_id = grp.tenant_id and r.form_id = i.form_id and r.key_hash = decode(i.key, 'hex'))
-        and not exists (
-          select from public.spent_token t where t.tenant_id = grp.tenant_id and t.nonce = decode(i.nonce, 'hex'))
-      group by i.form_id order by i.form_id
-      on conflict (tenant_id, day, source, outcome) do update set count = d.count + excluded.count;
-    end if;
+  -- Dropped submissions leave nothing but a count, unless their key or token was spent before.
+  if true = any (r_dropped) then
+    insert into public.intake_day as d (tenant_id, day, source, outcome, count)
+    select tenant_ids[r.grp], (now() at time zone 'UTC')::date, r.form_id::text, 'dropped', count(*)
+    from unnest(r_grp, r_form_id, r_dropped, r_key, r_nonce) as r (grp, form_id, dropped, key_hash, nonce)
+    where r.dropped
+      and not exists (
+        select from public.submission_receipt k
+        where k.tenant_id = tenant_ids[r.grp] and k.form_id = r.form_id and k.key_hash = r.key_hash)
+      and not exists (
+        select from public.submission_receipt k where k.tenant_id = tenant_ids[r.grp] and k.nonce = r.nonce)
+    group by r.grp, r.form_id order by r.grp, r.form_id
+    on conflict (tenant_id, day, source, outcome) do update set count = d.count + excluded.count;
+  end if;
 
-    -- The usual case: there is room for all, and no key nor token was ever seen.
-    v_is_done := v_limit is null or v_used + grp.wanted <= v_limit;
-    if v_is_done then
-      begin
-        insert into public.idempotency_record (tenant_id, form_id, key_hash, request_hash, lead_id, score, outcome)
-        select grp.tenant_id, r.form_id, decode(r.key, 'hex'), decode(r.request, 'hex'), r.id, r.score, r.outcome
-        from unnest(grp.rows) r where r.key is not null;
-        insert into public.spent_token (tenant_id, nonce, expires_at)
-        select grp.tenant_id, decode(r.nonce, 'hex'), r.expires_at from unnest(grp.rows) r where r.nonce is not null;
-        insert into public.lead (tenant_id, id, form_id, form_version, email, data, score, outcome)
-        select grp.tenant_id, r.id, r.form_id, r.form_version, r.email, r.data, r.score, r.outcome
-        from unnest(grp.rows) r where not r.dropped;
-      exception when unique_violation then
-        -- Nothing of the attempt stays; each row is judged by itself.
-        v_is_done := false;
-      end;
-    end if;
-    continue when v_is_done;
-
-    with ranked as materialized (
-      select j.*,
-        case
-          when j.state <> 'fresh' then j.state
-          when v_used + row_number() over (partition by j.state order by j.ord) > v_limit then 'quota-exceeded'
-          else 'stored'
-        end as final
-      from (
-        select i.ord, i.id, i.form_id, i.form_version, i.email, i.data, i.score, i.outcome, i.dropped, i.expires_at,
-          decode(i.key, 'hex') as key_hash, decode(i.request, 'hex') as request_hash, decode(i.nonce, 'hex') as nonce,
-          k.lead_id as known_id, k.score as known_score, k.outcome as known_outcome,
-          case
-            when k.lead_id is not null then case when k.request_hash = decode(i.request, 'hex') then 'replayed' else 'key-reused' end
-            when s.nonce is not null then 'token-spent'
-            when i.dropped then 'dropped'
-            else 'fresh'
-          end as state
-        from unnest(grp.rows) as i
-        -- LIMIT keeps these two as one index look-up per row: a hash join would read all that the tenant ever sent.
-        left join lateral (
-          select r.lead_id, r.request_hash, r.score, r.outcome from public.idempotency_record r
-          where r.tenant_id = grp.tenant_id and r.form_id = i.form_id and r.key_hash = decode(i.key, 'hex') limit 1
-        ) k on true
-        left join lateral (
-          select t.nonce from public.spent_token t where t.tenant_id = grp.tenant_id and t.nonce = decode(i.nonce, 'hex') limit 1
-        ) s on true
-      ) j
-    ), spend_key as (
-      insert into public.idempotency_record (tenant_id, form_id, key_hash, request_hash, lead_id, score, outcome)
-      select grp.tenant_id, r.form_id, r.key_hash, r.request_hash, r.id, r.score, r.outcome
-      from ranked r where r.final in ('stored', 'dropped') and r.key_hash is not null
-    ), spend_token as (
-      insert into public.spent_token (tenant_id, nonce, expires_at)
-      select grp.tenant_id, r.nonce, r.expires_at
-      from ranked r where r.final in ('stored', 'dropped') and r.nonce is not null
-    ), store as (
+  -- The usual case: there is room for all, and no key nor token was ever seen.
+  if v_is_done then
+    begin
+      insert into public.submission_receipt (tenant_id, nonce, form_id, key_hash, request_hash, lead_id, score, outcome)
+      select tenant_ids[r.grp], r.nonce, r.form_id, r.key_hash, r.request_hash, r.id, r.score, r.outcome
+      from unnest(r_grp, r_nonce, r_form_id, r_key, r_request, r_id, r_score, r_outcome)
+        as r (grp, nonce, form_id, key_hash, request_hash, id, score, outcome);
       insert into public.lead (tenant_id, id, form_id, form_version, email, data, score, outcome)
-      select grp.tenant_id, r.id, r.form_id, r.form_version, r.email, r.data, r.score, r.outcome
-      from ranked r where r.final = 'stored'
-    ), give_back as (
-      update public.quota_usage q set used = q.used - n.others
-      from (select grp.wanted - count(*)::integer as others from ranked r where r.final = 'stored') n
-      where n.others > 0 and q.tenant_id = grp.tenant_id and q.quota = 'leads' and q.period = grp.period
-    )
-    select jsonb_agg(jsonb_build_object(
-        'ord', r.ord, 'verdict', r.final, 'leadId', r.known_id, 'score', r.known_score, 'outcome', r.known_outcome))
-      into v_others
-    from ranked r where r.final not in ('stored', 'dropped');
-    if v_others is not null then
-      v_answer := coalesce(v_answer, '[]'::jsonb) || v_others;
-    end if;
-  end loop;
-  perform set_config('rempart.tenant_id', v_caller, true);
-  return v_answer;
+      select tenant_ids[r.grp], r.id, r.form_id, r.form_version, r.email, r.data, r.score, r.outcome
+      from unnest(r_grp, r_id, r_form_id, r_form_version, r_email, r_data, r_score, r_outcome, r_dropped)
+        as r (grp, id, form_id, form_version, email, data, score, outcome, dropped)
+      where not r.dropped;
+      return null;
+    exception when unique_violation then
+      -- Nothing of the attempt stays; each row is judged by itself.
+    end;
+  end if;
+
+  with ranked as materialized (
+    select j.*,
+      case
+        when j.state <> 'fresh' then j.state
+        when j.used_before + row_number() over (partition by j.grp, j.state order by j.ord) > j.most then 'quota-exceeded'
+        else 'stored'
+      end as final
+    from (
+      select r.*, tenant_ids[r.grp] as tenant_id, q.used - wanted[r.grp] as used_before, t.max_leads_per_month as most,
+        k.lead_id as known_id, k.score as known_score, k.outcome as known_outcome,
+        case
+          when k.lead_id is not null then case when k.request_hash = r.request_hash then 'replayed' else 'key-reused' end
+          when s.nonce is not null then 'token-spent'
+          when r.dropped then 'dropped'
+          else 'fresh'
+        end as state
+      from unnest(r_grp, r_id, r_form_id, r_form_version, r_email, r_data, r_score, r_outcome, r_dropped, r_key, r_request, r_nonce)
+        with ordinality as r (grp, id, form_id, form_version, email, data, score, outcome, dropped, key_hash, request_hash, nonce, ord)
+      join public.tenant t on t.id = tenant_ids[r.grp]
+      join public.quota_usage q on q.tenant_id = tenant_ids[r.grp] and q.quota = 'leads' and q.period = periods[r.grp]
+      -- LIMIT keeps these two as one index look-up per row: a hash join would read all that the tenant ever sent.
+      left join lateral (
+        select i.lead_id, i.request_hash, i.score, i.outcome from public.submission_receipt i
+        where i.tenant_id = tenant_ids[r.grp] and i.form_id = r.form_id and i.key_hash = r.key_hash limit 1
+      ) k on true
+      left join lateral (
+        select i.nonce from public.submission_receipt i where i.tenant_id = tenant_ids[r.grp] and i.nonce = r.nonce limit 1
+      ) s on true
+    ) j
+  ), spend as (
+    insert into public.submission_receipt (tenant_id, nonce, form_id, key_hash, request_hash, lead_id, score, outcome)
+    select r.tenant_id, r.nonce, r.form_id, r.key_hash, r.request_hash, r.id, r.score, r.outcome
+    from ranked r where r.final in ('stored', 'dropped')
+  ), store as (
+    insert into public.lead (tenant_id, id, form_id, form_version, email, data, score, outcome)
+    select r.tenant_id, r.id, r.form_id, r.form_version, r.email, r.data, r.score, r.outcome
+    from ranked r where r.final = 'stored'
+  ), give_back as (
+    update public.quota_usage q set used = q.used - n.others
+    from (
+      select r.grp, wanted[r.grp] - count(*) filter (where r.final = 'stored')::integer as others from ranked r group by r.grp
+    ) n
+    where n.others > 0 and q.tenant_id = tenant_ids[n.grp] and q.quota = 'leads' and q.period = periods[n.grp]
+  )
+  select jsonb_agg(jsonb_build_object(
+      'ord', r.ord - 1, 'verdict', r.final, 'leadId', r.known_id, 'score', r.known_score, 'outcome', r.known_outcome))
+    into v_exceptions
+  from ranked r where r.final not in ('stored', 'dropped');
+  return v_exceptions;
 end
 $$;
 comment on function submit_leads is
-  'Stores a batch of submission_row, hashes in hex. Answers the rows that were neither stored nor dropped, null when there is none: [{ord, verdict, leadId, score, outcome}] with the verdict replayed, key-reused, token-spent or quota-exceeded; a replayed one has what was answered before. One key and one nonce stand at most once in a batch.';
-revoke all on function submit_leads(jsonb) from public;
-grant execute on function submit_leads(jsonb) to rempart_app, rempart_worker;
+  'Stores a batch: its tenants with their period and the number of leads wanted, then its rows by column, each with the place of its tenant, from 1. Answers the rows that were neither stored nor dropped, null when there is none: [{ord, verdict, leadId, score, outcome}], ord from 0, with the verdict replayed, key-reused, token-spent or quota-exceeded; a replayed one has what was answered before. One key and one nonce stand at most once in a batch.';
+revoke all on function submit_leads from public;
+grant execute on function submit_leads to rempart_app, rempart_worker;
+grant create on schema public to rempart_intake;
+alter function submit_leads owner to rempart_intake;
+revoke create on schema public from rempart_intake;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { inTenant } from '../../database/tenant.ts'
 import { createTestDatabase, type TestDatabase } from '../../testing/database.ts'
 import { createTenant } from '../tenants/service.ts'
-import { purgeSpent } from './retention.ts'
+import { purgeReceipts } from './retention.ts'
 
 let database: TestDatabase
 beforeAll(async () => {
@@ -10,28 +10,30 @@ beforeAll(async () => {
 })
 afterAll(() => database.close())
 
-it('forgets expired tokens of every tenant, and keeps those that could still be sent', async () => {
+it('forgets the receipts of seven days ago of every tenant, and keeps those whose key or token could still be sent', async () => {
   const nowMs = Date.now()
   const tenants = await Promise.all(['one', 'two'].map((slug) => createTenant(database.worker, { slug, name: slug })))
-  const hoursAgo = (hours: number) => new Date(nowMs - hours * 3_600_000)
+  const daysAgo = (days: number) => new Date(nowMs - days * 86_400_000)
   for (const tenantId of tenants) {
     await inTenant(database.worker, tenantId, async (tx) => {
-      const token = (byte: number, expires_at: Date) => ({
+      const receipt = (last: number, created_at: Date) => ({
         tenant_id: tenantId,
-        nonce: Buffer.alloc(16, byte),
-        expires_at,
+        nonce: `00000000-0000-4000-8000-00000000000${last}`,
+        form_id: tenantId,
+        lead_id: tenantId,
+        created_at,
       })
       await tx
-        .insertInto('spent_token')
-        .values([token(1, hoursAgo(2)), token(2, hoursAgo(0.5)), token(3, hoursAgo(-1))])
+        .insertInto('submission_receipt')
+        .values([receipt(1, daysAgo(7.1)), receipt(2, daysAgo(6.9)), receipt(3, daysAgo(0))])
         .execute()
     })
   }
-  expect(await purgeSpent(database.worker, nowMs)).toEqual({ tokens: 2, keys: 0 })
+  expect(await purgeReceipts(database.worker, nowMs)).toBe(2)
   for (const tenantId of tenants) {
     const left = await inTenant(database.worker, tenantId, (tx) =>
-      tx.selectFrom('spent_token').select('nonce').orderBy('nonce').execute(),
+      tx.selectFrom('submission_receipt').select('nonce').orderBy('nonce').execute(),
     )
-    expect(left.map((row) => row.nonce[0])).toEqual([2, 3])
+    expect(left.map((row) => row.nonce.at(-1))).toEqual(['2', '3'])
   }
 })

@@ -97,11 +97,11 @@ function store(
     period: monthPeriod(context.clock.now(), tenant.timeZone).period,
     row: {
       id: createId(),
-      form_id: form.id,
-      form_version: form.version,
+      formId: form.id,
+      formVersion: form.version,
       // The schema's `email` format is this very function, so the fallback is never reached.
       email: canonicalEmail(input.email) ?? input.email,
-      data: arrival.dropped ? {} : evaluation.values,
+      data: arrival.dropped ? '{}' : JSON.stringify(evaluation.values),
       score: evaluation.score,
       // An honest answer names an outcome where the form has one; so does the answer to a trap.
       outcome: evaluation.outcome ?? (arrival.dropped ? form.compiled.outcomes.at(-1)?.id : undefined) ?? null,
@@ -109,13 +109,9 @@ function store(
       key: key?.keyHash ?? null,
       request: key?.requestHash ?? null,
       nonce: token?.nonce ?? null,
-      expires_at: token === undefined ? null : expiryOf(form, token.issuedAtMs),
     },
   })
 }
-
-const expiryOf = (form: PublishedForm, issuedAtMs: number): string =>
-  new Date(issuedAtMs + form.compiled.protection.maximumAgeSeconds * 1_000).toISOString()
 
 function conclude(form: PublishedForm, verdict: SubmissionVerdict): Submission {
   switch (verdict.verdict) {
@@ -163,7 +159,7 @@ async function findReplay(
   const record = await context.inTenant((tx) => findIdempotencyRecord(tx, form.id, Buffer.from(key.keyHash, 'hex')))
   if (record === undefined) return undefined
   return {
-    verdict: record.request_hash.equals(Buffer.from(key.requestHash, 'hex')) ? 'replayed' : 'key-reused',
+    verdict: record.request_hash?.equals(Buffer.from(key.requestHash, 'hex')) ? 'replayed' : 'key-reused',
     leadId: record.lead_id,
     score: record.score,
     outcome: record.outcome,
