@@ -4,6 +4,7 @@ import type { Store } from '@rempart/guard'
 import fastify from 'fastify'
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
+import { createAnswerBlocks } from './core/answer-blocks.ts'
 import { installCompression } from './core/compression.ts'
 import type { Clock } from './core/context.ts'
 import { installCors } from './core/cors.ts'
@@ -12,7 +13,7 @@ import { installErrorHandling, sendProblem } from './core/errors.ts'
 import type { App } from './core/fastify.ts'
 import { createFingerprintPrefix } from './core/fingerprint-prefix.ts'
 import { installGuard } from './core/guard.ts'
-import { createPreflightTenant, installIdentification } from './core/identify.ts'
+import { createPreflightTenant, createRefusedContext, installIdentification } from './core/identify.ts'
 import { createKnownOrigins } from './core/known-origins.ts'
 import { installLifecycle } from './core/lifecycle.ts'
 import { installUnmatched } from './core/method-not-allowed.ts'
@@ -31,6 +32,7 @@ import type { Pool } from './database/connect.ts'
 import { contactPolicy } from './modules/contact/policy.ts'
 import { contactRoutes, contactSchemas } from './modules/contact/routes.ts'
 import { createContactIntake } from './modules/contact/service.ts'
+import { hostedFormRoutes } from './modules/forms/hosted/routes.ts'
 import { formEvaluatePolicy, formViewPolicy } from './modules/forms/policy.ts'
 import { createPublishedForms } from './modules/forms/public.ts'
 import { publicFormRoutes, publicFormSchemas } from './modules/forms/public-routes.ts'
@@ -40,6 +42,7 @@ import { createLeadIntake } from './modules/leads/intake.ts'
 import { leadSubmitPolicy } from './modules/leads/policy.ts'
 import { leadRoutes, leadSchemas } from './modules/leads/routes.ts'
 import { submitRoutes, submitSchemas } from './modules/leads/submit-routes.ts'
+import { submitForm } from './modules/leads/submit-service.ts'
 import { metricsPolicy } from './modules/metrics/policy.ts'
 import { metricsRoutes } from './modules/metrics/routes.ts'
 
@@ -99,8 +102,10 @@ export async function buildServer(
     clock,
     log,
   }
+  const blocks = createAnswerBlocks(config)
   installLifecycle(app, {
     config,
+    blocks,
     log,
     metrics,
     clock,
@@ -136,6 +141,18 @@ export async function buildServer(
     healthRoutes(root as App, health, { isRoot: true })
     docsRoutes(root as App)
     metricsRoutes(root as App, metrics, config.metricsToken)
+  })
+  await app.register(async (pages) => {
+    hostedFormRoutes(pages as App, {
+      publicUrl: config.publicUrl,
+      defaultLocale: config.defaultLocale,
+      blocks,
+      forms,
+      tokens,
+      contextOf: createRefusedContext(identification),
+      submitPolicy: leadSubmitPolicy,
+      submit: (context, form, input, key) => submitForm(context, { tokens, intake: leadIntake }, form, input, key),
+    })
   })
   await app.register(
     async (scope) => {

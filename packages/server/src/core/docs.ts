@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest, FastifyTypeProviderDefault } from 'fastify'
-import { type Coding, compressText, preferredCoding } from './compression.ts'
+import { type ConstantText, constantText } from './constant-text.ts'
 import { docsPage, type ShownDocument } from './docs-page.ts'
 import { docsStyle } from './docs-style.ts'
 import type { App } from './fastify.ts'
@@ -69,26 +68,11 @@ export function docsRoutes(server: App): void {
   )
 }
 
-/** Answers with a text that does not change while the server runs: made, measured and compressed once. */
+/** Answers with a text that is made on the first request. */
 function constant(type: string, make: () => string) {
-  let made: { readonly text: string; readonly etag: string } | undefined
-  const compressed = new Map<Coding, Promise<Buffer>>()
-  return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
-    made ??= withTag(make())
-    const { text, etag } = made
-    reply.header('content-type', type).header('cache-control', 'no-cache').header('etag', etag)
-    if (request.headers['if-none-match'] === etag) return reply.code(304).send()
-    const coding = preferredCoding(request.headers['accept-encoding'] ?? '')
-    if (coding === undefined) return reply.serializer(asIs).send(text)
-    const body = compressed.get(coding) ?? compressText(coding, text)
-    compressed.set(coding, body)
-    return reply.header('content-encoding', coding).send(await body)
+  let made: ConstantText | undefined
+  return (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    made ??= constantText(type, make())
+    return made.send(request, reply, 'no-cache')
   }
-}
-
-const asIs = (text: unknown): string => String(text)
-
-// Weak: one tag for the text, whatever it is compressed with.
-function withTag(text: string): { readonly text: string; readonly etag: string } {
-  return { text, etag: `W/"${createHash('sha256').update(text).digest('base64url').slice(0, 22)}"` }
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
-import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyContextConfig, FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import { isDatabaseUnavailable } from '../database/connect.ts'
 import type { App } from './fastify.ts'
@@ -41,7 +41,10 @@ export function installErrorHandling(app: App, log: Logger, clock: { now(): numb
   })
 }
 
-/** Answers with a problem. The reason, when there is one, goes to the log line and not to the caller. */
+/**
+ * Answers with a problem, as problem+json or as the page of a route that has one. The reason, when there is one, goes to
+ * the log line and not to the caller.
+ */
 export function sendProblem(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -49,25 +52,41 @@ export function sendProblem(
   options: ProblemOptions,
   clock: { now(): number },
 ): FastifyReply {
-  const body = problemBody(code, options, { id: request.id, locale: request.locale, nowMs: clock.now() })
   noteReason(request, code, options.reason)
   if (options.headers !== undefined) reply.headers(options.headers)
   if (options.withoutRateLimit === true) setQuota(reply, {})
-  reply
-    .code(body.status)
-    .header('content-type', 'application/problem+json; charset=utf-8')
-    .header('content-language', request.locale)
-    .header('cache-control', 'no-store')
+  reply.code(problemTypes[code].status).header('cache-control', 'no-store')
+  const sendBody = (): FastifyReply => {
+    const body = problemBody(code, options, { id: request.id, locale: request.locale, nowMs: clock.now() })
+    return sendText(request, reply, 'application/problem+json', request.locale, JSON.stringify(body))
+  }
+  // Refused before the lifecycle began, a request has no route yet.
+  const page = (request.route as FastifyContextConfig | undefined)?.problemPage
+  if (page === undefined) return sendBody()
+  page(request, reply, { code, options }).then(
+    ({ text, locale }) => sendText(request, reply, 'text/html', locale, text),
+    sendBody,
+  )
+  return reply
+}
+
+function sendText(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  type: string,
+  locale: 'en' | 'fr',
+  text: string,
+): FastifyReply {
+  reply.header('content-type', `${type}; charset=utf-8`).header('content-language', locale)
   const unread = unreadBody(request)
   if (unread !== 'none') reply.header('connection', 'close')
-  if (unread !== 'coming') return reply.serializer(serialize).send(body)
-  const text = JSON.stringify(body)
+  if (unread !== 'coming') return reply.serializer(asIs).send(text)
   return reply
     .header('content-length', String(Buffer.byteLength(text)))
     .send(Readable.from(answerThenDrain(text, request.raw)))
 }
 
-const serialize = (body: unknown): string => JSON.stringify(body)
+const asIs = (text: unknown): string => String(text)
 
 /** The pattern of the matched route, or of the path asked for with another method; never the path itself. */
 export function routeOf(request: FastifyRequest): string {

@@ -29,7 +29,7 @@ declare module 'fastify' {
     /** Whether `:formId` names the tenant when nothing else does. */
     tenantOfForm?: boolean
     /** Which block of security headers answers; `api` when absent. */
-    headers?: 'api' | 'docs'
+    headers?: 'api' | 'docs' | 'form'
     /** Never compress: the answer holds a secret that lasts beside text the caller chose (BREACH). */
     uncompressed?: boolean
     /** Why the OpenAPI document leaves this route out. */

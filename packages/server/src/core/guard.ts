@@ -60,9 +60,10 @@ export function installGuard(app: App, dependencies: GuardDependencies): void {
     if (plan === undefined) return done()
     const decision = decide(plan, store, { ip: request.client }, 1, nowMs())
     metrics.decision(decision.policyId, decision.ruleId ?? '', outcomeOf(decision))
-    if (decision.counted) setQuota(reply, rateLimitHeaders(decision, clock.now()))
+    const fields = decision.counted ? rateLimitHeaders(decision, clock.now()) : undefined
+    if (fields !== undefined) setQuota(reply, fields)
     if (decision.outcome === 'allow') return done()
-    refuse(request, reply, decision, clock)
+    refuse(request, reply, decision, fields?.['retry-after'], clock)
   })
 }
 
@@ -77,8 +78,18 @@ function outcomeOf(decision: Decision): 'allow' | 'deny' | 'shadow-deny' {
   return decision.shadow ? 'shadow-deny' : 'allow'
 }
 
-function refuse(request: FastifyRequest, reply: FastifyReply, decision: Decision, clock: { now(): number }): void {
+function refuse(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  decision: Decision,
+  retryAfter: string | undefined,
+  clock: { now(): number },
+): void {
   const rule = `${decision.policyId}/${decision.ruleId ?? ''}`
-  const options = { reason: decision.reason ?? 'rate-limit', violatedPolicies: [rule] }
+  const options = {
+    reason: decision.reason ?? 'rate-limit',
+    violatedPolicies: [rule],
+    ...(retryAfter !== undefined && { retryAfterSeconds: Number(retryAfter) }),
+  }
   sendProblem(request, reply, decision.reason === 'access-list' ? 'access-denied' : 'rate-limited', options, clock)
 }

@@ -4,7 +4,7 @@ import type { Pool } from '../database/connect.ts'
 import { type InTenant, tenantScope } from '../database/tenant.ts'
 import type { Access } from './access.ts'
 import { authenticateApiKey, credentialOf } from './auth.ts'
-import type { Actor, Clock } from './context.ts'
+import type { Actor, Clock, Context } from './context.ts'
 import type { App } from './fastify.ts'
 import { ProblemError } from './problem.ts'
 import type { ProblemCode } from './problem-catalogue.ts'
@@ -116,7 +116,7 @@ async function identifyActor(
   setContext(request, tenant, actor, dependencies)
 }
 
-/** Look-ups of tenants that preflights may have under way; they are not counted by the guard. */
+/** Look-ups of tenants that preflights, which the guard does not count, or refused requests may have under way. */
 const mostLookUps = 8
 
 /**
@@ -125,7 +125,7 @@ const mostLookUps = 8
  */
 export function createPreflightTenant(
   dependencies: Pick<IdentifyDependencies, 'tenants' | 'isOwnHost' | 'defaultTenant'>,
-): (request: FastifyRequest, path: KnownPath) => Promise<Tenant | null | undefined> {
+): (request: FastifyRequest, path: Pick<KnownPath, 'params' | 'tenantOfForm'>) => Promise<Tenant | null | undefined> {
   const { tenants } = dependencies
   let lookUps = 0
   return async (request, { params, tenantOfForm }) => {
@@ -148,8 +148,26 @@ function theOne(tenants: readonly (Tenant | null)[]): Tenant | null {
   return tenants.every((tenant) => tenant?.id === first?.id) ? first : null
 }
 
+/**
+ * The context of a request that was refused before it was identified, for its page. Undefined: it names no tenant, or so
+ * many others are being looked up that this one is not.
+ */
+export function createRefusedContext(
+  dependencies: IdentifyDependencies,
+): (request: FastifyRequest) => Promise<Context | undefined> {
+  const tenantOf = createPreflightTenant(dependencies)
+  return async (request) => {
+    const tenant = await tenantOf(request, { params: {}, tenantOfForm: false })
+    return tenant ? contextOf(request, tenant, publicActor, dependencies) : undefined
+  }
+}
+
 function setContext(request: FastifyRequest, tenant: Tenant, actor: Actor, dependencies: IdentifyDependencies): void {
-  request.context = {
+  request.context = contextOf(request, tenant, actor, dependencies)
+}
+
+function contextOf(request: FastifyRequest, tenant: Tenant, actor: Actor, dependencies: IdentifyDependencies): Context {
+  return {
     tenant,
     actor,
     requestId: request.id,

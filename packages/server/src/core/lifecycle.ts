@@ -3,6 +3,7 @@ import { type ClientAddress, createAddressResolver } from '@rempart/guard'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
+import type { AnswerBlocks } from './answer-blocks.ts'
 import type { Clock } from './context.ts'
 import { doubledField } from './doubled-fields.ts'
 import { routeOf } from './errors.ts'
@@ -15,14 +16,14 @@ import type { ProblemCode } from './problem-catalogue.ts'
 import { traceContext } from './request-id.ts'
 import { createRequestLog } from './request-log.ts'
 import { targetFault } from './request-target.ts'
-import { addField, responseBlock, setBlock } from './response-block.ts'
-import { createSecurityHeaders } from './security-headers.ts'
+import { addField } from './response-block.ts'
 
 export interface LifecycleDependencies {
   readonly config: Config
   readonly log: Logger
   readonly metrics: Metrics
   readonly clock: Clock
+  readonly blocks: AnswerBlocks
   /** Eight hex digits that name a client in logs without telling its address. */
   readonly fingerprintPrefix: (client: ClientAddress, userAgent: string | undefined, route: string) => string
 }
@@ -32,16 +33,11 @@ export interface LifecycleDependencies {
  * and its figures. Install before every other hook.
  */
 export function installLifecycle(app: App, dependencies: LifecycleDependencies): void {
-  const { config } = dependencies
+  const { config, blocks } = dependencies
   const addressOf = createAddressResolver({ trustedProxies: config.trustedProxies, header: config.forwardedHeader })
-  const blocks = createSecurityHeaders({ publicUrl: config.publicUrl })
   const isRedirected = httpsRedirect(config)
   const close = requestCloser(dependencies)
   const watch = abortWatcher(app, close)
-  // What a response depends on besides its address; constant, so that no cache keeps one caller's answer for another's.
-  const common = { 'api-version': '1', vary: 'origin, accept-encoding' }
-  const api = responseBlock({ ...blocks.api, ...common })
-  const docs = responseBlock({ ...blocks.docs, ...common })
 
   app.decorateRequest('route')
   app.decorateRequest('client')
@@ -61,7 +57,7 @@ export function installLifecycle(app: App, dependencies: LifecycleDependencies):
     request.startedMs = performance.now()
     request.client = addressOf(request.raw.socket.remoteAddress, headers)
     request.locale = negotiateLocale(headers['accept-language'], config.defaultLocale)
-    setBlock(reply, route.headers === 'docs' ? docs : api)
+    blocks.set(reply, route.headers)
     addField(reply, 'x-request-id', request.id)
     if (headers['traceparent'] !== undefined) continueTrace(request, reply)
     watch(request)

@@ -88,6 +88,14 @@ export const problemTypes = {
       fr: 'L’Idempotency-Key est une seule valeur de 1 à 255 caractères ASCII imprimables.',
     },
   ),
+  'invalid-form-body': problem(
+    400,
+    { en: 'Invalid form body', fr: 'Corps de formulaire invalide' },
+    {
+      en: 'The body is not acceptable as application/x-www-form-urlencoded.',
+      fr: 'Le corps n’est pas acceptable comme application/x-www-form-urlencoded.',
+    },
+  ),
   'unexpected-body': problem(
     400,
     { en: 'Unexpected body', fr: 'Corps inattendu' },
@@ -136,6 +144,14 @@ export const problemTypes = {
     403,
     { en: 'Access denied', fr: 'Accès refusé' },
     { en: 'This client is not admitted here.', fr: 'Ce client n’est pas admis ici.' },
+  ),
+  'cross-site-request': problem(
+    403,
+    { en: 'Sent by another site', fr: 'Envoyé par un autre site' },
+    {
+      en: 'A page of another origin sent this form. Open the form itself and send it from there.',
+      fr: 'Une page d’une autre origine a envoyé ce formulaire. Ouvrez le formulaire lui-même et envoyez-le de là.',
+    },
   ),
   'not-found': problem(
     404,

@@ -44,6 +44,8 @@ export interface ProblemOptions {
   readonly errors?: readonly ContentFault[]
   readonly headers?: Readonly<Record<string, string>>
   readonly violatedPolicies?: readonly string[]
+  /** When waiting re-admits: the seconds, for a page that tells a person. The header field is another's matter. */
+  readonly retryAfterSeconds?: number
   /** Leaves out the rate-limit fields of the admission that came before. */
   readonly withoutRateLimit?: boolean
   /** Why it was refused, for the log line only: a rule's name, never content. */

@@ -52,6 +52,17 @@ export function setBlock(reply: FastifyReply, block: ResponseBlock): void {
   else reply.headers(block.fields)
 }
 
+/** Puts another block in the place of the one an answer was given, and keeps what was added to it. */
+export function changeBlock(reply: FastifyReply, from: ResponseBlock, to: ResponseBlock): void {
+  const { raw } = reply
+  if (raw instanceof BlockResponse) {
+    raw.block = raw.block.replace(from.text, () => to.text)
+    return
+  }
+  for (const name of Object.keys(from.fields)) reply.removeHeader(name)
+  reply.headers(to.fields)
+}
+
 /**
  * Adds one field of the product's own to an answer that has its block. The value is made here, never taken from a request
  * as it came: it is not checked again.

@@ -1,0 +1,56 @@
+import { html, type Markup } from '../../../core/html.ts'
+import type { Locale } from '../../../core/locale.ts'
+
+/** Where a page's own files are. */
+export interface AssetUrls {
+  readonly style: string
+  readonly script: string
+}
+
+/** The frame of every hosted page. */
+export function hostedPage(
+  page: {
+    readonly locale: Locale
+    readonly title: string
+    /** The browser asked for it to show in a frame. */
+    readonly isFramed: boolean
+    readonly content: Markup
+  },
+  assets: AssetUrls,
+): string {
+  return html`<!doctype html>
+<html lang="${page.locale}"${page.isFramed ? html` class="framed"` : undefined}>
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${page.title}</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="${assets.style}">
+<script type="module" src="${assets.script}"></script>
+</head>
+<body>
+<main>
+${page.content}
+</main>
+</body>
+</html>
+`.text
+}
+
+/** A page that says one thing. */
+export function noticeContent(
+  notice: { readonly title: string; readonly text: string; readonly more?: string | undefined },
+  options: {
+    /** Whose page it is, and of what. */
+    readonly owner?: string
+    readonly link?: { readonly href: string; readonly text: string } | undefined
+  } = {},
+): Markup {
+  const { owner, link } = options
+  return html`${owner && html`<p class="owner">${owner}</p>`}
+<h1>${notice.title}</h1>
+<p>${notice.text}</p>
+${notice.more && html`<p class="more">${notice.more}</p>`}
+${link && html`<p><a href="${link.href}">${link.text}</a></p>`}`
+}
