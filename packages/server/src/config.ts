@@ -14,6 +14,7 @@ import {
   postgresUrl,
   text,
 } from './config-values.ts'
+import { headerName, reputationFiles } from './core/reputation-settings.ts'
 import { secretStrengthFault } from './core/secrets.ts'
 
 /** One setting: where it comes from, how it is read, what it is when absent, and its line in the reference. */
@@ -146,6 +147,35 @@ export const settings = {
     integer(1_048_576, 4_294_967_296),
     33_554_432,
     'Memory budget of the guard’s counters, in bytes.',
+  ),
+  countryHeader: optional(
+    'REMPART_COUNTRY_HEADER',
+    headerName,
+    'Header in which a trusted proxy tells the client’s country, such as `cf-ipcountry`.',
+  ),
+  reputationLists: setting(
+    'REMPART_REPUTATION_LISTS',
+    reputationFiles,
+    [],
+    'Comma-separated files of bad addresses and networks, read again when they change; `=60` behind one is the score of its lines without one (80).',
+  ),
+  abuseIpDbKey: optional(
+    'REMPART_ABUSEIPDB_KEY',
+    text(16, 256),
+    'Key of AbuseIPDB. With it, addresses that a `signal` rule wants the reputation of are sent there.',
+    true,
+  ),
+  abuseIpDbUrl: setting(
+    'REMPART_ABUSEIPDB_URL',
+    httpUrl,
+    'https://api.abuseipdb.com',
+    'Where AbuseIPDB, or a service that speaks as it does, is asked.',
+  ),
+  abuseIpDbDailyBudget: setting(
+    'REMPART_ABUSEIPDB_DAILY_BUDGET',
+    integer(1, 10_000_000),
+    1_000,
+    'Questions to it on one UTC day, by each process.',
   ),
   metricsPort: optional('REMPART_METRICS_PORT', integer(0, 65_535), 'Port of a separate listener for /metrics.'),
   metricsToken: optional(
@@ -314,11 +344,21 @@ function weaknesses(values: Values, mode: { production: boolean; embedded: boole
   if (values.headersTimeoutMs > values.requestTimeoutMs) {
     faults.push('REMPART_HEADERS_TIMEOUT must not be longer than REMPART_REQUEST_TIMEOUT')
   }
-  if (!mode.production) return faults
+  if (values.countryHeader !== undefined && values.trustedProxies.length === 0) {
+    faults.push('REMPART_COUNTRY_HEADER is believed from trusted proxies only: set REMPART_TRUSTED_PROXIES')
+  }
+  return mode.production ? [...faults, ...productionWeaknesses(values)] : faults
+}
+
+function productionWeaknesses(values: Values): string[] {
+  const faults: string[] = []
+  if (isSentInClear(values.abuseIpDbUrl)) faults.push('REMPART_ABUSEIPDB_URL must be https in production')
   if (values.allowedOrigins.includes('*')) faults.push('REMPART_ALLOWED_ORIGINS must not be a wildcard in production')
   if (values.trustedHosts.includes('*')) faults.push('REMPART_TRUSTED_HOSTS must not be a wildcard in production')
-  if (!values.publicUrl.startsWith('https://') && !hostName(values.publicUrl).match(/^(localhost|127\.|\[::1\])/)) {
-    faults.push('REMPART_PUBLIC_URL must be https in production')
-  }
+  if (isSentInClear(values.publicUrl)) faults.push('REMPART_PUBLIC_URL must be https in production')
   return faults
+}
+
+function isSentInClear(url: string): boolean {
+  return !url.startsWith('https://') && !/^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(hostName(url))
 }
