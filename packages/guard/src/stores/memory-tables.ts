@@ -24,12 +24,12 @@ export interface Tables {
 /** Divides a budget among the tables. */
 export function createTables(budgetBytes: number): Tables {
   return {
-    small: createSlotTable(budgetBytes * 0.38, SMALL_RING),
-    large: createSlotTable(budgetBytes * 0.44, LARGE_RING),
+    small: createSlotTable(budgetBytes * 0.37, SMALL_RING),
+    large: createSlotTable(budgetBytes * 0.42, LARGE_RING),
     blocked: createBlockedTable(budgetBytes * 0.08),
     arrivals: createStampTable(budgetBytes * 0.03),
     ladders: createStampTable(budgetBytes * 0.03),
-    leases: createLeaseTable(budgetBytes * 0.02),
+    leases: createLeaseTable(budgetBytes * 0.05),
     marks: createMarkTable(budgetBytes * 0.02),
   }
 }
