@@ -1,5 +1,7 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { type ClientAddress, parseClientAddress } from '../client-address.ts'
+import { createGuard } from '../guard.ts'
+import { createMemoryStore } from '../stores/memory.ts'
 import { createEvidenceCollector } from './evidence.ts'
 
 function client(text: string): ClientAddress {
@@ -42,6 +44,36 @@ describe('createEvidenceCollector', () => {
   it('tells no reputation where none is looked up', () => {
     const alone = createEvidenceCollector({ isSecure: true })
     expect(alone({ address: client('203.0.113.7'), headers: browser }).signals).toMatchObject({ reputation: undefined })
+  })
+
+  it('looks no address up for a rule that does not ask for its reputation', () => {
+    const reputationOf = vi.fn()
+    const lazily = createEvidenceCollector({ isSecure: false, reputationOf })
+    const { signals } = lazily({ address: client('203.0.113.7'), headers: browser })
+    expect(signals?.['userAgent']).toBe(0)
+    expect(reputationOf).not.toHaveBeenCalled()
+  })
+
+  it('is read by a signal rule as it comes', () => {
+    const guard = createGuard({
+      policies: [
+        {
+          id: 'form',
+          rules: [{ id: 'bots', kind: 'signal', sources: ['userAgent', 'reputation'], challenge: 60, deny: 150 }],
+        },
+      ],
+      store: createMemoryStore({ budgetBytes: 1_048_576 }),
+    })
+    const outcome = (text: string, headers: object, solved = false): string => {
+      const ip = client(text)
+      const answer = guard.early('form', { ip, evidence: evidenceOf({ address: ip, headers: { ...headers }, solved }) })
+      return answer instanceof Promise ? 'late' : answer.outcome
+    }
+    expect(outcome('198.51.100.1', browser)).toBe('allow')
+    expect(outcome('198.51.100.1', { 'user-agent': 'curl/8.11' })).toBe('challenge')
+    expect(outcome('198.51.100.1', { 'user-agent': 'curl/8.11' }, true)).toBe('allow')
+    expect(outcome('203.0.113.7', browser)).toBe('challenge')
+    expect(outcome('203.0.113.7', { 'user-agent': 'curl/8.11' }, true)).toBe('deny')
   })
 
   it('reads a header that came twice', () => {

@@ -27,13 +27,21 @@ export interface EvidenceOptions {
  *   contradict it;
  * - `reputation`: the score of its address; absent for one on no list, so that a rule's `missing` counts.
  *
+ * Each is worked out when a rule reads it, so that an address is looked up only where a rule asks for its reputation.
  * Synchronous, without I/O, and never throws.
  */
 export function createEvidenceCollector(options: EvidenceOptions): (input: EvidenceInput) => Evidence {
   const { reputationOf } = options
   return ({ address, headers, solved }) => ({
     solved: solved === true,
-    signals: { userAgent: userAgentScore(headers, options), reputation: reputationOf?.(address)?.score },
+    signals: {
+      get userAgent() {
+        return userAgentScore(headers, options)
+      },
+      get reputation() {
+        return reputationOf?.(address)?.score
+      },
+    },
   })
 }
 
