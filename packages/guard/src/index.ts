@@ -23,7 +23,7 @@ export type { Lease } from './lease.ts'
 export { overridePolicy, type PolicyOverrides, type RuleOverrides } from './overrides.ts'
 export { type CompiledPolicy, compilePolicies, compilePolicy, type Plan } from './plan.ts'
 export { definePolicy, type Policy, type PolicyInput } from './policy.ts'
-export { type LoadedPolicy, type LoadOptions, loadPolicies, loadPolicyFile } from './policy-file/load.ts'
+export { type LoadedPolicy, type LoadOptions, loadPolicies, loadPolicyFile, locateFaults } from './policy-file/load.ts'
 export { createPolicyMatcher, type MatchedPolicy, type PolicyMatcher } from './policy-file/match.ts'
 export type { PolicyLayer } from './policy-file/merge.ts'
 export { type RequestMatch, rankRoute } from './policy-file/path-pattern.ts'
@@ -39,6 +39,9 @@ export type { LockoutInput } from './rules/lockout.ts'
 export { type QuotaInput, type QuotaPeriod, type QuotaRule, type QuotaWindow, quotaWindow } from './rules/quota.ts'
 export type { RateLimitInput } from './rules/rate-limit.ts'
 export type { SignalInput, SignalSource } from './rules/signal.ts'
+export { type CountryOptions, type CountryReader, createCountryReader } from './signals/country.ts'
+export { createEvidenceCollector, type EvidenceInput, type EvidenceOptions } from './signals/evidence.ts'
+export { type HeaderHint, type HeaderHintOptions, type HeaderHints, readHeaderHints } from './signals/header-hints.ts'
 export {
   createProofOfWork,
   type MarkOnce,
@@ -48,6 +51,15 @@ export {
   type ProofVerdict,
 } from './signals/proof-of-work.ts'
 export type { ProofChallenge, ProofFault, ProofScope } from './signals/proof-seal.ts'
+export {
+  createReputationCompiler,
+  type ReputationCompiler,
+  type ReputationListReader,
+  type ReputationListReport,
+} from './signals/reputation.ts'
+export type { ReputationFault } from './signals/reputation-lines.ts'
+export type { Reputation, ReputationTable } from './signals/reputation-table.ts'
+export { classifyUserAgent, type UserAgentClass, type UserAgentReading } from './signals/user-agent.ts'
 export type {
   Counter,
   GcraCounter,

@@ -136,7 +136,7 @@ export async function buildServer(
   const forms = createPublishedForms()
   const tokens = createRenderTokens(deriveKey(master, keyLabels.renderToken))
   const leadIntake = createLeadIntake(pool, (rows) => metrics.batch('leads', rows))
-  const health = { ...dependencies, timeoutMs: 2_000 }
+  const health = { ...dependencies, timeoutMs: 2_000, policyVersion: () => app.policies.current().version }
   await app.register(async (root) => {
     healthRoutes(root as App, health, { isRoot: true })
     docsRoutes(root as App)

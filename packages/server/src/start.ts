@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createMemoryStore } from '@rempart/guard'
 import type { Logger } from 'pino'
@@ -13,7 +13,8 @@ import { createTenantResolver } from './core/tenant-resolver.ts'
 import { type OpenDatabase, openDatabase } from './database/open.ts'
 import { seedDemo } from './demo.ts'
 import { schedulePurge } from './modules/leads/retention.ts'
-import { readPolicyFile } from './policy-file.ts'
+import { inFile, type PolicyDocument, readPolicyFile } from './policy-file.ts'
+import { type PolicyWatch, watchPolicyFile } from './policy-reload.ts'
 import { buildServer } from './server.ts'
 
 /** A server that listens. */
@@ -24,6 +25,8 @@ export interface RunningServer {
   readonly database: Pick<OpenDatabase, 'origin' | 'version'>
   /** Made on this very start. */
   readonly isFirstStart: boolean
+  /** Reads the policy file again at once; undefined without one. */
+  readonly reloadPolicies: PolicyWatch['reload'] | undefined
   /** Stops gracefully: takes nothing new, finishes what is in flight, then closes the database. Safe to repeat. */
   stop(): Promise<void>
 }
@@ -36,7 +39,7 @@ export const version: string = JSON.parse(readFileSync(join(import.meta.dirname,
  * server that is not whole.
  */
 export async function startServer(config: Config, log: Logger): Promise<RunningServer> {
-  const policyFile = config.policyFile === undefined ? undefined : readPolicyFile(config.policyFile)
+  const policyFile = config.policyFile === undefined ? undefined : readPolicyFile(resolve(config.policyFile))
   const database = await openDatabase(config, { log: ({ level, msg, ...details }) => log[level](details, msg) })
   const metrics = createMetrics()
   const stopping = { is: false }
@@ -48,13 +51,16 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     await app.listen({ port: config.port, host: config.host })
     const metricsServer = await listenForMetrics(config, metrics)
     const purge = schedulePurge(database.worker, log)
+    const watch = policyFile && watchPolicyFile(policyFile, { policies: app.policies, metrics, log })
     return {
       url: urlOf(config.host, app.server.address()),
       metricsUrl: metricsServer && urlOf(config.host, metricsServer.address()),
       database,
       isFirstStart,
+      reloadPolicies: watch?.reload,
       stop: once(async () => {
         stopping.is = true
+        watch?.stop()
         await sleep(config.shutdownDelayMs)
         await closeApp(app, config.shutdownTimeoutMs, log)
         await new Promise<void>((resolve) =>
@@ -77,19 +83,20 @@ interface Parts {
   readonly metrics: Metrics
   readonly log: Logger
   readonly secretKey: string
-  readonly policyFile: unknown
+  readonly policyFile: PolicyDocument | undefined
   readonly stopping: { readonly is: boolean }
 }
 
-function createApp(config: Config, parts: Parts): Promise<App> {
-  const { database, metrics, stopping } = parts
+async function createApp(config: Config, parts: Parts): Promise<App> {
+  const { database, metrics, stopping, policyFile } = parts
   const store = createMemoryStore({ budgetBytes: config.guardMemoryBytes })
   metrics.watchGuardStore(() => store.stats())
   for (const [name, pool] of [['app', database.app] as const, ['worker', database.worker] as const]) {
     metrics.watchPool(name, () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }))
   }
-  return buildServer({
+  const app = buildServer({
     ...parts,
+    policyFile: policyFile?.parsed,
     config,
     pool: database.app,
     tenants: createTenantResolver(database.app),
@@ -98,6 +105,9 @@ function createApp(config: Config, parts: Parts): Promise<App> {
     nowMs: () => performance.now(),
     version,
     isStopping: () => stopping.is,
+  })
+  return await app.catch((error: unknown) => {
+    throw policyFile === undefined ? error : inFile(policyFile, error)
   })
 }
 

@@ -21,6 +21,7 @@ export function addStartCommand(program: Command): void {
       )
       if (process.stdout.isTTY || config.embedded) note(welcome(server, config))
       stopOnSignal(server, log)
+      reloadOnHangUp(server)
     })
 }
 
@@ -46,4 +47,9 @@ function stopOnSignal(server: RunningServer, log: ReturnType<typeof createLogger
   }
   process.on('SIGINT', stop)
   process.on('SIGTERM', stop)
+}
+
+/** For service managers. At a terminal the signal means that the terminal has gone, and ends the server as ever. */
+function reloadOnHangUp({ reloadPolicies }: RunningServer): void {
+  if (reloadPolicies !== undefined && !process.stdin.isTTY) process.on('SIGHUP', () => void reloadPolicies())
 }

@@ -50,7 +50,7 @@ export function loadPolicies(
 
   const loaded = [...drafts.values()].map((draft) => check(draft, file.entries.has(draft.id), faults))
   faults.push(...overlaps(loaded))
-  if (faults.length > 0) throw new PolicyError(faults.map((fault) => located(fault, options)).sort(byPosition))
+  if (faults.length > 0) throw new PolicyError(locateFaults(faults, options.locate))
   return loaded
 }
 
@@ -113,19 +113,27 @@ function undeclaredPolicy(path: string, id: string, declared: readonly string[])
   return nearest === undefined ? { path, message } : { path, message, suggestion: nearest }
 }
 
-function located(fault: PolicyFault, { locate }: LoadOptions): PolicyFault {
-  if (locate === undefined) return fault
-  let path = fault.path.replace(/^file\.?/, '')
-  for (;;) {
-    const position = locate(path)
-    if (position !== undefined) return { ...fault, position }
-    if (path === '') return fault
-    path = path.slice(0, Math.max(0, path.search(/(?:\.[^.[]*|\[\d+\])$/)))
-  }
+/**
+ * Says of each fault where it stands: at its own path, or at the nearest one around it that has a place. Sorted by place.
+ *
+ * @param locate - Absent, the faults stay as they are.
+ */
+export function locateFaults(faults: readonly PolicyFault[], locate: LoadOptions['locate']): readonly PolicyFault[] {
+  if (locate === undefined) return faults
+  return faults
+    .map((fault) => ({
+      ...fault,
+      position: fault.position ?? nearestPlace(fault.path, locate) ?? { line: 1, column: 1 },
+    }))
+    .sort(({ position: one }, { position: other }) => one.line - other.line || one.column - other.column)
 }
 
-/** As they stand in the file; those without a place keep their order. */
-function byPosition({ position: one }: PolicyFault, { position: other }: PolicyFault): number {
-  if (one === undefined || other === undefined) return 0
-  return one.line - other.line || one.column - other.column
+function nearestPlace(path: string, locate: (path: string) => Position | undefined): Position | undefined {
+  let place = path.replace(/^file\.?/, '')
+  while (place !== '') {
+    const position = locate(place)
+    if (position !== undefined) return position
+    place = place.slice(0, Math.max(0, place.search(/(?:\.[^.[]*|\[\d+\])$/)))
+  }
+  return undefined
 }

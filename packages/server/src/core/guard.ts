@@ -1,18 +1,9 @@
-import {
-  type CompiledPolicy,
-  compilePolicy,
-  type Decision,
-  decide,
-  definePolicy,
-  loadPolicyFile,
-  type PolicyInput,
-  rateLimitHeaders,
-  type Store,
-} from '@rempart/guard'
+import { createGuard, type Decision, type PolicyInput, rateLimitHeaders, type Store } from '@rempart/guard'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { sendProblem } from './errors.ts'
 import type { App } from './fastify.ts'
 import type { Metrics } from './metrics.ts'
+import { createPolicySet, type PolicySet } from './policy-set.ts'
 import { setQuota } from './response-block.ts'
 
 /** What every route without a policy of its own is under: one shared counter per client. */
@@ -33,6 +24,24 @@ export interface GuardDependencies {
   readonly clock: { now(): number }
 }
 
+/** The policies in force, and how others take their place. */
+export interface ActivePolicies {
+  current(): PolicySet
+  /**
+   * Lays another content of the policy file over the policies of the routes. It is in force from the next request on;
+   * counters are kept.
+   *
+   * @throws PolicyError with every fault; the policies in force stay.
+   */
+  replace(policyFile: unknown): PolicySet
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    policies: ActivePolicies
+  }
+}
+
 /**
  * Puts every route under its policy, before any byte of the body is read. A refusal is answered at once; an admission
  * adds the rate-limit fields and goes on. OPTIONS and routes with `guard: 'none'` pass.
@@ -42,35 +51,53 @@ export interface GuardDependencies {
  */
 export function installGuard(app: App, dependencies: GuardDependencies): void {
   const { store, metrics, nowMs, clock } = dependencies
-  const base = [generalPolicy, ...dependencies.policies]
-  const effective = dependencies.policyFile === undefined ? base : loadPolicyFile(dependencies.policyFile, base)
-  const compiled = new Map<string, CompiledPolicy>(
-    effective.map((input) => [input.id, compilePolicy(definePolicy(input))]),
-  )
+  const base = [generalPolicy, ...dependencies.policies] as const
+  const declared = new Set(base.map(({ id }) => id))
+  let set = createPolicySet(base, dependencies.policyFile)
+  const guard = createGuard({ policies: inputsOf(set), store, nowMs })
 
+  app.decorate('policies', {
+    current: () => set,
+    replace(policyFile) {
+      const next = createPolicySet(base, policyFile)
+      guard.replacePolicies(inputsOf(next))
+      set = next
+      return next
+    },
+  })
   // A policy that is not in the list would count nothing, without a word.
   app.addHook('onRoute', ({ config, method, url }) => {
-    const guard = config?.guard
-    if (guard === undefined || guard === 'none' || compiled.has(guard.id)) return
-    throw new Error(`the policy ${guard.id} of ${String(method)} ${url} is not among the server’s policies`)
+    const own = config?.guard
+    if (own === undefined || own === 'none' || declared.has(own.id)) return
+    throw new Error(`the policy ${own.id} of ${String(method)} ${url} is not among the server’s policies`)
   })
   app.addHook('onRequest', (request, reply, done) => {
     if (request.method === 'OPTIONS') return done()
-    const plan = planOf(request, compiled)
-    if (plan === undefined) return done()
-    const decision = decide(plan, store, { ip: request.client }, 1, nowMs())
-    metrics.decision(decision.policyId, decision.ruleId ?? '', outcomeOf(decision))
-    const fields = decision.counted ? rateLimitHeaders(decision, clock.now()) : undefined
-    if (fields !== undefined) setQuota(reply, fields)
-    if (decision.outcome === 'allow') return done()
-    refuse(request, reply, decision, fields?.['retry-after'], clock)
+    const ids = set.of(request)
+    const judge = (decision: Decision, index: number): void => {
+      holdSlot(reply, decision, nowMs)
+      metrics.decision(decision.policyId, decision.ruleId ?? '', outcomeOf(decision))
+      const fields = decision.counted ? rateLimitHeaders(decision, clock.now()) : undefined
+      if (fields !== undefined) setQuota(reply, fields)
+      if (decision.outcome === 'allow') ask(index + 1)
+      else refuse(request, reply, decision, fields?.['retry-after'], clock)
+    }
+    const ask = (index: number): void => {
+      const id = ids[index]
+      const answer = id === undefined ? undefined : guard.early(id, { ip: request.client })
+      if (answer === undefined) done()
+      else if (answer instanceof Promise) answer.then((decision) => judge(decision, index)).catch(done)
+      else judge(answer, index)
+    }
+    ask(0)
   })
 }
 
-function planOf(request: FastifyRequest, compiled: ReadonlyMap<string, CompiledPolicy>): CompiledPolicy['early'] {
-  const own = request.route.guard
-  if (own === 'none') return undefined
-  return compiled.get(own?.id ?? generalPolicy.id)?.early
+const inputsOf = (set: PolicySet): readonly PolicyInput[] => set.policies.map(({ policy }) => policy)
+
+/** A slot of a limit on requests at once is given back when the answer has gone, or its connection has. */
+function holdSlot(reply: FastifyReply, { lease }: Decision, nowMs: () => number): void {
+  if (lease !== undefined) reply.raw.once('close', () => void lease.release(nowMs()))
 }
 
 function outcomeOf(decision: Decision): 'allow' | 'deny' | 'shadow-deny' {
@@ -91,5 +118,6 @@ function refuse(
     violatedPolicies: [rule],
     ...(retryAfter !== undefined && { retryAfterSeconds: Number(retryAfter) }),
   }
-  sendProblem(request, reply, decision.reason === 'access-list' ? 'access-denied' : 'rate-limited', options, clock)
+  const isUnwanted = decision.reason === 'access-list' || decision.reason === 'signal'
+  sendProblem(request, reply, isUnwanted ? 'access-denied' : 'rate-limited', options, clock)
 }

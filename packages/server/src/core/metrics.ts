@@ -35,6 +35,8 @@ export interface Metrics {
   decision(policy: string, rule: string, outcome: string): void
   /** Counts submissions of a kind, such as `contact`. `reason` is the problem code of a refusal. */
   intake(kind: string, outcome: IntakeOutcome, reason?: string, count?: number): void
+  /** Counts one look at a changed policy file: `applied`, `unchanged` or `refused`. */
+  policyReload(result: string): void
   /** Records how many rows one database call stored. */
   batch(kind: string, size: number): void
   /** Reads the guard's store at each scrape. */
@@ -79,6 +81,14 @@ export function createMetrics(options: { readonly isProcessIncluded?: boolean } 
     help: 'Public submissions, by what became of them; the reason is the problem code of a refusal.',
     labelNames: ['kind', 'outcome', 'reason'],
   })
+  const policyReloads = new Counter({
+    name: 'rempart_policy_reloads_total',
+    help: 'Times the policy file was read again, by what it came to; refused: it has a fault and the policies in force stay.',
+    labelNames: ['result'],
+    registers: [registry],
+  })
+  // Known from the start, so that an alert on their growth sees the first one.
+  for (const result of ['applied', 'unchanged', 'refused']) policyReloads.inc({ result }, 0)
   const timeRequest = distribution(registry, {
     name: 'rempart_http_request_duration_seconds',
     help: 'Time from a request to the end of its answer.',
@@ -102,6 +112,7 @@ export function createMetrics(options: { readonly isProcessIncluded?: boolean } 
     },
     decision: (policy, rule, outcome) => countDecision(policy, rule, outcome, 1),
     intake: (kind, outcome, reason = '', count = 1) => countIntake(kind, outcome, reason, count),
+    policyReload: (result) => policyReloads.inc({ result }),
     batch: (kind, size) => sizeBatch(kind, '', size),
     watchGuardStore: (read) => watchGuardStore(registry, read),
     watchPool: poolWatcher(registry),

@@ -28,7 +28,12 @@ const DeepHealth = Strict(
       pendingMigrations: Type.Optional(Type.Array(Type.String())),
       pool: Strict({ total: Type.Integer(), idle: Type.Integer(), waiting: Type.Integer() }),
     }),
-    guard: Strict({ store: Type.String(), entries: Type.Integer(), bytes: Type.Integer() }),
+    guard: Strict({
+      store: Type.String(),
+      entries: Type.Integer(),
+      bytes: Type.Integer(),
+      policyVersion: Type.String(),
+    }),
     memory: Strict({ rssBytes: Type.Integer(), heapUsedBytes: Type.Integer() }),
   },
   { $id: 'DeepHealth' },

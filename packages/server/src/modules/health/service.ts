@@ -5,6 +5,8 @@ import { type SchemaState, schemaState } from '../../database/migrate.ts'
 export interface HealthDependencies {
   readonly pool: Pool
   readonly store: Store
+  /** Names the policies in force. */
+  readonly policyVersion: () => string
   readonly version: string
   /** True once a stop was asked for: load balancers then send nothing new. */
   readonly isStopping: () => boolean
@@ -57,7 +59,12 @@ export async function readDeepHealth(dependencies: HealthDependencies) {
       ...(database.state && { migration: database.state.applied, pendingMigrations: [...database.state.pending] }),
       pool: { total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount },
     },
-    guard: { store: 'memory', entries: counters.entries, bytes: counters.bytes },
+    guard: {
+      store: 'memory',
+      entries: counters.entries,
+      bytes: counters.bytes,
+      policyVersion: dependencies.policyVersion(),
+    },
     memory: { rssBytes: memory.rss, heapUsedBytes: memory.heapUsed },
   }
 }
