@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { type ConstantText, constantText } from '../../../core/constant-text.ts'
 import type { App } from '../../../core/fastify.ts'
 import type { AssetUrls } from './page.ts'
@@ -20,9 +19,9 @@ const types = { css: 'text/css; charset=utf-8', js: 'text/javascript; charset=ut
  * script that other sites embed a form with, under a name that stays.
  */
 export function assetRoutes(app: App): AssetUrls {
-  const style = readAsset('form', 'css')
-  const script = readAsset('form', 'js')
-  const embed = readAsset('embed', 'js')
+  const style = readAsset(new URL('./assets/form.css', import.meta.url))
+  const script = readAsset(new URL('./assets/form.js', import.meta.url))
+  const embed = readAsset(new URL('./assets/embed.js', import.meta.url))
   const urlOf = (asset: Asset): string => `${directory}/${fileOf(asset)}`
   const config = (undocumented: string) =>
     ({ schema: { hide: true }, config: { access: 'none', headers: 'form', undocumented } }) as const
@@ -48,7 +47,7 @@ export function assetRoutes(app: App): AssetUrls {
 
 const fileOf = ({ name, ending, content }: Asset): string => `${name}-${content.hash}.${ending}`
 
-function readAsset(name: string, ending: keyof typeof types): Asset {
-  const text = readFileSync(join(import.meta.dirname, 'assets', `${name}.${ending}`), 'utf8')
-  return { name, ending, content: constantText(types[ending], text) }
+function readAsset(file: URL): Asset {
+  const [name = '', ending = ''] = file.pathname.slice(file.pathname.lastIndexOf('/') + 1).split('.')
+  return { name, ending, content: constantText(types[ending === 'css' ? 'css' : 'js'], readFileSync(file, 'utf8')) }
 }

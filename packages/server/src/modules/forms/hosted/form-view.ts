@@ -88,7 +88,7 @@ function fieldViews(context: Context, view: FormView): FieldView[] {
   const today = calendarDay(at.nowMs, at.timeZone)
   const fields = askedFields(form, locale)
   const byName = new Map(fields.map(({ field }) => [field.name, field]))
-  const typed = typedValues(form, view.pairs)
+  const typed = typedValues(view.pairs)
   const { email, data } = readSentForm(form, view.pairs)
   const shown = shownFields(form.compiled, byName.has('email') ? { ...data, email } : data, at)
   const errors = new Map(view.faults.map(({ control, message }) => [control, message]))

@@ -56,12 +56,8 @@ const legacyTraps = ['honeypot', 'website'] as const
 
 const only = (values: readonly string[] = []): readonly string[] => (values.length === 1 ? values : [])
 
-/** What stood in each control, for the page that comes back: never the token, never a trap. */
-export function typedValues(form: PublishedForm, pairs: Pairs): ReadonlyMap<string, readonly string[]> {
-  const isShownAgain = (name: string): boolean => name === emailControl(form) || form.compiled.positions.has(name)
-  const typed = Map.groupBy(
-    pairs.filter(([name]) => isShownAgain(name)),
-    ([name]) => name,
-  )
+/** What stood in each control. A page asks for its fields alone, so that neither token nor trap comes back. */
+export function typedValues(pairs: Pairs): ReadonlyMap<string, readonly string[]> {
+  const typed = Map.groupBy(pairs, ([name]) => name)
   return new Map([...typed].map(([name, each]) => [name, each.map(([, value]) => value)]))
 }
