@@ -280,6 +280,16 @@ describe.each(['fail', 'throw', 'hold'] as const)('a remote store that does not 
     expect((await guard.early('ten', client)).outcome).toBe('allow')
   })
 
+  it('lets a success forgive what was counted in its stead', async () => {
+    const tries = { ...login.rules[1], onStoreFailure: 'local-share' } as never
+    const guard = guardOf([{ id: 'login', rules: [tries] }], { store: silent(), deadlineMs: 1 })
+    const outcomes: string[] = []
+    for (let sent = 0; sent < 3; sent += 1) outcomes.push((await guard.late('login', member)).outcome)
+    await guard.reportSuccess('login', member)
+    outcomes.push((await guard.late('login', member)).outcome)
+    expect(outcomes).toEqual(['allow', 'allow', 'deny', 'allow'])
+  })
+
   it('does not know whether a key was used, and says so', async () => {
     const guard = guardOf([contact], { store: silent(), deadlineMs: 5 })
     expect(await guard.mark('nonce', 1_000)).toBeUndefined()

@@ -152,6 +152,12 @@ describe('a rate with a burst', () => {
     expect(decide(plan, store, client, 5, 7_200_000).outcome).toBe('allow')
   })
 
+  it('that the policy makes smaller does not lock anyone out for longer than its own burst takes', () => {
+    const store = createMemoryStore({ budgetBytes })
+    decide(burstRule(1_001, 1_000, '1m'), store, client, 1_000, 0)
+    expect(decide(burstRule(2, 1, '1s'), store, client, 1, 0)).toMatchObject({ outcome: 'deny', retryAfterMs: 1_000 })
+  })
+
   it('does not forget under a flood who has spent the burst', () => {
     const store = createMemoryStore({ budgetBytes })
     const plan = burstRule(65, 5, '1h')

@@ -201,6 +201,20 @@ describe('a ladder', () => {
     expect(decide(plan, store, ada, 1, 2)).toMatchObject({ reason: 'lock', retryAfterMs: 15 * minute - 2 })
   })
 
+  it('keeps its locks when accounts that have climbed higher take its place', () => {
+    const store = createMemoryStore({ budgetBytes })
+    const plan = latePlan([ladder({ steps: [{ after: 2, do: 'lock', for: '15m' }] })])
+    const other = latePlan([ladder({ steps: [{ after: 9, do: 'alert' }] })], { id: 'other' })
+    for (let sent = 0; sent < 3; sent += 1) decide(plan, store, ada, 1, 0)
+    for (let index = 0; index < 50_000; index += 1) {
+      const climber = from('192.0.2.1', { account: `x${index}` })
+      for (let sent = 0; sent < 3; sent += 1) decide(other, store, climber, 1, 1)
+    }
+    expect(store.stats().evictions).toBeGreaterThan(40_000)
+    expect(decide(plan, store, ada, 1, 2)).toMatchObject({ outcome: 'deny', retryAfterMs: 15 * minute - 2 })
+    expect(decide(plan, store, ada, 1, 15 * minute).outcome).toBe('allow')
+  })
+
   it('only reports in shadow, its challenges too', () => {
     const store = createMemoryStore({ budgetBytes })
     const plan = latePlan([ladder({ mode: 'shadow' })])

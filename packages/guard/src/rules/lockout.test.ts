@@ -83,6 +83,14 @@ describe('a lockout', () => {
     expect(rateLimitHeaders(decide(silent, store, ada, 1, 0), 0)).toEqual({})
   })
 
+  it('is what a refusal names, also before a rate limit that would admit', () => {
+    const store = createMemoryStore({ budgetBytes })
+    const limit = { id: 'burst', kind: 'rate-limit', by: 'account', limit: 9, window: '1m' } as const
+    const plan = latePlan([lockout({ attempts: 1 }), limit])
+    decide(plan, store, ada, 1, 0)
+    expect(decide(plan, store, ada, 1, 0)).toMatchObject({ ruleId: 'insistence', counted: false, quota: undefined })
+  })
+
   it('is not lengthened by knocking, and counts one for a request whatever it costs', () => {
     const store = createMemoryStore({ budgetBytes })
     const plan = latePlan([lockout({ attempts: 2 })])
