@@ -19,12 +19,15 @@ import { installLifecycle } from './core/lifecycle.ts'
 import { installUnmatched } from './core/method-not-allowed.ts'
 import type { Metrics } from './core/metrics.ts'
 import { installOpenApi } from './core/openapi.ts'
+import { createChallenges } from './core/proof-of-work.ts'
 import { installProtocol, protocolOptions } from './core/protocol.ts'
 import { createRenderTokens } from './core/render-token.ts'
+import { openReputation } from './core/reputation.ts'
 import { installRequestBodies } from './core/request-body.ts'
 import { collectRoutes } from './core/route-table.ts'
 import { deriveKey, keyLabels } from './core/secrets.ts'
 import { createSerializerCompiler } from './core/serialization.ts'
+import { createSubjectReader } from './core/subjects.ts'
 import type { TenantResolver } from './core/tenant-resolver.ts'
 import { compileTrustedHosts } from './core/trusted-hosts.ts'
 import { createValidatorCompiler } from './core/validation.ts'
@@ -68,7 +71,8 @@ export interface ServerDependencies {
  * Builds the server: the table of contents of what it does. It does not listen yet.
  *
  * @param ownRoutes - adds routes of yours under `/api/v1`, behind the same protections; each says its `access`.
- * @throws PolicyError when the policy file has a fault; an Error when a route does not say who may call it.
+ * @throws PolicyError when the policy file has a fault, ReputationListError when a list cannot be read; an Error when a
+ * route does not say who may call it.
  */
 export async function buildServer(
   dependencies: ServerDependencies,
@@ -103,13 +107,16 @@ export async function buildServer(
     log,
   }
   const blocks = createAnswerBlocks(config)
+  const fingerprintSecret = deriveKey(master, keyLabels.fingerprint)
+  const reputation = await openReputation({ config, log, registry: metrics.registry, clock })
+  app.addHook('onClose', async () => reputation?.close())
   installLifecycle(app, {
     config,
     blocks,
     log,
     metrics,
     clock,
-    fingerprintPrefix: createFingerprintPrefix(deriveKey(master, keyLabels.fingerprint), clock),
+    fingerprintPrefix: createFingerprintPrefix(fingerprintSecret, clock),
   })
   const answerPreflight = installCors(app, {
     config,
@@ -120,6 +127,15 @@ export async function buildServer(
     store: dependencies.store,
     policyFile: dependencies.policyFile,
     policies: [contactPolicy, formViewPolicy, formEvaluatePolicy, leadSubmitPolicy, metricsPolicy],
+    subjectsOf: createSubjectReader({ config, reputation, fingerprintSecret, clock }),
+    createChallenges: (mark) =>
+      createChallenges({
+        secret: deriveKey(master, keyLabels.proofOfWork),
+        audience: config.publicUrl,
+        clock,
+        mark,
+        registry: metrics.registry,
+      }),
     metrics,
     nowMs: dependencies.nowMs,
     clock,

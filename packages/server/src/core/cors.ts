@@ -23,7 +23,7 @@ const exposed =
 
 const preflightBlock = Object.freeze({
   'access-control-allow-headers':
-    'accept-language, api-version, authorization, content-type, idempotency-key, traceparent, x-api-key, x-request-id, x-tenant-id',
+    'accept-language, api-version, authorization, content-type, idempotency-key, rempart-proof, traceparent, x-api-key, x-request-id, x-tenant-id',
   'access-control-max-age': '600',
 })
 const preflightVary = 'origin, access-control-request-method, access-control-request-headers'

@@ -1,10 +1,20 @@
-import { createGuard, type Decision, type PolicyInput, rateLimitHeaders, type Store } from '@rempart/guard'
+import {
+  createGuard,
+  type Decision,
+  type MarkOnce,
+  type PolicyInput,
+  rateLimitHeaders,
+  type Store,
+} from '@rempart/guard'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { sendProblem } from './errors.ts'
 import type { App } from './fastify.ts'
 import type { Metrics } from './metrics.ts'
 import { createPolicySet, type PolicySet } from './policy-set.ts'
+import type { ProblemCode } from './problem-catalogue.ts'
+import type { Challenges } from './proof-of-work.ts'
 import { setQuota } from './response-block.ts'
+import type { SubjectReader } from './subjects.ts'
 
 /** What every route without a policy of its own is under: one shared counter per client. */
 export const generalPolicy: PolicyInput = {
@@ -18,6 +28,10 @@ export interface GuardDependencies {
   readonly policyFile: unknown
   /** Every policy declared beside a route. */
   readonly policies: readonly PolicyInput[]
+  /** Tells who a request comes from. */
+  readonly subjectsOf: SubjectReader
+  /** Makes the challenges, over what remembers those that are used up. */
+  readonly createChallenges: (mark: MarkOnce) => Challenges
   readonly metrics: Metrics
   /** Monotonic milliseconds. */
   readonly nowMs: () => number
@@ -43,18 +57,20 @@ declare module 'fastify' {
 }
 
 /**
- * Puts every route under its policy, before any byte of the body is read. A refusal is answered at once; an admission
- * adds the rate-limit fields and goes on. OPTIONS and routes with `guard: 'none'` pass.
+ * Puts every route under its policy, before any byte of the body is read. A refusal is answered at once, and so is a
+ * challenge, which a client answers by sending the request again with its proof; an admission adds the rate-limit fields
+ * and goes on. OPTIONS and routes with `guard: 'none'` pass.
  *
  * @throws PolicyError when a policy, or the file over them, has a fault, and an Error when a route names a policy that is
  * not in the list: the server does not start.
  */
 export function installGuard(app: App, dependencies: GuardDependencies): void {
-  const { store, metrics, nowMs, clock } = dependencies
+  const { store, metrics, nowMs, clock, subjectsOf } = dependencies
   const base = [generalPolicy, ...dependencies.policies] as const
   const declared = new Set(base.map(({ id }) => id))
   let set = createPolicySet(base, dependencies.policyFile)
   const guard = createGuard({ policies: inputsOf(set), store, nowMs })
+  const challenges = dependencies.createChallenges(guard.mark)
 
   app.decorate('policies', {
     current: () => set,
@@ -80,14 +96,22 @@ export function installGuard(app: App, dependencies: GuardDependencies): void {
       const fields = decision.counted ? rateLimitHeaders(decision, clock.now()) : undefined
       if (fields !== undefined) setQuota(reply, fields)
       if (decision.outcome === 'allow') ask(index + 1)
-      else refuse(request, reply, decision, fields?.['retry-after'], clock)
+      else refuse(request, reply, decision, { challenges, clock, retryAfter: fields?.['retry-after'] })
+    }
+    const decide = (id: string, index: number, isSolved: boolean): void | Promise<void> => {
+      const answer = guard.early(id, subjectsOf(request, isSolved))
+      if (answer instanceof Promise) return answer.then((decision) => judge(decision, index))
+      // The next decision of this policy overwrites it: it is judged before anything else happens.
+      judge(answer, index)
     }
     const ask = (index: number): void => {
       const id = ids[index]
-      const answer = id === undefined ? undefined : guard.early(id, { ip: request.client })
-      if (answer === undefined) done()
-      else if (answer instanceof Promise) answer.then((decision) => judge(decision, index)).catch(done)
-      else judge(answer, index)
+      if (id === undefined) done()
+      else {
+        const isSolved = challenges.isSolved(request, id)
+        const decided = isSolved === false ? decide(id, index, false) : isSolved.then((is) => decide(id, index, is))
+        decided?.catch(done)
+      }
     }
     ask(0)
   })
@@ -97,27 +121,41 @@ const inputsOf = (set: PolicySet): readonly PolicyInput[] => set.policies.map(({
 
 /** A slot of a limit on requests at once is given back when the answer has gone, or its connection has. */
 function holdSlot(reply: FastifyReply, { lease }: Decision, nowMs: () => number): void {
-  if (lease !== undefined) reply.raw.once('close', () => void lease.release(nowMs()))
+  if (lease === undefined) return
+  const release = (): void => lease.release(nowMs())
+  // The client may have gone while the decision was waited for.
+  if (reply.raw.destroyed) release()
+  else reply.raw.once('close', release)
 }
 
-function outcomeOf(decision: Decision): 'allow' | 'deny' | 'shadow-deny' {
-  if (decision.outcome === 'deny') return 'deny'
+function outcomeOf(decision: Decision): 'allow' | 'challenge' | 'deny' | 'shadow-deny' {
+  if (decision.outcome !== 'allow') return decision.outcome
   return decision.shadow ? 'shadow-deny' : 'allow'
+}
+
+interface RefusalDependencies {
+  readonly challenges: Challenges
+  readonly clock: { now(): number }
+  readonly retryAfter: string | undefined
 }
 
 function refuse(
   request: FastifyRequest,
   reply: FastifyReply,
   decision: Decision,
-  retryAfter: string | undefined,
-  clock: { now(): number },
+  { challenges, clock, retryAfter }: RefusalDependencies,
 ): void {
-  const rule = `${decision.policyId}/${decision.ruleId ?? ''}`
+  const { outcome, policyId } = decision
   const options = {
     reason: decision.reason ?? 'rate-limit',
-    violatedPolicies: [rule],
+    violatedPolicies: [`${policyId}/${decision.ruleId ?? ''}`],
     ...(retryAfter !== undefined && { retryAfterSeconds: Number(retryAfter) }),
+    ...(outcome === 'challenge' && { challenge: challenges.issue(request, policyId) }),
   }
-  const isUnwanted = decision.reason === 'access-list' || decision.reason === 'signal'
-  sendProblem(request, reply, isUnwanted ? 'access-denied' : 'rate-limited', options, clock)
+  sendProblem(request, reply, problemOf(decision), options, clock)
+}
+
+function problemOf({ outcome, reason }: Decision): ProblemCode {
+  if (outcome === 'challenge') return 'challenge-required'
+  return reason === 'access-list' || reason === 'signal' ? 'access-denied' : 'rate-limited'
 }

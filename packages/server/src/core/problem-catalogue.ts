@@ -145,6 +145,14 @@ export const problemTypes = {
     { en: 'Access denied', fr: 'Accès refusé' },
     { en: 'This client is not admitted here.', fr: 'Ce client n’est pas admis ici.' },
   ),
+  'challenge-required': problem(
+    403,
+    { en: 'Proof required', fr: 'Preuve demandée' },
+    {
+      en: 'Solve the challenge and send the request again with the solution in the header Rempart-Proof.',
+      fr: 'Résolvez le défi (challenge) puis renvoyez la requête avec la solution dans l’en-tête Rempart-Proof.',
+    },
+  ),
   'cross-site-request': problem(
     403,
     { en: 'Sent by another site', fr: 'Envoyé par un autre site' },

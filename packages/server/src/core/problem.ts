@@ -1,3 +1,4 @@
+import type { ProofChallenge } from '@rempart/guard'
 import { type Static, Type } from 'typebox'
 import { type ProblemCode, type ProblemType, problemTypes } from './problem-catalogue.ts'
 
@@ -33,6 +34,12 @@ export const Problem = Type.Object(
       ),
     ),
     'violated-policies': Type.Optional(Type.Array(Type.String())),
+    challenge: Type.Optional(
+      Type.Unsafe<ProofChallenge>({
+        type: 'object',
+        description: 'For the ALTCHA widget: send the request again with what it makes of this in `Rempart-Proof`.',
+      }),
+    ),
   },
   { $id: 'Problem', additionalProperties: false, description: 'RFC 9457 problem details.' },
 )
@@ -44,6 +51,8 @@ export interface ProblemOptions {
   readonly errors?: readonly ContentFault[]
   readonly headers?: Readonly<Record<string, string>>
   readonly violatedPolicies?: readonly string[]
+  /** What the client has to solve first. */
+  readonly challenge?: ProofChallenge
   /** When waiting re-admits: the seconds, for a page that tells a person. The header field is another's matter. */
   readonly retryAfterSeconds?: number
   /** Leaves out the rate-limit fields of the admission that came before. */
@@ -89,6 +98,7 @@ export function problemBody(
     // Those that find faults know more of them than a caller is promised.
     ...(options.errors && { errors: options.errors.map(({ pointer, code, message }) => ({ pointer, code, message })) }),
     ...(options.violatedPolicies && { 'violated-policies': [...options.violatedPolicies] }),
+    ...(options.challenge && { challenge: options.challenge }),
   }
 }
 

@@ -8,6 +8,7 @@ export const keyLabels = {
   renderToken: 'rempart/render-token/v1',
   fingerprint: 'rempart/fingerprint/v1',
   cursor: 'rempart/cursor/v1',
+  proofOfWork: 'rempart/proof-of-work/v1',
 } as const
 
 /**

@@ -1,0 +1,60 @@
+import { Counter, type Registry } from '@prometheus-io/client'
+import { createProofOfWork, type MarkOnce, type ProofChallenge, type ProofScope } from '@rempart/guard'
+import type { FastifyRequest } from 'fastify'
+
+/** The header in which a client sends what the ALTCHA widget made of a challenge. */
+export const proofHeader = 'rempart-proof'
+
+/** The challenges that the guard asks clients to solve. */
+export interface Challenges {
+  /** A challenge for this client under this policy. */
+  issue(request: FastifyRequest, policyId: string): ProofChallenge
+  /**
+   * Whether the request carries a challenge that was solved for it, which is used up by this; false at once when it
+   * carries none. A proof that does not hold is as good as none: the client is challenged again.
+   */
+  isSolved(request: FastifyRequest, policyId: string): false | Promise<boolean>
+}
+
+export interface ChallengeDependencies {
+  /** 32 bytes, used for nothing else. */
+  readonly secret: Buffer
+  /** The public URL: challenges of one installation are nothing to another. */
+  readonly audience: string
+  readonly clock: { now(): number }
+  readonly mark: MarkOnce
+  readonly registry: Registry
+}
+
+/** Issues challenges in the format of the ALTCHA widget and verifies what comes back. */
+export function createChallenges(dependencies: ChallengeDependencies): Challenges {
+  const { secret, audience, clock, mark, registry } = dependencies
+  const proofOfWork = createProofOfWork({ secret, audience })
+  const counter = new Counter({
+    name: 'rempart_challenges_total',
+    help: 'Proofs of work asked for (issued), solved, and refused by reason.',
+    labelNames: ['outcome'],
+    registers: [registry],
+  })
+  const verify = async (proof: unknown, scope: ProofScope): Promise<boolean> => {
+    const verdict = await proofOfWork.verify(proof, scope, clock.now(), mark)
+    counter.inc({ outcome: verdict.ok ? 'solved' : verdict.reason })
+    return verdict.ok
+  }
+
+  return {
+    issue(request, policyId) {
+      counter.inc({ outcome: 'issued' })
+      return proofOfWork.issue(scopeOf(request, policyId), clock.now())
+    },
+    isSolved(request, policyId) {
+      const proof = request.headers[proofHeader]
+      return proof === undefined ? false : verify(proof, scopeOf(request, policyId))
+    },
+  }
+}
+
+/** Bound to the client that is counted: a solver elsewhere cannot work for it, nor many clients share one solution. */
+function scopeOf(request: FastifyRequest, policyId: string): ProofScope {
+  return { form: policyId, subject: request.client.key }
+}
