@@ -1,3 +1,4 @@
+import { type ClientAddress, parseClientAddress } from '@rempart/guard'
 import { type Scope, scopes } from '@rempart/server'
 import { type Command, InvalidArgumentError } from 'commander'
 import { words } from './words.ts'
@@ -58,6 +59,24 @@ export const origins = (text: string, before: readonly string[] = []): readonly 
   if (origin === undefined || origin === 'null' || !/^https?:\/\/[^/]+\/?$/.test(text))
     throw expected(words.invalid.origin)
   return [...before, origin]
+}
+
+export const address: Parser<ClientAddress> = (text) => {
+  const parsed = parseClientAddress(text)
+  if (parsed === undefined) throw expected(words.invalid.ip)
+  return parsed
+}
+
+/** Unix time in milliseconds. */
+export const instant: Parser<number> = (text) => {
+  const ms = /^\d{4}-\d{2}-\d{2}T/.test(text) ? Date.parse(text) : Number.NaN
+  if (!(ms >= 0)) throw expected(words.invalid.instant)
+  return ms
+}
+
+export const path: Parser<string> = (text) => {
+  if (!text.startsWith('/')) throw expected(words.invalid.path)
+  return text
 }
 
 /** Options that list commands share. */

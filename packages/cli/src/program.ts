@@ -5,6 +5,7 @@ import { addContactCommands } from './commands/contact.ts'
 import { addDatabaseCommands } from './commands/database.ts'
 import { addFormCommands } from './commands/forms.ts'
 import { addLeadCommands } from './commands/leads.ts'
+import { addPolicyCommands } from './commands/policy.ts'
 import { addStartCommand } from './commands/start.ts'
 import { addTenantCommands } from './commands/tenant.ts'
 import { exitCodeOf, explain } from './failure.ts'
@@ -26,6 +27,7 @@ addApiKeyCommands(program)
 addContactCommands(program)
 addFormCommands(program)
 addLeadCommands(program)
+addPolicyCommands(program)
 for (const command of [program, ...program.commands]) command.helpCommand(false)
 
 // The reader of a pipe, `head` say, may leave before the end: that is no fault.

@@ -1,5 +1,15 @@
 import { type Language, terminalLanguage } from './config.ts'
 
+/** What a policy file comes to. */
+export interface PolicyCounts {
+  readonly policies: number
+  readonly named: number
+  readonly matching: number
+  readonly rules: number
+  readonly shadow: number
+  readonly version: string
+}
+
 /** What the command says to people, besides the faults that the server's own modules put into words. */
 const english = {
   about: 'A self-hosted backend for what an application shows the public.',
@@ -35,6 +45,11 @@ const english = {
     leadsList: 'list leads, newest first',
     leadsShow: 'show one lead with its notes',
     leadsExport: 'write leads to a file or to standard output, oldest first',
+    policy: 'check, explain and compare policy files',
+    policyCheck: 'check a policy file: 0 when it is sound, 1 with every fault by line and column when it is not',
+    policyExplain: 'say which rules a request is under, where each comes from, and what the next requests meet',
+    policyDiff: 'say what is different in force under two policy files',
+    policyPresets: 'list the presets, or print one as YAML',
   },
   options: {
     showVersion: 'print the version',
@@ -62,6 +77,14 @@ const english = {
     version: 'number of the version (default: the latest)',
     format: 'format',
     output: 'file to write (default: standard output)',
+    policyFile: 'policy file (default: REMPART_POLICY_FILE, else none)',
+    alone: 'without the policies of the server’s own routes: as in the gateway and the library',
+    ip: 'address of the client',
+    at: 'instant, such as 2026-11-21T09:00:00Z (default: now)',
+    account: 'account the request is signed in to',
+    ofTenant: 'tenant the request is for',
+    ofKey: 'API key the request comes with',
+    exitCode: 'end with 1 where they differ',
   },
   headings: {
     slug: 'SLUG',
@@ -91,6 +114,17 @@ const english = {
     limit: 'LIMIT',
     resets: 'RESETS',
     note: 'NOTE',
+    route: 'ROUTE',
+    policy: 'POLICY',
+    rule: 'RULE',
+    kind: 'KIND',
+    says: 'SAYS',
+    from: 'FROM',
+    request: 'REQUEST',
+    counters: 'COUNTERS',
+    retryAfter: 'RETRY-AFTER',
+    preset: 'PRESET',
+    about: 'ABOUT',
   },
   states: {
     active: 'active',
@@ -154,6 +188,35 @@ const english = {
     scope: (known: string) => `scopes of: ${known}`,
     origin: 'an origin such as https://www.example.org',
     quota: 'a whole number, or none',
+    ip: 'an IPv4 or IPv6 address',
+    instant: 'an instant such as 2026-11-21T09:00:00Z',
+    path: 'a path that begins with /',
+  },
+  policy: {
+    sound: (file: string, counts: PolicyCounts) =>
+      `${file} is sound: ${counts.policies} ${counts.policies === 1 ? 'policy' : 'policies'} in force (${counts.named} named by the file, ${counts.matching} with a match), ${counts.rules} rule${counts.rules === 1 ? '' : 's'}, ${counts.shadow} in shadow. Version ${counts.version}.`,
+    faults: (file: string, count: number) => `${file} has ${count === 1 ? 'a fault' : `${count} faults`}.`,
+    meant: (suggestion: string) => `did you mean "${suggestion}"?`,
+    route: 'route',
+    preset: (name: string) => `preset ${name}`,
+    noRoute: 'none: no route of the server has this path and method',
+    free: 'No policy: such requests are never limited.',
+    noRules: 'no rule: such requests are never limited',
+    ofRoute: 'declared by the route',
+    ofGeneral: 'for everything that no other policy is for',
+    ofMatch: (patterns: string) => `by its match: ${patterns}`,
+    several: 'Servers read this path in more than one way: each of these policies has to admit.',
+    off: 'off',
+    imagine: (ip: string, at: string) =>
+      `When ${ip} sends it again and again at ${at}, to a server that has seen nobody:`,
+    endless: (count: number) => `None of ${count} requests is refused.`,
+    absent: (subjects: string) => `Rules by ${subjects} do not apply: the request has none. Name one with an option.`,
+    headersOf: (number: number) => `The answer to request ${number} says:`,
+    nothing: 'nothing of limits',
+    outcomes: { allow: 'admitted', challenge: 'challenged', deny: 'refused' },
+    shadow: (rule: string) => `admitted; ${rule} in shadow would refuse`,
+    same: 'The same rules are in force under both.',
+    presetUnknown: (name: string, known: string) => `There is no preset "${name}": ${known}`,
   },
   welcome: {
     answers: (url: string) => `Rempart answers at ${url}`,
@@ -203,6 +266,11 @@ const french: Words = {
     leadsList: 'liste les leads, du plus récent au plus ancien',
     leadsShow: 'montre un lead et ses notes',
     leadsExport: 'écrit les leads dans un fichier ou sur la sortie standard, du plus ancien au plus récent',
+    policy: 'vérifie, explique et compare les fichiers de politique',
+    policyCheck: 'vérifie un fichier de politique : 0 s’il est bon, sinon 1 et chaque défaut par ligne et colonne',
+    policyExplain: 'dit sous quelles règles est une requête, d’où vient chacune, et ce que rencontrent les suivantes',
+    policyDiff: 'dit ce qui change en vigueur d’un fichier de politique à l’autre',
+    policyPresets: 'liste les préréglages, ou en affiche un en YAML',
   },
   options: {
     showVersion: 'affiche la version',
@@ -230,6 +298,14 @@ const french: Words = {
     version: 'numéro de la version (par défaut : la dernière)',
     format: 'format',
     output: 'fichier à écrire (par défaut : la sortie standard)',
+    policyFile: 'fichier de politique (par défaut : REMPART_POLICY_FILE, sinon aucun)',
+    alone: 'sans les politiques des routes du serveur : comme dans la passerelle et la bibliothèque',
+    ip: 'adresse du client',
+    at: 'instant, par exemple 2026-11-21T09:00:00Z (par défaut : maintenant)',
+    account: 'compte auquel la requête est connectée',
+    ofTenant: 'organisation visée par la requête',
+    ofKey: 'clé d’API de la requête',
+    exitCode: 'finit par 1 s’ils diffèrent',
   },
   headings: {
     slug: 'SLUG',
@@ -259,6 +335,17 @@ const french: Words = {
     limit: 'LIMITE',
     resets: 'REPART',
     note: 'NOTE',
+    route: 'ROUTE',
+    policy: 'POLITIQUE',
+    rule: 'RÈGLE',
+    kind: 'SORTE',
+    says: 'DIT',
+    from: 'VIENT DE',
+    request: 'REQUÊTE',
+    counters: 'COMPTEURS',
+    retryAfter: 'RETRY-AFTER',
+    preset: 'PRÉRÉGLAGE',
+    about: 'POUR',
   },
   states: {
     active: 'active',
@@ -325,6 +412,35 @@ const french: Words = {
     scope: (known) => `des portées parmi : ${known}`,
     origin: 'une origine telle que https://www.example.org',
     quota: 'un nombre entier, ou none',
+    ip: 'une adresse IPv4 ou IPv6',
+    instant: 'un instant tel que 2026-11-21T09:00:00Z',
+    path: 'un chemin qui commence par /',
+  },
+  policy: {
+    sound: (file, counts) =>
+      `${file} est bon : ${counts.policies} politique${counts.policies < 2 ? '' : 's'} en vigueur (${counts.named} nommée${counts.named < 2 ? '' : 's'} par le fichier, ${counts.matching} avec un match), ${counts.rules} règle${counts.rules < 2 ? '' : 's'}, ${counts.shadow} en observation. Version ${counts.version}.`,
+    faults: (file, count) => `${file} a ${count === 1 ? 'un défaut' : `${count} défauts`}.`,
+    meant: (suggestion) => `vouliez-vous dire « ${suggestion} » ?`,
+    route: 'route',
+    preset: (name) => `préréglage ${name}`,
+    noRoute: 'aucune : aucune route du serveur n’a ce chemin et cette méthode',
+    free: 'Aucune politique : de telles requêtes ne sont jamais limitées.',
+    noRules: 'aucune règle : de telles requêtes ne sont jamais limitées',
+    ofRoute: 'déclarée par la route',
+    ofGeneral: 'pour tout ce qu’aucune autre ne vise',
+    ofMatch: (patterns) => `par son match : ${patterns}`,
+    several: 'Les serveurs lisent ce chemin de plusieurs façons : chacune de ces politiques doit admettre.',
+    off: 'ôtée',
+    imagine: (ip, at) => `Si ${ip} l’envoie encore et encore à ${at}, à un serveur qui n’a vu personne :`,
+    endless: (count) => `Aucune de ${count} requêtes n’est refusée.`,
+    absent: (subjects) =>
+      `Les règles par ${subjects} ne s’appliquent pas : la requête n’en a pas. Nommez-en par une option.`,
+    headersOf: (number) => `La réponse à la requête ${number} dit :`,
+    nothing: 'rien des limites',
+    outcomes: { allow: 'admise', challenge: 'mise à l’épreuve', deny: 'refusée' },
+    shadow: (rule) => `admise ; ${rule}, en observation, la refuserait`,
+    same: 'Les mêmes règles sont en vigueur sous les deux.',
+    presetUnknown: (name, known) => `Il n’y a pas de préréglage « ${name} » : ${known}`,
   },
   welcome: {
     answers: (url) => `Rempart répond à ${url}`,

@@ -2,6 +2,7 @@ export { type Config, ConfigError, loadConfig } from './config.ts'
 export { type Scope, scopes } from './core/access.ts'
 export type { Context } from './core/context.ts'
 export { createLogger } from './core/logging.ts'
+export { createPolicySet, type PolicySet } from './core/policy-set.ts'
 export { ProblemError, problemBody } from './core/problem.ts'
 export { SecretFileError } from './core/secrets.ts'
 export { isDatabaseUnavailable } from './database/connect.ts'
@@ -32,5 +33,13 @@ export { type Lead, LeadStatus } from './modules/leads/schema.ts'
 export { listLeadNotes, listLeads, readLead, readLeadQuota } from './modules/leads/service.ts'
 export { changeTenant, createTenant, findTenant, listTenants, TenantError } from './modules/tenants/service.ts'
 export { operatorContext } from './operator.ts'
-export { PolicyFileError } from './policy-file.ts'
+export {
+  formatPolicyFile,
+  inFile,
+  type PolicyDocument,
+  PolicyFileError,
+  type PolicyFileFault,
+  parsePolicyFile,
+} from './policy-file.ts'
+export { type RoutePolicies, readRoutePolicies } from './route-policies.ts'
 export { type RunningServer, startServer, version } from './start.ts'

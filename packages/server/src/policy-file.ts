@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describeFault, locateFaults, PolicyError, type Position } from '@rempart/guard'
-import { type Document, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml'
+import { type Document, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, stringify, visit } from 'yaml'
 
 /** One fault of a policy file. `position` is absent where the file as a whole cannot be read. */
 export interface PolicyFileFault {
@@ -87,6 +87,11 @@ export function parsePolicyFile(file: string, text: string): PolicyDocument {
 export function inFile(document: PolicyDocument, error: unknown): unknown {
   if (!(error instanceof PolicyError)) return error
   return new PolicyFileError(document.file, locateFaults(error.faults, document.locate))
+}
+
+/** A policy file as a text that `parsePolicyFile` reads back. */
+export function formatPolicyFile(content: Readonly<Record<string, unknown>>): string {
+  return stringify(content, { lineWidth: 110, aliasDuplicateObjects: false })
 }
 
 function aliasesOf(document: Document): readonly number[] {

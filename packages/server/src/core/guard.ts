@@ -66,7 +66,7 @@ declare module 'fastify' {
  */
 export function installGuard(app: App, dependencies: GuardDependencies): void {
   const { store, metrics, nowMs, clock, subjectsOf } = dependencies
-  const base = [generalPolicy, ...dependencies.policies] as const
+  const base = [generalPolicy, ...dependencies.policies]
   const declared = new Set(base.map(({ id }) => id))
   let set = createPolicySet(base, dependencies.policyFile)
   const guard = createGuard({ policies: inputsOf(set), store, nowMs })

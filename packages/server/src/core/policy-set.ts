@@ -38,15 +38,14 @@ export interface RoutedRequest {
 /**
  * Lays the content of a policy file over the policies of the routes.
  *
- * @param base - The first one is for every request that nothing else is for.
+ * @param base - The first one is for every request that nothing else is for; without one, such requests are free.
  * @throws PolicyError with every fault of the file.
  */
-export function createPolicySet(base: readonly [PolicyInput, ...PolicyInput[]], parsed: unknown): PolicySet {
+export function createPolicySet(base: readonly PolicyInput[], parsed: unknown): PolicySet {
   const policies = loadPolicies(parsed ?? { version: 1, policies: {} }, base)
   const matcher = createPolicyMatcher(policies.map(({ policy, matches }) => ({ id: policy.id, matches })))
   const hasMatches = policies.some(({ matches }) => matches.length > 0)
-  const [general] = base
-  const own = createOwnPolicies(general.id)
+  const own = createOwnPolicies(base[0]?.id)
   const ranks = new Map<string, string>()
 
   return {
@@ -68,8 +67,10 @@ export function createPolicySet(base: readonly [PolicyInput, ...PolicyInput[]], 
 const none: readonly string[] = []
 
 /** What a route declares, as a list; one list for each policy. */
-function createOwnPolicies(generalId: string): (guard: RoutedRequest['route']['guard']) => readonly string[] {
-  const general = [generalId]
+function createOwnPolicies(
+  generalId: string | undefined,
+): (guard: RoutedRequest['route']['guard']) => readonly string[] {
+  const general = generalId === undefined ? none : [generalId]
   const lists = new Map<string, readonly string[]>()
   return (guard) => {
     if (guard === 'none') return none

@@ -1,0 +1,56 @@
+import type { PolicyInput, Position } from '@rempart/guard'
+import {
+  createPolicySet,
+  inFile,
+  loadConfig,
+  type PolicyDocument,
+  type PolicySet,
+  parsePolicyFile,
+  type RoutePolicies,
+  readRoutePolicies,
+} from '@rempart/server'
+import { readSource } from './files.ts'
+
+/** A policy file over the policies of the routes, as a server would have it in force. */
+export interface PolicySource {
+  /** Undefined where there is no file. */
+  readonly document: PolicyDocument | undefined
+  readonly set: PolicySet
+}
+
+/** What a file is laid over: the routes of this release, or nothing, as in the gateway. */
+export interface Ground {
+  readonly base: readonly PolicyInput[]
+  readonly find: RoutePolicies['find']
+}
+
+/** @param alone - Whether the file stands by itself. */
+export async function readGround(alone: boolean): Promise<Ground> {
+  return alone ? { base: [], find: () => ({}) } : await readRoutePolicies()
+}
+
+/** The file that is named, else the one of the configuration. */
+export function policyFileOf(named: string | undefined): string | undefined {
+  return named ?? loadConfig().policyFile
+}
+
+/** @throws PolicyFileError with every fault of the file; Failure when it cannot be read. */
+export async function readPolicySource(file: string | undefined, { base }: Ground): Promise<PolicySource> {
+  if (file === undefined) return { document: undefined, set: createPolicySet(base, undefined) }
+  const document = parsePolicyFile(file, await readSource(file))
+  try {
+    return { document, set: createPolicySet(base, document.parsed) }
+  } catch (error) {
+    throw inFile(document, error)
+  }
+}
+
+/** `file:line` of what the file says at a path, or of the nearest thing around it. */
+export function placeOf(document: PolicyDocument | undefined, path: string): string {
+  if (document === undefined) return ''
+  let position: Position | undefined
+  for (let place = path; position === undefined && place !== ''; place = place.replace(/\.?[^.]*$/, '')) {
+    position = document.locate(place)
+  }
+  return `${document.file}:${position?.line ?? 1}`
+}
