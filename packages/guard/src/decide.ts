@@ -172,9 +172,14 @@ function fillTakes(plan: Plan, slate: Slate, subjects: Subjects, cost: number, o
     const step = plan.counts[index]
     if (take === undefined || step === undefined) continue
     take.active = (open || take.counter.charge === 'attempt') && readValues(take, subjects)
-    take.cost = step.cost === 0 ? 1 : Math.min(step.cost * cost, MAX_UNITS + 1)
+    take.cost = step.cost === 1 ? cost : unitsOf(step.cost, cost)
     if (take.active && step.cost === 0) fillSpecial(take, step, subjects)
   }
+}
+
+/** More than any limit is one more than the highest: it never fits, and stays a whole number. */
+function unitsOf(own: number, cost: number): number {
+  return own === 0 ? 1 : Math.min(own * cost, MAX_UNITS + 1)
 }
 
 function fillSpecial(take: Take, { rule }: CountStep, subjects: Subjects): void {

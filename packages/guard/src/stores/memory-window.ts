@@ -14,7 +14,10 @@ import {
   ticksUntilFreed,
 } from './slot-table.ts'
 
-/** Reads where a counter of units in a window stands, without charging it. */
+/**
+ * Reads where a counter of units in a window stands, without charging it. When the request fits, what is
+ * given back next is told once it is settled.
+ */
 export function readWindow(take: Take, counter: WindowCounter, binding: Binding, tables: Tables, nowMs: number): void {
   const found = locate(binding, tables, nowMs)
   const nowTick = tickOf(nowMs, counter.tickMs)
@@ -22,8 +25,12 @@ export function readWindow(take: Take, counter: WindowCounter, binding: Binding,
   const blockedMs = blockedFor(take, tables.blocked, binding.high, binding.low, found, nowMs)
   take.used = used
   take.fits = blockedMs === 0 && used + take.cost <= counter.limit
+  if (take.fits) {
+    take.waitMs = 0
+    return
+  }
   take.freesMs = used === 0 ? 0 : ticksUntil(binding, counter, nowTick, 1)
-  take.waitMs = take.fits ? 0 : Math.max(blockedMs, waitForRoom(take, counter, binding, nowTick))
+  take.waitMs = Math.max(blockedMs, waitForRoom(take, counter, binding, nowTick))
   if (blockedMs > 0 && !take.cooling) {
     // The counter was evicted with its limit spent.
     take.used = counter.limit
@@ -51,6 +58,11 @@ export function chargeWindow(
   chargeSlot(table, slot, nowTick, cellPhase, take.cost, expiresMs, debt)
   take.used = used
   take.freesMs = ticksUntil(binding, counter, nowTick, 1)
+}
+
+/** Tells what is given back next of a counter that fits and is not charged, because another refuses. */
+export function tellWindow(take: Take, counter: WindowCounter, binding: Binding, nowMs: number): void {
+  take.freesMs = take.used === 0 ? 0 : ticksUntil(binding, counter, tickOf(nowMs, counter.tickMs), 1)
 }
 
 /** Empties a counter. */
@@ -86,6 +98,7 @@ function waitForRoom(take: Take, counter: WindowCounter, binding: Binding, nowTi
   const { cost, used } = take
   if (cost > counter.limit) return Infinity
   const excess = used + cost - counter.limit
+  if (excess === 1) return take.freesMs
   return excess <= 0 ? 0 : ticksUntil(binding, counter, nowTick, excess)
 }
 

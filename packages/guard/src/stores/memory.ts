@@ -1,4 +1,4 @@
-import type { Store, Take } from '../store.ts'
+import type { Counter, Store, Take, WindowCounter } from '../store.ts'
 import { block, unblock } from './blocked-table.ts'
 import { absorbText, copyHashState, createHashSeed, finishHash, type HashState } from './keyed-hash.ts'
 import { addMark } from './mark-table.ts'
@@ -7,7 +7,7 @@ import { type Binding, bindTake } from './memory-key.ts'
 import { chargeLadder, clearLadder, readLadder } from './memory-ladder.ts'
 import { chargeLeases, readLeases, releaseLeases } from './memory-leases.ts'
 import { createTables, readStats, type Tables } from './memory-tables.ts'
-import { chargeWindow, clearWindow, readWindow } from './memory-window.ts'
+import { chargeWindow, clearWindow, readWindow, tellWindow } from './memory-window.ts'
 import { createSteadyClock } from './steady-clock.ts'
 
 /** How a memory store is sized. */
@@ -75,12 +75,17 @@ function readAll(takes: readonly Take[], count: number, nowMs: number, tables: T
   return admitted
 }
 
+/** The commonest shape is kept apart from the others, so that the compiler inlines its path. */
 function read(take: Take, binding: Binding, tables: Tables, nowMs: number): void {
   const { counter } = take
+  if (counter.shape === 'window') readWindow(take, counter, binding, tables, nowMs)
+  else readOther(take, counter, binding, tables, nowMs)
+}
+
+type OtherCounter = Exclude<Counter, WindowCounter>
+
+function readOther(take: Take, counter: OtherCounter, binding: Binding, tables: Tables, nowMs: number): void {
   switch (counter.shape) {
-    case 'window':
-      readWindow(take, counter, binding, tables, nowMs)
-      break
     case 'gcra':
       readGcra(take, counter, binding, tables, nowMs)
       break
@@ -106,15 +111,18 @@ function settleAll(takes: readonly Take[], count: number, nowMs: number, tables:
     const binding = take.scratch as Binding
     if (take.charged) charge(take, binding, tables, nowMs)
     else if (!take.fits) refuse(take, binding, tables, nowMs)
+    else if (take.counter.shape === 'window') tellWindow(take, take.counter, binding, nowMs)
   }
 }
 
 function charge(take: Take, binding: Binding, tables: Tables, nowMs: number): void {
   const { counter } = take
+  if (counter.shape === 'window') chargeWindow(take, counter, binding, tables, nowMs)
+  else chargeOther(take, counter, binding, tables, nowMs)
+}
+
+function chargeOther(take: Take, counter: OtherCounter, binding: Binding, tables: Tables, nowMs: number): void {
   switch (counter.shape) {
-    case 'window':
-      chargeWindow(take, counter, binding, tables, nowMs)
-      break
     case 'gcra':
       chargeGcra(take, counter, binding, tables, nowMs)
       break
