@@ -130,6 +130,23 @@ fields:
     expect((await run(['forms', 'show', 'wrong'])).stderr).toBe('There is no form "wrong". See: rempart forms list\n')
   }, 30_000)
 
+  it('prints the line that shows a form in a page, which the server answers, and says on which sites', async () => {
+    const [script, frame, listed] = await Promise.all([
+      run(['forms', 'embed', 'demo']),
+      run(['forms', 'embed', 'demo', '--iframe'], { env: { LANG: 'fr_FR.UTF-8' } }),
+      run(['forms', 'embed', 'demo'], { env: { REMPART_ALLOWED_ORIGINS: 'https://www.example.org' } }),
+    ])
+    expect(script.stdout).toBe(
+      '<script src="http://localhost:3000/f/embed.js" data-form="demo" data-title="Request a quote" async></script>\n',
+    )
+    expect(script.stderr).toContain('No site may show it yet')
+    expect(frame.stdout).toMatch(
+      /^<iframe src="http:\/\/localhost:3000\/f\/demo" title="Demander un devis" style="[^"]*">/,
+    )
+    expect(listed.stderr).toContain('https://www.example.org')
+    for (const path of ['/f/embed.js', '/f/demo']) expect((await fetch(`${url}${path}`)).status).toBe(200)
+  }, 30_000)
+
   it('archives, restores, hides and shows', async () => {
     const source = file('moving.yaml', yaml('Phone'))
     await run(['forms', 'import', source])

@@ -22,6 +22,7 @@ import { readSource, writeTarget } from '../files.ts'
 import { withTenantContext } from '../operator.ts'
 import { minute, note, printDetails, printJson, printTable } from '../terminal.ts'
 import { language, words } from '../words.ts'
+import { embedForm } from './embed-form.ts'
 import { findForm, requireForm } from './find-form.ts'
 import { printPlace } from './page.ts'
 
@@ -55,6 +56,8 @@ export function addFormCommands(program: Command): void {
     .addOption(new Option('--format <format>', options.format).choices(['yaml', 'json']).default('yaml'))
     .option('-o, --output <file>', options.output)
     .action(exportForm)
+
+  onForm('embed', commands.formsEmbed).option('--iframe', options.iframe).action(embedForm)
 
   onForm('publish', commands.formsPublish).option('--version <number>', options.version, version).action(publish)
   onForm('unpublish', commands.formsUnpublish).action(unpublish)
