@@ -40,6 +40,7 @@ describe('tenant isolation', () => {
     expect(keys.map(({ child, parent }) => `${child} → ${parent}`)).toEqual([
       'form → form_version',
       'form_version → form',
+      'gate_registration → gate',
       'lead → form',
       'lead_note → lead',
     ])

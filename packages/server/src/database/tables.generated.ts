@@ -88,12 +88,57 @@ export interface FormVersion {
   version: number;
 }
 
+export interface Gate {
+  capacity: number;
+  created_at: Generated<Timestamp>;
+  id: string;
+  /**
+   * Whether anybody may register; otherwise only who holds an API key.
+   */
+  is_public: Generated<boolean>;
+  /**
+   * The place of the latest arrival; places are never given twice.
+   */
+  last_place: Generated<number>;
+  name: string;
+  /**
+   * How many registrations hold a place. More than the capacity only where the capacity was lowered: nobody loses a place.
+   */
+  registered: Generated<number>;
+  slug: string;
+  tenant_id: string;
+  updated_at: Generated<Timestamp>;
+  /**
+   * How many wait. Nobody waits while there is room.
+   */
+  waitlisted: Generated<number>;
+}
+
+export interface GateRegistration {
+  created_at: Generated<Timestamp>;
+  data: Generated<Json>;
+  email: string;
+  gate_id: string;
+  id: string;
+  name: string | null;
+  /**
+   * Order of arrival, given under the lock of the gate: two processes make ids in an order of their own.
+   */
+  place: number;
+  /**
+   * When it got its place; null while it waits.
+   */
+  registered_at: Timestamp | null;
+  status: string;
+  tenant_id: string;
+}
+
 export interface IntakeDay {
   count: number;
   day: string;
   outcome: string;
   /**
-   * `contact`, or the id of a form.
+   * `contact`, or the id of a form or a gate.
    */
   source: string;
   tenant_id: string;
@@ -133,6 +178,21 @@ export interface QuotaUsage {
   quota: string;
   tenant_id: string;
   used: Generated<number>;
+}
+
+export interface Resource {
+  category: string | null;
+  created_at: Generated<Timestamp>;
+  /**
+   * A deleted resource answers the public as an unknown one, and can be restored.
+   */
+  deleted_at: Timestamp | null;
+  id: string;
+  summary: string | null;
+  tenant_id: string;
+  title: string;
+  updated_at: Generated<Timestamp>;
+  url: string | null;
 }
 
 export interface SchemaMigration {
@@ -196,10 +256,13 @@ export interface DB {
   contact_message: ContactMessage;
   form: Form;
   form_version: FormVersion;
+  gate: Gate;
+  gate_registration: GateRegistration;
   intake_day: IntakeDay;
   lead: Lead;
   lead_note: LeadNote;
   quota_usage: QuotaUsage;
+  resource: Resource;
   schema_migration: SchemaMigration;
   submission_receipt: SubmissionReceipt;
   tenant: Tenant;

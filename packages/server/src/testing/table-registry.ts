@@ -155,6 +155,43 @@ export const tableRegistry: readonly TableEntry[] = [
       used: 1,
     }),
   },
+  {
+    table: 'resource',
+    tenantColumn: 'tenant_id',
+    row: (tenantId, variant) => ({
+      tenant_id: tenantId,
+      id: idOf(tenantId, 'resource', variant),
+      title: `marker ${tenantId}`,
+    }),
+  },
+  {
+    table: 'gate',
+    tenantColumn: 'tenant_id',
+    row: (tenantId, variant) => ({
+      tenant_id: tenantId,
+      id: idOf(tenantId, 'gate', variant),
+      slug: `g-${idOf(tenantId, 'gate', variant)}`,
+      name: `marker ${tenantId}`,
+      capacity: 125,
+      registered: 1,
+      // Past those of every variant below.
+      last_place: 9,
+    }),
+  },
+  {
+    table: 'gate_registration',
+    tenantColumn: 'tenant_id',
+    row: (tenantId, variant) => ({
+      tenant_id: tenantId,
+      id: idOf(tenantId, 'gate_registration', variant),
+      gate_id: idOf(tenantId, 'gate', 0),
+      email: `ada-${variant}@example.org`,
+      name: `marker ${tenantId}`,
+      status: 'registered',
+      place: variant + 1,
+      registered_at: '2026-01-01T00:00:00Z',
+    }),
+  },
 ]
 
 /** The INSERT of a row, with its values as parameters. */
