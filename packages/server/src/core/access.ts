@@ -9,6 +9,11 @@ export type Scope =
   | 'forms:write'
   | 'leads:read'
   | 'leads:write'
+  | 'resources:read'
+  | 'resources:write'
+  | 'gates:read'
+  | 'gates:write'
+  | 'gates:register'
   | 'health:read'
 
 export type Access = 'public' | 'none' | Scope
@@ -20,5 +25,10 @@ export const scopes: readonly Scope[] = [
   'forms:write',
   'leads:read',
   'leads:write',
+  'resources:read',
+  'resources:write',
+  'gates:read',
+  'gates:write',
+  'gates:register',
   'health:read',
 ]

@@ -7,7 +7,7 @@ import type {
   RawRequestDefaultExpression,
   RawServerDefault,
 } from 'fastify'
-import type { Access } from './access.ts'
+import type { Access, Scope } from './access.ts'
 import type { Context } from './context.ts'
 import type { LogFields } from './logging.ts'
 
@@ -24,6 +24,11 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Who may call. A route without it does not register. */
     access?: Access
+    /**
+     * On a public route: what an API key adds to it. A credential that is sent has to hold and to carry this scope; without
+     * one the call is anybody's.
+     */
+    keyScope?: Scope
     /** The route's own policy; absent: the general one; `none`: never limited. */
     guard?: PolicyInput | 'none'
     /** Whether `:formId` names the tenant when nothing else does. */

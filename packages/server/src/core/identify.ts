@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import type { Pool } from '../database/connect.ts'
 import { type InTenant, tenantScope } from '../database/tenant.ts'
-import type { Access } from './access.ts'
+import type { Access, Scope } from './access.ts'
 import { authenticateApiKey, credentialOf } from './auth.ts'
 import type { Actor, Clock, Context } from './context.ts'
 import type { App } from './fastify.ts'
@@ -36,7 +36,8 @@ export function installIdentification(app: App, dependencies: IdentifyDependenci
   app.addHook('onRequest', (request, _reply, done) => {
     const { access, tenantOfForm } = request.route
     if (access === undefined || access === 'none') return done()
-    if (access !== 'public') return void identifyActor(request, access, dependencies).then(() => done(), done)
+    const scope = access === 'public' ? scopeOfCredential(request) : access
+    if (scope !== undefined) return void identifyActor(request, scope, dependencies).then(() => done(), done)
     const key = usualKey(request, tenantOfForm === true)
     const tenant = key && tenants.peek(key)
     if (!tenant) return identifyPublic(request, dependencies, done)
@@ -59,6 +60,12 @@ function createUsualKey({ isOwnHost, defaultTenant }: IdentifyDependencies) {
     const formId = readParameter(request.params, 'formId')
     return formId !== undefined && uuid.test(formId) ? { kind: 'form', value: formId.toLowerCase() } : undefined
   }
+}
+
+/** The scope that the credential of a public call has to carry; undefined where none was sent, or none says anything. */
+function scopeOfCredential({ headers, route }: FastifyRequest): Scope | undefined {
+  if (route.keyScope === undefined) return undefined
+  return headers.authorization === undefined && headers['x-api-key'] === undefined ? undefined : route.keyScope
 }
 
 function identifyPublic(
