@@ -40,6 +40,10 @@ import { formEvaluatePolicy, formViewPolicy } from './modules/forms/policy.ts'
 import { createPublishedForms } from './modules/forms/public.ts'
 import { publicFormRoutes, publicFormSchemas } from './modules/forms/public-routes.ts'
 import { formRoutes, formSchemas } from './modules/forms/routes.ts'
+import { gateRegisterPolicy } from './modules/gates/policy.ts'
+import { createGateIntake } from './modules/gates/register.ts'
+import { registerRoutes, registerSchemas } from './modules/gates/register-routes.ts'
+import { gateRoutes, gateSchemas } from './modules/gates/routes.ts'
 import { healthRoutes, healthSchemas } from './modules/health/routes.ts'
 import { createLeadIntake } from './modules/leads/intake.ts'
 import { leadSubmitPolicy } from './modules/leads/policy.ts'
@@ -48,6 +52,8 @@ import { submitRoutes, submitSchemas } from './modules/leads/submit-routes.ts'
 import { submitForm } from './modules/leads/submit-service.ts'
 import { metricsPolicy } from './modules/metrics/policy.ts'
 import { metricsRoutes } from './modules/metrics/routes.ts'
+import { resourceListPolicy, resourceReadPolicy } from './modules/resources/policy.ts'
+import { resourceRoutes, resourceSchemas } from './modules/resources/routes.ts'
 
 /** Everything the server is built from. Nothing is read from the environment below this line. */
 export interface ServerDependencies {
@@ -87,6 +93,9 @@ export async function buildServer(
     ...formSchemas,
     ...submitSchemas,
     ...leadSchemas,
+    ...resourceSchemas,
+    ...registerSchemas,
+    ...gateSchemas,
   ]
   const protocol = { config, clock, metrics }
   const app: App = fastify({ ...protocolOptions(protocol), logger: false }).withTypeProvider<TypeBoxTypeProvider>()
@@ -126,7 +135,16 @@ export async function buildServer(
   installGuard(app, {
     store: dependencies.store,
     policyFile: dependencies.policyFile,
-    policies: [contactPolicy, formViewPolicy, formEvaluatePolicy, leadSubmitPolicy, metricsPolicy],
+    policies: [
+      contactPolicy,
+      formViewPolicy,
+      formEvaluatePolicy,
+      leadSubmitPolicy,
+      resourceListPolicy,
+      resourceReadPolicy,
+      gateRegisterPolicy,
+      metricsPolicy,
+    ],
     subjectsOf: createSubjectReader({ config, reputation, fingerprintSecret, clock }),
     createChallenges: (mark) =>
       createChallenges({
@@ -152,6 +170,7 @@ export async function buildServer(
   const forms = createPublishedForms()
   const tokens = createRenderTokens(deriveKey(master, keyLabels.renderToken))
   const leadIntake = createLeadIntake(pool, (rows) => metrics.batch('leads', rows))
+  const gateIntake = createGateIntake(pool, (rows) => metrics.batch('gates', rows))
   const health = { ...dependencies, timeoutMs: 2_000, policyVersion: () => app.policies.current().version }
   await app.register(async (root) => {
     healthRoutes(root as App, health, { isRoot: true })
@@ -179,6 +198,9 @@ export async function buildServer(
       formRoutes(api, { onFormChanged: (tenantId) => forms.forget(tenantId) })
       submitRoutes(api, { forms, tokens, intake: leadIntake })
       leadRoutes(api)
+      resourceRoutes(api)
+      registerRoutes(api, gateIntake)
+      gateRoutes(api)
       ownRoutes(api)
     },
     { prefix: '/api/v1' },

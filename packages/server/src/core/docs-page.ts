@@ -47,6 +47,7 @@ interface ShownOperation {
   readonly parameters?: readonly ShownParameter[]
   readonly requestBody?: { readonly content?: Readonly<Record<string, ShownMedia>> }
   readonly responses?: Readonly<Record<string, ShownResponse>>
+  readonly security?: readonly Readonly<Record<string, readonly string[]>>[]
   readonly 'x-access'?: string
   readonly 'x-guard'?: string
 }
@@ -146,7 +147,7 @@ function operationBlock({ method, path, operation }: Entry, document: ShownDocum
 <summary><span class="method ${method.toLowerCase()}">${method}</span> <code>${path}</code> <span class="title">${operation.summary}</span></summary>
 <div id="${operation.operationId}">
 ${prose(operation.description)}
-<p class="facts">${accessSentence(operation['x-access'])} ${guardSentence(operation['x-guard'])}</p>
+<p class="facts">${accessSentence(operation)} ${guardSentence(operation['x-guard'])}</p>
 <h4>Parameters</h4>
 ${parameterTable(parameters)}
 ${Object.entries(operation.requestBody?.content ?? {}).map(
@@ -169,8 +170,11 @@ ${responses
 </details>`
 }
 
-function accessSentence(access = 'none'): Markup {
+function accessSentence({ 'x-access': access = 'none', security = [] }: ShownOperation): Markup {
   if (access === 'none') return html`Anybody may call it.`
+  const [keyScope] = security.flatMap((scheme) => Object.values(scheme).flat())
+  if (access === 'public' && keyScope !== undefined)
+    return html`Anybody may call it, for a tenant; an API key with the scope <code>${keyScope}</code> is told more.`
   if (access === 'public') return html`Anybody may call it, for a tenant.`
   return html`Needs an API key with the scope <code>${access}</code>.`
 }

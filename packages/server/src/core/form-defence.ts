@@ -75,7 +75,8 @@ export function judgeArrival(
   return { dropped: false, token }
 }
 
-function isFilled(value: unknown): boolean {
+/** Whether a trap field holds something. */
+export function isFilled(value: unknown): boolean {
   if (typeof value === 'string') return value.trim() !== ''
   return value !== undefined && value !== null && value !== false
 }

@@ -18,6 +18,8 @@ export interface LogFields {
   readonly formSlug?: string
   readonly leadId?: string
   readonly messageId?: string
+  readonly gateSlug?: string
+  readonly registrationId?: string
   /** What became of a submission that was answered 201. */
   readonly fate?: 'stored' | 'dropped' | 'replayed'
   /** Why a request was refused or a submission dropped. */

@@ -1,6 +1,6 @@
 import swagger from '@fastify/swagger'
 import type { TSchema } from 'typebox'
-import type { Access } from './access.ts'
+import type { Access, Scope } from './access.ts'
 import type { App } from './fastify.ts'
 import { generalPolicy } from './guard.ts'
 import { completeDocument, type OpenApiDocument } from './openapi-document.ts'
@@ -41,6 +41,11 @@ const tags = [
     description: 'Forms: made and versioned by staff, shown to visitors and checked as they are filled.',
   },
   { name: 'leads', description: 'What visitors send with a form, and what staff do with it.' },
+  { name: 'resources', description: 'What a website offers its visitors, kept by staff.' },
+  {
+    name: 'gates',
+    description: 'Registration lists with a capacity and a waiting list, and what staff do with them.',
+  },
   { name: 'health', description: 'Whether the server is alive, ready, and what it is doing.' },
   { name: 'metrics', description: 'Figures of one process, for Prometheus.' },
   { name: 'documentation', description: 'This document and its page.' },
@@ -91,7 +96,15 @@ export async function installOpenApi(
       const access = route.config?.access ?? 'none'
       const guard = route.config?.guard
       const policy = guard === undefined ? generalPolicy.id : guard === 'none' ? guard : guard.id
-      return { schema: { security: securityOf(access), ...schema, 'x-access': access, 'x-guard': policy }, url }
+      return {
+        schema: {
+          security: securityOf(access, route.config?.keyScope),
+          ...schema,
+          'x-access': access,
+          'x-guard': policy,
+        },
+        url,
+      }
     },
     transformObject: (document) => {
       if (!('openapiObject' in document)) return document.swaggerObject
@@ -101,6 +114,8 @@ export async function installOpenApi(
   })
 }
 
-function securityOf(access: Access): readonly Record<string, readonly string[]>[] {
-  return access === 'none' || access === 'public' ? [] : [{ apiKey: [access] }, { apiKeyHeader: [access] }]
+function securityOf(access: Access, keyScope: Scope | undefined): readonly Record<string, readonly string[]>[] {
+  if (access !== 'none' && access !== 'public') return [{ apiKey: [access] }, { apiKeyHeader: [access] }]
+  // The empty requirement says that a key is optional.
+  return keyScope === undefined ? [] : [{}, { apiKey: [keyScope] }, { apiKeyHeader: [keyScope] }]
 }

@@ -37,9 +37,34 @@ export const PageOf = <T extends TSchema>(items: T, $id: string) =>
     { $id },
   )
 
+/** Which part of a short list is asked for. */
+export const NumberedPageQuery = Type.Object({
+  page: PageQuery.properties.page,
+  pageSize: PageQuery.properties.pageSize,
+})
+
+/** A page of a list that grows too slowly to need a cursor. */
+export type NumberedPage<T> = Omit<Page<T>, 'nextCursor'>
+
+/** The reply shape of a short list of `items`. */
+export const NumberedPageOf = <T extends TSchema>(items: T, $id: string) => {
+  const { nextCursor: _, ...properties } = PageOf(items, $id).properties
+  return Strict(properties, { $id })
+}
+
 /** The part a query asks for, with its defaults. */
 export function pageRequest(query: { page?: number; pageSize?: number; cursor?: string }): PageRequest {
   return { page: query.page ?? 1, pageSize: query.pageSize ?? 20, cursor: query.cursor }
+}
+
+/** Builds the reply of a short list. @param rows - of that page alone. */
+export function numberedPageReply<R, T>(
+  rows: readonly R[],
+  total: number,
+  { page, pageSize }: Pick<PageRequest, 'page' | 'pageSize'>,
+  toItem: (row: R) => T,
+): NumberedPage<T> {
+  return { items: rows.map(toItem), total, page, pageSize, totalPages: Math.ceil(total / pageSize) }
 }
 
 /**

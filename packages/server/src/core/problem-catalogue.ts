@@ -182,6 +182,9 @@ export const problemTypes = {
   'form-version-not-found': problem(404, { en: 'Unknown form version', fr: 'Version de formulaire inconnue' }),
   'lead-not-found': problem(404, { en: 'Unknown lead', fr: 'Piste inconnue' }),
   'message-not-found': problem(404, { en: 'Unknown message', fr: 'Message inconnu' }),
+  'resource-not-found': problem(404, { en: 'Unknown resource', fr: 'Ressource inconnue' }),
+  'gate-not-found': problem(404, { en: 'Unknown gate', fr: 'Liste d’inscription inconnue' }),
+  'registration-not-found': problem(404, { en: 'Unknown registration', fr: 'Inscription inconnue' }),
   'method-not-allowed': problem(
     405,
     { en: 'Method not allowed', fr: 'Méthode non autorisée' },
@@ -196,8 +199,8 @@ export const problemTypes = {
     409,
     { en: 'Slug taken', fr: 'Identifiant déjà pris' },
     {
-      en: 'Another form of this tenant has this slug.',
-      fr: 'Un autre formulaire de cette organisation porte cet identifiant.',
+      en: 'Another form or gate of this tenant has this slug.',
+      fr: 'Un autre formulaire ou une autre liste de cette organisation porte cet identifiant.',
     },
   ),
   'version-conflict': problem(
@@ -214,6 +217,14 @@ export const problemTypes = {
     {
       en: 'An archived form cannot be published. Restore it first.',
       fr: 'Un formulaire archivé ne peut pas être publié. Restaurez-le d’abord.',
+    },
+  ),
+  'resource-deleted': problem(
+    409,
+    { en: 'Resource deleted', fr: 'Ressource supprimée' },
+    {
+      en: 'A deleted resource cannot be changed. Restore it first.',
+      fr: 'Une ressource supprimée ne peut pas être modifiée. Restaurez-la d’abord.',
     },
   ),
   'body-too-large': problem(

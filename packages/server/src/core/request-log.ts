@@ -48,6 +48,8 @@ const notes = [
   'formSlug',
   'leadId',
   'messageId',
+  'gateSlug',
+  'registrationId',
   'fate',
   'reasonBlocked',
   'problem',

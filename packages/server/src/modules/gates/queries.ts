@@ -1,0 +1,151 @@
+import { sql } from 'kysely'
+import type { PageRequest } from '../../core/pagination.ts'
+import type { Tx } from '../../database/tenant.ts'
+
+const columns = [
+  'id',
+  'slug',
+  'name',
+  'capacity',
+  'is_public',
+  'registered',
+  'waitlisted',
+  'created_at',
+  'updated_at',
+] as const
+
+/** What staff decide of a gate. */
+export interface GateSettings {
+  readonly slug: string
+  readonly name: string
+  readonly capacity: number
+  readonly is_public: boolean
+}
+
+export function listGates(tx: Tx, { page, pageSize }: PageRequest) {
+  return tx
+    .selectFrom('gate')
+    .select(columns)
+    .orderBy('id', 'desc')
+    .offset((page - 1) * pageSize)
+    .limit(pageSize)
+    .execute()
+}
+
+export async function countGates(tx: Tx): Promise<number> {
+  const row = await tx
+    .selectFrom('gate')
+    .select((e) => e.fn.countAll<number>().as('count'))
+    .executeTakeFirstOrThrow()
+  return row.count
+}
+
+export function findGate(tx: Tx, slug: string) {
+  return tx.selectFrom('gate').select(columns).where('slug', '=', slug).executeTakeFirst()
+}
+
+/** Holds the gate until the transaction ends: meanwhile nobody registers. */
+export function lockGate(tx: Tx, slug: string) {
+  return tx.selectFrom('gate').select(columns).where('slug', '=', slug).forUpdate().executeTakeFirst()
+}
+
+export function insertGate(tx: Tx, row: GateSettings & { readonly tenant_id: string; readonly id: string }) {
+  return tx.insertInto('gate').values(row).returning(columns).executeTakeFirstOrThrow()
+}
+
+export function updateGate(tx: Tx, id: string, changes: Partial<GateSettings>, now: Date) {
+  return tx
+    .updateTable('gate')
+    .set({ ...changes, updated_at: now })
+    .where('id', '=', id)
+    .returning(columns)
+    .executeTakeFirstOrThrow()
+}
+
+/** Its registrations go with it. */
+export async function deleteGate(tx: Tx, slug: string): Promise<boolean> {
+  const result = await tx.deleteFrom('gate').where('slug', '=', slug).executeTakeFirst()
+  return result.numDeletedRows > 0n
+}
+
+/** Gives places to the first that wait. The gate is locked. */
+export async function promoteWaiting(tx: Tx, gateId: string, places: number, now: Date): Promise<void> {
+  await tx
+    .updateTable('gate_registration')
+    .set({ status: 'registered', registered_at: now })
+    .where('id', 'in', (e) =>
+      e
+        .selectFrom('gate_registration')
+        .select('id')
+        .where('gate_id', '=', gateId)
+        .where('status', '=', 'waitlisted')
+        .orderBy('place')
+        .limit(places),
+    )
+    .execute()
+}
+
+/** Counts the registrations of a gate anew. The gate is locked. */
+export function recountGate(tx: Tx, gateId: string) {
+  const counted = (status: string) =>
+    sql<number>`(select count(*) from gate_registration r where r.gate_id = ${gateId} and r.status = ${status})`
+  return tx
+    .updateTable('gate')
+    .set({ registered: counted('registered'), waitlisted: counted('waitlisted') })
+    .where('id', '=', gateId)
+    .returning(columns)
+    .executeTakeFirstOrThrow()
+}
+
+/** Which registrations of a gate; a member that is absent narrows nothing. */
+export interface RegistrationFilter {
+  readonly status?: string | undefined
+  /** In its canonical form; case does not count. */
+  readonly email?: string | undefined
+}
+
+function filterRegistrations(tx: Tx, gateId: string, { status, email }: RegistrationFilter) {
+  let query = tx.selectFrom('gate_registration as r').where('r.gate_id', '=', gateId)
+  if (status !== undefined) query = query.where('r.status', '=', status)
+  if (email !== undefined)
+    query = query.where(sql`lower(r.email collate "C")`, '=', sql<string>`lower(${email}::text collate "C")`)
+  return query
+}
+
+export function listRegistrations(tx: Tx, gateId: string, request: PageRequest, filter: RegistrationFilter) {
+  let query = filterRegistrations(tx, gateId, filter)
+    .select(['r.id', 'r.email', 'r.name', 'r.data', 'r.status', 'r.created_at', 'r.registered_at'])
+    .select((e) =>
+      e
+        .selectFrom('gate_registration as w')
+        .whereRef('w.gate_id', '=', 'r.gate_id')
+        .whereRef('w.place', '<=', 'r.place')
+        .where('w.status', '=', 'waitlisted')
+        .select((w) => w.fn.countAll<number>().as('count'))
+        .as('position'),
+    )
+  query =
+    request.cursor === undefined
+      ? query.offset((request.page - 1) * request.pageSize)
+      : query.where('r.id', '<', request.cursor)
+  return query
+    .orderBy('r.id', 'desc')
+    .limit(request.pageSize + 1)
+    .execute()
+}
+
+export async function countRegistrations(tx: Tx, gateId: string, filter: RegistrationFilter): Promise<number> {
+  const row = await filterRegistrations(tx, gateId, filter)
+    .select((e) => e.fn.countAll<number>().as('count'))
+    .executeTakeFirstOrThrow()
+  return row.count
+}
+
+export async function deleteRegistration(tx: Tx, gateId: string, id: string): Promise<boolean> {
+  const result = await tx
+    .deleteFrom('gate_registration')
+    .where('gate_id', '=', gateId)
+    .where('id', '=', id)
+    .executeTakeFirst()
+  return result.numDeletedRows > 0n
+}
