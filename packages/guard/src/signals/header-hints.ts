@@ -93,11 +93,10 @@ interface Browser {
 function readBrowser(userAgent: string): Browser {
   const isMobile = /\bMobile\b/.test(userAgent)
   const platform = platforms.find(([, mark]) => userAgent.includes(mark))?.[0]
-  // On iOS every browser is Safari underneath, whatever its name.
-  const isApple = platform === 'iOS'
-  const chromium = isApple ? undefined : versionAfter(userAgent, ' Chrome/')
+  // Every browser on iOS is Safari underneath, and says neither `Chrome/` nor `Firefox/`.
+  const chromium = versionAfter(userAgent, ' Chrome/')
   if (chromium !== undefined) return { engine: 'chromium', version: chromium, isMobile, platform }
-  const firefox = isApple ? undefined : versionAfter(userAgent, ' Firefox/')
+  const firefox = versionAfter(userAgent, ' Firefox/')
   if (firefox !== undefined) return { engine: 'firefox', version: firefox, isMobile, platform }
   return { engine: 'safari', version: versionAfter(userAgent, ' Version/') ?? 0, isMobile, platform }
 }
