@@ -93,10 +93,9 @@ export function installGuard(app: App, dependencies: GuardDependencies): void {
     const judge = (decision: Decision, index: number): void => {
       holdSlot(reply, decision, nowMs)
       metrics.decision(decision.policyId, decision.ruleId ?? '', outcomeOf(decision))
-      const fields = decision.counted ? rateLimitHeaders(decision, clock.now()) : undefined
-      if (fields !== undefined) setQuota(reply, fields)
+      const retryAfter = tellFigures(reply, decision, clock)
       if (decision.outcome === 'allow') ask(index + 1)
-      else refuse(request, reply, decision, { challenges, clock, retryAfter: fields?.['retry-after'] })
+      else refuse(request, reply, decision, { challenges, clock, retryAfter })
     }
     const decide = (id: string, index: number, isSolved: boolean): void | Promise<void> => {
       const answer = guard.early(id, subjectsOf(request, isSolved))
@@ -126,6 +125,17 @@ function holdSlot(reply: FastifyReply, { lease }: Decision, nowMs: () => number)
   // The client may have gone while the decision was waited for.
   if (reply.raw.destroyed) release()
   else reply.raw.once('close', release)
+}
+
+/** Writes what a decision tells its client, and answers how long it is to wait, in seconds. */
+function tellFigures(reply: FastifyReply, decision: Decision, clock: { now(): number }): string | undefined {
+  if (!decision.counted && decision.retryAfterMs === undefined) return undefined
+  const fields = rateLimitHeaders(decision, clock.now())
+  const retryAfter = fields['retry-after']
+  if (decision.counted) setQuota(reply, fields)
+  // A lockout or a ladder has no figures to tell.
+  else if (retryAfter !== undefined) reply.header('retry-after', retryAfter)
+  return retryAfter
 }
 
 function outcomeOf(decision: Decision): 'allow' | 'challenge' | 'deny' | 'shadow-deny' {
