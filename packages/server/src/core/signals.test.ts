@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -7,6 +7,7 @@ import { type Challenge, solveChallenge } from 'altcha-lib'
 import { deriveKey } from 'altcha-lib/algorithms/pbkdf2'
 import type { InjectOptions } from 'fastify'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { parse } from 'yaml'
 import { createTestDatabase, type TestDatabase } from '../testing/database.ts'
 import { startTestServer, type TestServer, type TestServerOptions } from '../testing/server.ts'
 
@@ -90,14 +91,33 @@ describe('a signal rule', () => {
     expect(text).toContain('rempart_challenges_total{outcome="expired"} 1')
   })
 
-  it.each(['', 'x', 'e30=', btoa('{"challenge":null}'), 'A'.repeat(5_000)])(
-    'challenges again whoever sends "%s" for a proof',
-    async (proof) => {
-      await start(bots({ sources: ['userAgent'], challenge: 60 }))
-      const reply = await send({ ...script, 'rempart-proof': proof })
-      expect(reply.json()).toMatchObject({ code: 'challenge-required' })
-    },
-  )
+  it.each([
+    ['nothing', ''],
+    ['a letter', 'x'],
+    ['an empty object', 'e30='],
+    ['no challenge', btoa('{"challenge":null}')],
+    ['a long text', 'A'.repeat(5_000)],
+  ])('challenges again whoever sends %s for a proof', async (_case, proof) => {
+    await start(bots({ sources: ['userAgent'], challenge: 60 }))
+    const reply = await send({ ...script, 'rempart-proof': proof })
+    expect(reply.json()).toMatchObject({ code: 'challenge-required' })
+  })
+
+  it('spends nothing of the limits on those it challenges, who may then send what they came to send', async () => {
+    await start(bots({ sources: ['userAgent'], challenge: 60 }))
+    const refusals = await Promise.all(Array.from({ length: 10 }, () => send(script)))
+    expect(refusals.every(({ statusCode }) => statusCode === 403)).toBe(true)
+    const proof = await solve(refusals[0]?.json().challenge)
+    expect((await send({ ...script, 'rempart-proof': proof })).statusCode).toBe(201)
+  })
+
+  it('takes the policy that the guide prints', async () => {
+    const guide = await readFile(join(import.meta.dirname, '../../../../docs/guides/tell-bots-from-people.md'), 'utf8')
+    const printed: unknown = parse(/```yaml\n(version[\s\S]*?)```/.exec(guide)?.[1] ?? '')
+    await start(Object(printed))
+    expect((await send(script)).statusCode).toBe(201)
+    expect(await server.metrics.render()).toMatch(/rempart_guard_decisions_total\{[^}]*outcome="shadow-deny"\} 1/)
+  })
 
   it('refuses beyond its upper threshold, proof or not', async () => {
     await start(bots({ sources: ['userAgent'], challenge: 50, deny: 60 }))
