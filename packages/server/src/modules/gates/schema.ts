@@ -32,7 +32,7 @@ export const RegistrationInput = Strict(
 )
 export type RegistrationInput = Static<typeof RegistrationInput>
 
-const RegistrationStatus = Type.Enum(['registered', 'waitlisted'])
+export const RegistrationStatus = Type.Enum(['registered', 'waitlisted'])
 
 export const RegistrationReceipt = Strict(
   {

@@ -87,11 +87,11 @@ function textsOf({ title, summary, url, category }: ResourceChange, locale: Loca
   }
 }
 
-// The schema holds the scheme, so no address of another kind becomes a link. A user name before the host shows visitors
-// another host than they are sent to.
+// An address of another scheme may run as a script. A user name before the host shows visitors another host than they are
+// sent to.
 function canonicalUrl(text: string, locale: Locale): string {
   const url = URL.parse(text)
-  const isPlain = url !== null && url.username === '' && url.password === ''
+  const isPlain = url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === ''
   if (isPlain && url.href.length <= maxUrlLength) return url.href
   throw new ProblemError('invalid-content', {
     errors: [{ pointer: '/url', code: 'url', message: notAnAddress[locale] }],
