@@ -79,6 +79,28 @@ export const path: Parser<string> = (text) => {
   return text
 }
 
+export const slug: Parser<string> = (text) => {
+  if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(text)) throw expected(words.invalid.slug)
+  return text
+}
+
+/** One line of text. @param minLength - 0 lets it be empty. */
+export const line = (maxLength: number, minLength: 0 | 1 = 1) =>
+  textParser(/[\p{Cc}\p{Zl}\p{Zp}]/u, minLength, maxLength)
+
+/** Text of any number of lines, or an empty one. */
+export const paragraphs = (maxLength: number) => textParser(/[^\P{Cc}\n\r\t]/u, 0, maxLength)
+
+const textParser =
+  (forbidden: RegExp, minLength: number, maxLength: number): Parser<string> =>
+  (text) => {
+    const trimmed = text.trim()
+    const length = [...trimmed].length
+    if (length < minLength || length > maxLength || forbidden.test(trimmed))
+      throw expected(words.invalid.text(maxLength))
+    return trimmed
+  }
+
 /** Options that list commands share. */
 export interface ListOptions {
   readonly tenant?: string

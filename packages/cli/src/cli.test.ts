@@ -206,6 +206,58 @@ it('lists, shows and deletes contact messages, and shows no character that would
   expect(await run(['contact', 'show', id])).toEqual({ code: 1, stdout: '', stderr: 'Unknown message\n' })
 }, 30_000)
 
+it('makes, changes, lists, deletes and restores resources, which visitors see at once', async () => {
+  const shown = async () => JSON.parse(await (await fetch(`${url}/api/v1/resources`)).text())
+  expect(await shown()).toMatchObject({ total: 3 })
+  const made = await run(['resources', 'create', '--title', 'Caf\u00e9', '--url', 'https://example.org', '--json'])
+  const { id } = JSON.parse(made.stdout)
+  expect((await shown()).items[0]).toMatchObject({ id, title: 'Caf\u00e9', url: 'https://example.org/' })
+  await run(['resources', 'change', id, '--category', 'places', '--url', ''])
+  const [list, show] = await Promise.all([
+    run(['resources', 'list', '--category', 'places']),
+    run(['resources', 'show', id]),
+  ])
+  expect(list.stdout).toMatch(new RegExp(`places +Caf\u00e9 +- +${id}`))
+  expect(show.stdout).toMatch(/^URL +-$/m)
+  expect((await run(['resources', 'delete', id])).stderr).toContain('is deleted')
+  expect(await shown()).toMatchObject({ total: 3 })
+  expect((await run(['resources', 'list', '--deleted'])).stdout).toContain(id)
+  expect((await run(['resources', 'restore', id])).stderr).toContain('is back')
+  expect((await shown()).items[0]).toMatchObject({ id, url: null, category: 'places' })
+  const refused = await run(['resources', 'create', '--title', 'x', '--url', 'javascript:alert(1)'])
+  expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('/url')])
+  expect((await run(['resources', 'create', '--title', 'a\nb'])).code).toBe(2)
+}, 60_000)
+
+it('opens, fills, widens and deletes a gate; the demo has one of 125 places', async () => {
+  expect((await run(['gates', 'list'])).stdout).toMatch(/^gate125 +The first 125 +yes +125 +0 +0 /m)
+  const register = (email: string) =>
+    fetch(`${url}/api/v1/gates/evening/register`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ email }),
+    })
+  expect((await run(['gates', 'create', 'evening', '--capacity', '1'])).stderr).toContain('with 1 place.')
+  expect((await register('zoe@example.org')).status).toBe(401)
+  expect((await run(['gates', 'change', 'evening', '--public'])).stderr).toContain('0 of 1 places taken, 0 waiting')
+  for (const name of ['zoe', 'bob']) expect((await register(`${name}@example.org`)).status).toBe(201)
+  const listed = (await run(['gates', 'registrations', 'evening'])).stdout
+  expect(listed).toMatch(/waitlisted +1 +- +bob@example.org/)
+  expect(listed).toMatch(/registered +- +- +zoe@example.org/)
+  const zoe = JSON.parse(
+    (await run(['gates', 'registrations', 'evening', '--email', 'zoe@example.org', '--json'])).stdout,
+  )
+  expect((await run(['gates', 'unregister', 'evening', zoe.items[0].id])).code).toBe(0)
+  const waiting = await run(['gates', 'registrations', 'evening', '--status', 'waitlisted'])
+  expect(waiting.stderr).toBe('Nothing to list.\n')
+  expect((await run(['gates', 'change', 'evening', '--no-public', '--capacity', '0'])).stderr).toContain(
+    '1 of 0 places',
+  )
+  expect((await run(['gates', 'delete', 'evening'])).code).toBe(0)
+  expect(await run(['gates', 'registrations', 'evening'])).toEqual({ code: 1, stdout: '', stderr: 'Unknown gate\n' })
+  expect((await run(['gates', 'create', 'Evening', '--capacity', '1'])).code).toBe(2)
+}, 60_000)
+
 it('makes a tenant, sets its quota, suspends and resumes it', async () => {
   await run(['tenant', 'create', 'acme', '--name', 'Acme', '--time-zone', 'Europe/Paris', '--quota', '10'])
   const key = await makeKey('leads:read', 'acme')

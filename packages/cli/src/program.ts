@@ -4,8 +4,10 @@ import { addApiKeyCommands } from './commands/api-key.ts'
 import { addContactCommands } from './commands/contact.ts'
 import { addDatabaseCommands } from './commands/database.ts'
 import { addFormCommands } from './commands/forms.ts'
+import { addGateCommands } from './commands/gates.ts'
 import { addLeadCommands } from './commands/leads.ts'
 import { addPolicyCommands } from './commands/policy.ts'
+import { addResourceCommands } from './commands/resources.ts'
 import { addStartCommand } from './commands/start.ts'
 import { addTenantCommands } from './commands/tenant.ts'
 import { exitCodeOf, explain } from './failure.ts'
@@ -27,6 +29,8 @@ addApiKeyCommands(program)
 addContactCommands(program)
 addFormCommands(program)
 addLeadCommands(program)
+addResourceCommands(program)
+addGateCommands(program)
 addPolicyCommands(program)
 for (const command of [program, ...program.commands]) command.helpCommand(false)
 

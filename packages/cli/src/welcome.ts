@@ -38,10 +38,15 @@ function firstSteps(url: string, config: Config): readonly string[] {
     `  curl -i ${url}$SUBMIT -H 'content-type: application/json' \\`,
     `    -d '{"email":"ada@example.org","renderToken":"'$TOKEN'","data":${answers}}'`,
     '',
+    say.gate,
+    `  curl -i ${url}/api/v1/gate125/register -H 'content-type: application/json' -d '{"email":"ada@example.org"}'`,
+    `  curl ${url}/api/v1/resources`,
+    '',
     say.read,
-    `  KEY=$(${place}npm run -s rempart -- api-key create --name try --scopes contact:read,leads:read)`,
+    `  KEY=$(${place}npm run -s rempart -- api-key create --name try --scopes contact:read,leads:read,gates:read)`,
     `  curl ${url}/api/v1/contact/messages -H "authorization: Bearer $KEY"`,
     `  curl ${url}/api/v1/leads -H "authorization: Bearer $KEY"`,
     `  curl ${url}/api/v1/leads/export -H "authorization: Bearer $KEY" -o leads.csv`,
+    `  curl ${url}/api/v1/gates/gate125/registrations -H "authorization: Bearer $KEY"`,
   ]
 }

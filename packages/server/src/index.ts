@@ -28,9 +28,27 @@ export {
   readFormVersion,
   unpublishForm,
 } from './modules/forms/service.ts'
+export { type Gate, type Registration, RegistrationStatus } from './modules/gates/schema.ts'
+export {
+  changeGate,
+  createGate,
+  deleteGate,
+  deleteRegistration,
+  listGates,
+  listRegistrations,
+} from './modules/gates/service.ts'
 export { exportLeads } from './modules/leads/export.ts'
 export { type Lead, LeadStatus } from './modules/leads/schema.ts'
 export { listLeadNotes, listLeads, readLead, readLeadQuota } from './modules/leads/service.ts'
+export type { ResourceChange } from './modules/resources/schema.ts'
+export {
+  changeResource,
+  createResource,
+  deleteResource,
+  listResources,
+  readResource,
+  restoreResource,
+} from './modules/resources/service.ts'
 export { changeTenant, createTenant, findTenant, listTenants, TenantError } from './modules/tenants/service.ts'
 export { operatorContext } from './operator.ts'
 export {
