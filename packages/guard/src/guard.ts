@@ -16,7 +16,10 @@ export interface GuardOptions {
   readonly store: Store | RemoteStore
   /** Milliseconds that never run back, from any origin. @default performance.now */
   readonly nowMs?: () => number
-  /** Hears of each refusal, challenge, shadow refusal and alert, before its caller has the decision. */
+  /**
+   * Hears of each refusal, challenge, shadow refusal and alert, before the decision's caller has it: it
+   * must not ask the guard for another one itself. What it throws is dropped.
+   */
   readonly onEvent?: (event: GuardEvent) => void
   /** Keys the hashes of subjects in events. @default drawn at random: other processes then hash otherwise */
   readonly secret?: Uint8Array | string

@@ -180,7 +180,7 @@ export interface Store {
    * @param nowMs - The caller's clock; a step back neither re-admits nor locks anyone out.
    */
   take(takes: readonly Take[], count: number, nowMs: number): void
-  /** Empties the counters of the first `count` active takes, their cooldowns and waits with them. */
+  /** Empties the counters of the first `count` active takes, their cooldowns and waits with them. Slots stay held. */
   clear(takes: readonly Take[], count: number, nowMs: number): void
   /** Gives slots back. One that was given back before, or has expired, is passed over. */
   release(leases: readonly HeldLease[], nowMs: number): void

@@ -21,7 +21,10 @@ export interface LockoutInput extends CountingSettingsInput {
   readonly attempts: number
   /** 1 ms to 400 days. */
   readonly window: Duration
-  /** 1 ms to 400 days. */
+  /**
+   * How long at least: 1 ms to 400 days. The attempts in the window are not forgotten by it, so a lock
+   * shorter than the window lasts until the window has room again.
+   */
   readonly lock: Duration
   /** Whether a refusal announces how long the lock lasts. @default 'always' */
   readonly retryAfter?: 'always' | 'never'

@@ -44,6 +44,25 @@ describe.each(shapes)('%s under a clock that steps', (_, rule) => {
   })
 })
 
+describe('a rate with a burst', () => {
+  const burst = (id: string, fields: { rate: number; burst: number }) =>
+    latePlan([{ id: 'r', kind: 'rate-limit', by: 'account', window: '1h', ...fields }], { id })
+
+  it('that is spent stays refused when counters that owe more take its place', () => {
+    const store = createMemoryStore({ budgetBytes: 65_536 })
+    const plan = burst('spent', { rate: 5, burst: 2 })
+    decide(plan, store, ada, 1, 0)
+    decide(plan, store, ada, 1, 0)
+    const { retryAfterMs = 0 } = decide(plan, store, ada, 1, 0)
+    const heavy = burst('heavy', { rate: 101, burst: 1 })
+    for (let index = 0; index < 20_000; index += 1)
+      decide(heavy, store, from('192.0.2.1', { account: `x${index}` }), 1, 0)
+    expect(store.stats().evictions).toBeGreaterThan(10_000)
+    expect(decide(plan, store, ada, 1, 1)).toMatchObject({ outcome: 'deny', remaining: 0 })
+    expect(decide(plan, store, ada, 1, retryAfterMs).outcome).toBe('allow')
+  })
+})
+
 describe('times of 400 days', () => {
   const shapes: readonly RuleInput[] = [
     { id: 'r', kind: 'lockout', by: 'account', attempts: 1, window: '1m', lock: '400d' },

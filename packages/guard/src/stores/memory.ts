@@ -162,6 +162,7 @@ function clear(take: Take, tables: Tables, seed: HashState, nowMs: number): void
       clearLadder(binding, tables, nowMs)
       break
     case 'leases':
+      // Slots are held by requests, which give them back themselves.
       break
   }
 }

@@ -352,6 +352,19 @@ export function describeStore(name: string, createFixture: () => Promise<StoreFi
       })
     })
 
+    describe('a counter that is cleared', () => {
+      it.each<[string, CountedRule]>([
+        ['a log', limit(2)],
+        ['cells', limit(40)],
+        ['a rate with a burst', { kind: 'rate-limit', rate: 9, burst: 2, window: '1h' }],
+      ])('as %s is empty', async (_, rule) => {
+        await ask(rule, { cost: 2 })
+        const takes = takesOf([rule])
+        await fixture.store.clear(takes, takes.length, fixture.nowMs())
+        expect(await ask(rule)).toMatchObject({ fits: true, used: 1 })
+      })
+    })
+
     describe('slots', () => {
       const slots: CountedRule = { kind: 'concurrency', slots: 2, lease: '1h' }
       const held = (take: Take): HeldLease => ({ counter: take.counter, values: take.values, leaseId: take.leaseId })
