@@ -48,10 +48,16 @@ export function createChallenges(dependencies: ChallengeDependencies): Challenge
       return proofOfWork.issue(scopeOf(request, policyId), clock.now())
     },
     isSolved(request, policyId) {
-      const proof = request.headers[proofHeader]
+      const proof = request.headers[proofHeader] ?? proofInAddress(request)
       return proof === undefined ? false : verify(proof, scopeOf(request, policyId))
     },
   }
+}
+
+/** A page cannot add a header to the form it sends: on routes that show pages, `?proof=` is as good. */
+function proofInAddress({ route, query }: FastifyRequest): unknown {
+  if (route.problemPage === undefined || typeof query !== 'object' || query === null) return undefined
+  return Object.hasOwn(query, 'proof') ? Reflect.get(query, 'proof') : undefined
 }
 
 /** Bound to the client that is counted: a solver elsewhere cannot work for it, nor many clients share one solution. */

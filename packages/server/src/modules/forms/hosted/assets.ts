@@ -6,48 +6,50 @@ import type { AssetUrls } from './page.ts'
 /** No form can have this slug. */
 const directory = '/f/_'
 
-interface Asset {
-  readonly name: string
-  readonly ending: string
-  readonly content: ConstantText
-}
-
 const types = { css: 'text/css; charset=utf-8', js: 'text/javascript; charset=utf-8' } as const
 
 /**
  * Serves the files of the hosted pages, each under a name with its hash, so that browsers keep it for a year, and the
- * script that other sites embed a form with, under a name that stays.
+ * script that other sites embed a form with, under a name that stays. The ALTCHA widget comes from its package, in the
+ * parts that a strict content security policy can do with.
  */
 export function assetRoutes(app: App): AssetUrls {
-  const style = readAsset(new URL('./assets/form.css', import.meta.url))
-  const script = readAsset(new URL('./assets/form.js', import.meta.url))
-  const embed = readAsset(new URL('./assets/embed.js', import.meta.url))
-  const urlOf = (asset: Asset): string => `${directory}/${fileOf(asset)}`
   const config = (undocumented: string) =>
     ({ schema: { hide: true }, config: { access: 'none', headers: 'form', undocumented } }) as const
 
-  for (const asset of [style, script]) {
+  function serve(name: string, file: URL): string {
+    const { content, ending } = read(file)
     // During a rolling restart a page of the next release asks this one for its files: better ours than none.
     app.get<{ Params: { hash: string } }>(
-      `${directory}/${asset.name}-:hash.${asset.ending}`,
+      `${directory}/${name}-:hash.${ending}`,
       config('a file of the hosted forms'),
-      (request, reply) =>
-        asset.content.send(
-          request,
-          reply,
-          request.params.hash === asset.content.hash ? 'public, max-age=31536000, immutable' : 'no-store',
-        ),
+      (request, reply) => {
+        const isThis = request.params.hash === content.hash
+        return content.send(request, reply, isThis ? 'public, max-age=31536000, immutable' : 'no-store')
+      },
     )
+    return `${directory}/${name}-${content.hash}.${ending}`
   }
+
+  const embed = read(new URL('./assets/embed.js', import.meta.url)).content
   app.get('/f/embed.js', config('the script that embeds a hosted form'), (request, reply) =>
-    embed.content.send(request, reply, 'public, max-age=3600'),
+    embed.send(request, reply, 'public, max-age=3600'),
   )
-  return { style: urlOf(style), script: urlOf(script) }
+  const altcha = (file: string): URL => new URL(`../${file}`, import.meta.resolve('altcha/external'))
+  return {
+    style: serve('form', new URL('./assets/form.css', import.meta.url)),
+    script: serve('form', new URL('./assets/form.js', import.meta.url)),
+    challenge: {
+      style: serve('altcha', altcha('external/altcha.css')),
+      widget: serve('altcha', altcha('external/altcha.min.js')),
+      worker: serve('pbkdf2', altcha('workers/pbkdf2.js')),
+      french: serve('altcha-fr', altcha('i18n/fr-fr.js')),
+      script: serve('challenge', new URL('./assets/challenge.js', import.meta.url)),
+    },
+  }
 }
 
-const fileOf = ({ name, ending, content }: Asset): string => `${name}-${content.hash}.${ending}`
-
-function readAsset(file: URL): Asset {
-  const [name = '', ending = ''] = file.pathname.slice(file.pathname.lastIndexOf('/') + 1).split('.')
-  return { name, ending, content: constantText(types[ending === 'css' ? 'css' : 'js'], readFileSync(file, 'utf8')) }
+function read(file: URL): { readonly content: ConstantText; readonly ending: 'css' | 'js' } {
+  const ending = file.pathname.endsWith('.css') ? 'css' : 'js'
+  return { ending, content: constantText(types[ending], readFileSync(file, 'utf8')) }
 }

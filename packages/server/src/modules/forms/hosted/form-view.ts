@@ -27,6 +27,8 @@ export interface FormView {
   readonly pairs: Pairs
   readonly notice: (Notice & { readonly more?: string | undefined }) | undefined
   readonly faults: readonly Fault[]
+  /** What the server asks for before it takes the form. */
+  readonly challenge: Markup | undefined
 }
 
 /** What is wrong with one answer. */
@@ -42,7 +44,7 @@ export function formContent(context: Context, view: FormView): Markup {
   const { definition } = view.form.compiled
   const words = pageWords[locale]
   const fields = fieldViews(context, view)
-  return html`${view.notice && summary(view.notice, view.faults, fields, locale)}
+  return html`${view.notice && summary(view.notice, view, fields, locale)}
 <header>
 <p class="owner">${context.tenant.name}</p>
 <h1>${textIn(definition.title, locale)}</h1>
@@ -62,7 +64,7 @@ ${
 
 function summary(
   notice: NonNullable<FormView['notice']>,
-  faults: readonly Fault[],
+  { faults, challenge }: FormView,
   fields: readonly FieldView[],
   locale: FormLocale,
 ): Markup {
@@ -74,10 +76,11 @@ function summary(
   const place = ({ control }: Fault): number => fields.findIndex((each) => each.control === control)
   // As the page has them; what it never asked for comes first.
   const inOrder = faults.toSorted((left, right) => place(left) - place(right))
-  return html`<div class="summary" role="alert" tabindex="-1" autofocus aria-labelledby="summary-title">
+  return html`<div class="${challenge === undefined ? 'summary' : 'summary step'}" role="alert" tabindex="-1" autofocus aria-labelledby="summary-title">
 <h2 id="summary-title">${notice.title}</h2>
 <p>${notice.text}${notice.more && html` ${notice.more}`}</p>
 ${faults.length > 0 ? html`<ul>${inOrder.map(line)}</ul>` : undefined}
+${challenge}
 </div>`
 }
 

@@ -5,6 +5,14 @@ import type { Locale } from '../../../core/locale.ts'
 export interface AssetUrls {
   readonly style: string
   readonly script: string
+  /** Of the pages that show a challenge. */
+  readonly challenge: {
+    readonly style: string
+    readonly widget: string
+    readonly worker: string
+    readonly french: string
+    readonly script: string
+  }
 }
 
 /** The frame of every hosted page. */
@@ -14,6 +22,8 @@ export function hostedPage(
     readonly title: string
     /** The browser asked for it to show in a frame. */
     readonly isFramed: boolean
+    /** More files of its own. */
+    readonly head?: Markup | undefined
     readonly content: Markup
   },
   assets: AssetUrls,
@@ -28,6 +38,7 @@ export function hostedPage(
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="${assets.style}">
 <script type="module" src="${assets.script}"></script>
+${page.head}
 </head>
 <body>
 <main>
@@ -45,12 +56,14 @@ export function noticeContent(
     /** Whose page it is, and of what. */
     readonly owner?: string
     readonly link?: { readonly href: string; readonly text: string } | undefined
+    readonly challenge?: Markup | undefined
   } = {},
 ): Markup {
-  const { owner, link } = options
+  const { owner, link, challenge } = options
   return html`${owner && html`<p class="owner">${owner}</p>`}
 <h1>${notice.title}</h1>
 <p>${notice.text}</p>
 ${notice.more && html`<p class="more">${notice.more}</p>`}
+${challenge}
 ${link && html`<p><a href="${link.href}">${link.text}</a></p>`}`
 }

@@ -7,6 +7,7 @@ import { type ProblemCode, problemTypes } from '../../../core/problem-catalogue.
 import type { Page, ProblemPage } from '../../../core/problem-page.ts'
 import type { RenderTokens } from '../../../core/render-token.ts'
 import type { PublishedForm, PublishedForms } from '../public.ts'
+import { type ChallengeView, challengeHead, challengePlace } from './challenge-view.ts'
 import type { Fault } from './form-view.ts'
 import { type AssetUrls, hostedPage, noticeContent } from './page.ts'
 import { readRefusedPairs } from './refused-body.ts'
@@ -38,6 +39,7 @@ const comesBack: ReadonlySet<ProblemCode> = new Set([
   'idempotency-key-reused',
   'form-unavailable',
   'rate-limited',
+  'challenge-required',
   'service-unavailable',
   'internal-error',
 ])
@@ -89,7 +91,7 @@ function slugOf({ params }: FastifyRequest): string {
 
 // The guard refuses before the body is read; every other refusal that brings the form back comes after.
 function pairsOf(request: FastifyRequest, code: ProblemCode): Promise<Pairs | undefined> | Pairs | undefined {
-  if (code === 'rate-limited') return readRefusedPairs(request)
+  if (code === 'rate-limited' || code === 'challenge-required') return readRefusedPairs(request)
   // The parser of these routes makes nothing else.
   return request.body as Pairs | undefined
 }
@@ -121,6 +123,7 @@ function returned(
     notice: { ...noticeOf(code, locale), more: waitText(retryAfterSeconds, locale) },
     faults: (options.errors ?? []).map((error) => faultOf(error, form)),
     token: token === undefined || needsToken.has(code) ? undefined : sent,
+    challenge: challengeOf(request, options),
   })
   return { text, locale }
 }
@@ -140,8 +143,25 @@ function told(
   const slug = slugOf(request)
   const isThere = request.method === 'POST' && slug !== '' && problemTypes[code].status !== 404
   const link = { href: pageUrl(`/f/${encodeURIComponent(slug)}`, visitOf(request)), text: pageWords[locale].open }
-  const content = noticeContent({ ...notice, more }, { link: isThere ? link : undefined })
-  return { text: hostedPage({ locale, title: notice.title, isFramed: isFramed(request), content }, assets), locale }
+  const challenge = challengeOf(request, options)
+  const content = noticeContent(
+    { ...notice, more },
+    {
+      link: isThere ? link : undefined,
+      challenge: challenge && challengePlace(challenge, assets, locale),
+    },
+  )
+  const head = challenge && challengeHead(assets, locale)
+  return {
+    text: hostedPage({ locale, title: notice.title, isFramed: isFramed(request), head, content }, assets),
+    locale,
+  }
+}
+
+// Where a proof was sent already and another is asked for, something else is wrong: a person decides to go on.
+function challengeOf({ query }: FastifyRequest, { challenge }: ProblemOptions): ChallengeView | undefined {
+  const hasProof = typeof query === 'object' && query !== null && Object.hasOwn(query, 'proof')
+  return challenge && { challenge, goesOn: !hasProof }
 }
 
 function noticeOf(code: ProblemCode, locale: Locale): { readonly title: string; readonly text: string } {

@@ -3,6 +3,7 @@ import type { Context } from '../../../core/context.ts'
 import type { RenderTokens } from '../../../core/render-token.ts'
 import { textIn } from '../definition/schema.ts'
 import type { PublishedForm } from '../public.ts'
+import { type ChallengeView, challengeHead, challengePlace } from './challenge-view.ts'
 import { type Fault, type FormView, formContent } from './form-view.ts'
 import { type AssetUrls, hostedPage } from './page.ts'
 import type { Pairs } from './urlencoded-body.ts'
@@ -16,6 +17,7 @@ export interface Return {
   readonly faults: readonly Fault[]
   /** The token it was sent with, where it still holds: it is older than a new one, so that nobody has to wait again. */
   readonly token: string | undefined
+  readonly challenge?: ChallengeView | undefined
 }
 
 /** The page of a form, empty or as it was sent. @param context - in the language of the page. */
@@ -27,6 +29,7 @@ export function showForm(
   back?: Return,
 ): string {
   const { locale, tenant, clock } = context
+  const { assets } = dependencies
   const subject = { tenantId: tenant.id, formId: form.id }
   const token = back?.token ?? dependencies.tokens.issue(subject, clock.now())
   const visit = visitOf(request)
@@ -43,10 +46,17 @@ export function showForm(
     pairs: back?.pairs ?? [],
     notice: back?.notice,
     faults: back?.faults ?? [],
+    challenge: back?.challenge && challengePlace(back.challenge, assets, locale),
   })
   return hostedPage(
-    { locale, title: isWrong ? pageWords[locale].errorTitle(title) : title, isFramed: isFramed(request), content },
-    dependencies.assets,
+    {
+      locale,
+      title: isWrong ? pageWords[locale].errorTitle(title) : title,
+      isFramed: isFramed(request),
+      head: back?.challenge && challengeHead(assets, locale),
+      content,
+    },
+    assets,
   )
 }
 

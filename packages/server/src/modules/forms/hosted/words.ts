@@ -24,6 +24,7 @@ export interface PageWords {
   readonly thanks: Notice
   readonly another: string
   readonly open: string
+  readonly needsScript: string
   readonly charactersLeft: string
   readonly charactersOver: string
   readonly wait: (seconds: number) => string
@@ -50,6 +51,7 @@ const english: PageWords = {
   thanks: { title: 'Thank you', text: 'Your answers have been received.' },
   another: 'Fill in the form again',
   open: 'Open the form',
+  needsScript: 'This step needs JavaScript. Turn it on, or write to us another way.',
   charactersLeft: '{count} characters left',
   charactersOver: '{count} characters too many',
   wait: (seconds) => `You can try again in ${duration(seconds, ['second', 'minute'])}.`,
@@ -80,6 +82,10 @@ const english: PageWords = {
       text: 'Nothing has been sent. Your answers are still here; please try again later.',
     },
     'rate-limited': { title: 'Too many attempts', text: 'Nothing has been sent.' },
+    'challenge-required': {
+      title: 'One moment',
+      text: 'Your browser does a short calculation, which tells people from scripts, then goes on by itself.',
+    },
     'service-unavailable': {
       title: 'The form could not be sent',
       text: 'The server was away for a moment. Send the form again: it will arrive once.',
@@ -117,6 +123,7 @@ const french: PageWords = {
   thanks: { title: 'Merci', text: 'Vos réponses sont bien arrivées.' },
   another: 'Remplir de nouveau le formulaire',
   open: 'Ouvrir le formulaire',
+  needsScript: 'Cette étape a besoin de JavaScript. Activez-le, ou écrivez-nous autrement.',
   charactersLeft: 'Caractères restants\u00a0: {count}',
   charactersOver: 'Caractères en trop\u00a0: {count}',
   wait: (seconds) => `Vous pourrez réessayer dans ${duration(seconds, ['seconde', 'minute'])}.`,
@@ -147,6 +154,10 @@ const french: PageWords = {
       text: 'Rien n’a été envoyé. Vos réponses sont toujours là\u00a0; réessayez plus tard.',
     },
     'rate-limited': { title: 'Trop d’essais', text: 'Rien n’a été envoyé.' },
+    'challenge-required': {
+      title: 'Un instant',
+      text: 'Votre navigateur fait un court calcul, qui distingue les personnes des robots, puis continue de lui-même.',
+    },
     'service-unavailable': {
       title: 'Le formulaire n’a pas pu être envoyé',
       text: 'Le serveur s’est absenté un instant. Renvoyez le formulaire\u00a0: il arrivera une seule fois.',
