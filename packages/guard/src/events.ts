@@ -118,8 +118,7 @@ function readCounters(plan: Plan, slate: Slate): CounterReading[] {
 
 /** What was counted by is read at once, and hashed when somebody asks. */
 function hashSubjects(plan: Plan, subjects: Subjects, secret: Uint8Array | string): () => Record<string, string> {
-  const named = new Set<Subject>(['ip', ...plan.counts.flatMap(({ rule }) => rule.by)])
-  const values = [...named].map((subject) => [subject, readSubject(subjects, subject)] as const)
+  const values = plan.subjects.map((subject) => [subject, readSubject(subjects, subject)] as const)
   let hashes: Record<string, string> | undefined
   return () => {
     hashes ??= Object.fromEntries(

@@ -10,7 +10,7 @@ import type { QuotaRule } from './rules/quota.ts'
 import { createRateLimitCounter } from './rules/rate-limit.ts'
 import { isEarlySignal, type SignalRule } from './rules/signal.ts'
 import { type Counter, createTake, type Take } from './store.ts'
-import { isEarlySubject } from './subject.ts'
+import { isEarlySubject, type Subject } from './subject.ts'
 
 /** A rule that needs no store, and how many of the plan's counting rules come before it. */
 export interface CheckStep {
@@ -44,6 +44,8 @@ export interface Plan {
   readonly version: string
   readonly checks: readonly CheckStep[]
   readonly counts: readonly CountStep[]
+  /** What events name of a request: its address and whatever a rule counts by. */
+  readonly subjects: readonly Subject[]
   /** Whether a rule of the plan holds slots. */
   readonly leases: boolean
   /** Whether a live or shadow ladder of the plan alerts. */
@@ -175,6 +177,7 @@ function compilePlan(policyId: string, version: string, rules: readonly Exclude<
     version,
     checks,
     counts,
+    subjects: [...new Set<Subject>(['ip', ...counts.flatMap(({ rule }) => rule.by)])],
     leases: counts.some(({ counter }) => counter.shape === 'leases'),
     alerts: counts.some(({ rule }) => rule.kind === 'escalation' && rule.alertsAfter.length > 0),
     slate: createSlate(policyId, version, counts),
