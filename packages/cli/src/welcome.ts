@@ -26,6 +26,8 @@ function firstSteps(url: string, config: Config): readonly string[] {
   const place = config.dataDir === resolve('./data') ? '' : `REMPART_DATA_DIR='${config.dataDir}' `
   return [
     '',
+    say.browser(`${url}/f/demo`),
+    '',
     say.first,
     `  curl ${url}/api/v1/health/ready`,
     `  curl -i ${url}/api/v1/contact -H 'content-type: application/json' \\`,
