@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseItems } from '../../packages/guard/src/testing/structured-field-parser.ts'
+import type { Scope } from '../../packages/server/src/core/access.ts'
 import { createApiKey } from '../../packages/server/src/modules/api-keys/service.ts'
 import type { Answer } from '../support/http-client.ts'
 import { isRunning, send, until } from '../support/processes.ts'
@@ -10,11 +11,11 @@ import { faultsOfRefusal } from './neutral-problem.ts'
 import { BROWSER, sendBytes, type Visitor, type Visitors, visitorsOf } from './visitors.ts'
 
 /*
- * S0, the public API's report, rule by rule: health and contact. Where the product's own table settles a rule in another
- * way, the test follows the table and says so.
+ * S0, the public API's report, rule by rule: health, contact, resources and gate125. Where the product's own table settles
+ * a rule in another way, the test follows the table and says so.
  */
 
-/** Knows the client by its address alone: nobody in front of it is trusted. Its contact form cools down within seconds. */
+/** Knows the client by its address alone: nobody in front of it is trusted. Its windows and cooldowns last for seconds. */
 let direct: ServerProcess
 /** Behind a proxy at 127.0.0.1, with every default. */
 let proxied: ServerProcess
@@ -22,17 +23,25 @@ let stranger: Visitors
 let visitors: Visitors
 let tenant: TenantWithForm
 let staffKey: string
+/** What a site holds that registers people. */
+let siteKey: string
 
 beforeAll(async () => {
-  const brief = { 'contact.submit': { rules: { burst: { limit: 3, window: '2s', cooldown: '3s' } } } }
+  const brief = {
+    'contact.submit': { rules: { burst: { limit: 3, window: '2s', cooldown: '3s' } } },
+    'resources.list': { rules: { burst: { limit: 5, window: '2s' } } },
+    'gates.register': { rules: { burst: { window: '2s', cooldown: '3s' } } },
+  }
   const env = { REMPART_TRUSTED_PROXIES: '127.0.0.1/32' }
   ;[direct, proxied] = await Promise.all([startServerProcess({ policies: brief }), startServerProcess({ env })])
   stranger = visitorsOf(direct)
   visitors = visitorsOf(proxied)
   const pool = workerPool(proxied)
   tenant = await createTenantWithForm(pool)
-  const { token } = await createApiKey(pool, tenant.id, { name: 'staff', scopes: ['contact:read'] })
-  staffKey = token
+  const keyOf = async (name: string, scopes: readonly Scope[]) =>
+    (await createApiKey(pool, tenant.id, { name, scopes })).token
+  staffKey = await keyOf('staff', ['contact:read', 'gates:read', 'gates:write', 'resources:read', 'resources:write'])
+  siteKey = await keyOf('site', ['gates:register'])
   await pool.end()
 })
 afterAll(async () => {
@@ -42,6 +51,8 @@ afterAll(async () => {
 })
 
 const CONTACT = '/api/v1/contact'
+const RESOURCES = '/api/v1/resources'
+const GATE = '/api/v1/gate125/register'
 /** Nothing of it may stand in a log or in a refusal. */
 const message = {
   name: 'Zebulon Quixote',
@@ -261,6 +272,230 @@ describe('POST /api/v1/contact/', () => {
     const visitor = visitors.next()
     const answer = await visitor(CONTACT, { method, headers: { 'x-http-method-override': 'POST' } })
     expect([answer.status, answer.headers['allow']]).toEqual([405, 'POST, OPTIONS'])
+  })
+})
+
+describe('GET /api/v1/resources/', () => {
+  it('shows anybody what the website offers, with and without the trailing slash', async () => {
+    for (const path of [RESOURCES, `${RESOURCES}/`]) {
+      const answer = await visitors.next()(path)
+      expect([answer.status, answer.json()]).toMatchObject([200, { total: 3, page: 1, pageSize: 20, totalPages: 1 }])
+      expect(answer.json()['items']).toHaveLength(3)
+    }
+  })
+
+  it('keeps to the tenant that is asked for, and the deleted ones to staff', async () => {
+    const of = { 'x-tenant-id': tenant.id }
+    const staff = { authorization: `Bearer ${staffKey}` }
+    const made = await visitors.next()(RESOURCES, { json: { title: 'Mill' }, headers: staff })
+    const one = `${RESOURCES}/${made.json()['id']}`
+    expect([made.status, (await visitors.next()(one, { headers: of })).status]).toEqual([201, 200])
+    expect((await visitors.next()(one)).json()['code']).toBe('resource-not-found')
+    await visitors.next()(one, { method: 'DELETE', headers: staff })
+    expect((await visitors.next()(one, { headers: of })).status).toBe(404)
+    expect((await visitors.next()(RESOURCES, { headers: of })).json()).toMatchObject({ items: [], total: 0 })
+    const deleted = `${RESOURCES}?deleted=true`
+    expect((await visitors.next()(deleted, { headers: of })).status).toBe(401)
+    expect((await visitors.next()(deleted, { headers: staff })).json()).toMatchObject({ total: 1 })
+  })
+
+  it('admits 60 in 60 s per client, of a hundred that come at once, and names no Retry-After to the others', async () => {
+    const visitor = visitors.next()
+    const answers = await atOnce(100, (index) =>
+      visitor(RESOURCES, { headers: { 'user-agent': `${BROWSER} ${index}`, cookie: `session=${index}` } }),
+    )
+    expect(statuses(answers).filter((status) => status === 200)).toHaveLength(60)
+    expect(statuses(answers).filter((status) => status === 429)).toHaveLength(40)
+    expect(answers.filter(({ headers }) => headers['retry-after'] !== undefined)).toEqual([])
+    expect((await visitors.next()(RESOURCES)).status).toBe(200)
+  })
+
+  it.each([
+    ['fr', 'Trop de requêtes'],
+    ['en', 'Too many requests'],
+  ])('refuses a client who reads %s with "%s" and the X-RateLimit fields', async (language, error) => {
+    const visitor = visitors.next()
+    const before = Math.floor(nowSeconds())
+    await atOnce(60, () => visitor(RESOURCES))
+    const refused = await visitor(RESOURCES, { headers: { 'accept-language': language } })
+    expect(refused.status).toBe(429)
+    expect(refused.json()).toMatchObject({ status: 429, code: 'rate-limited', error })
+    expect(faultsOfRefusal(refused)).toEqual([])
+    expect(field(refused, 'x-ratelimit-limit')).toBe('60')
+    expect(field(refused, 'x-ratelimit-remaining')).toBe('0')
+    expect(Number(field(refused, 'x-ratelimit-reset'))).toBeGreaterThanOrEqual(before)
+    // Above 32 a place is given back up to a thirty-first of the window late.
+    expect(Number(field(refused, 'x-ratelimit-reset'))).toBeLessThanOrEqual(nowSeconds() + 63)
+    expect(refused.headers['retry-after']).toBeUndefined()
+  })
+
+  it('has no cooldown: whoever was refused is admitted as soon as the window lets them, however often they ask', async () => {
+    const visitor = stranger.direct()
+    await until(async () => Number((await visitor(RESOURCES)).headers['x-ratelimit-remaining']) === 0)
+    expect((await visitor(RESOURCES)).status).toBe(429)
+    const startedMs = performance.now()
+    await until(async () => (await visitor(RESOURCES)).status === 200)
+    expect(performance.now() - startedMs).toBeLessThan(2_500)
+  })
+})
+
+describe('POST /api/v1/gate125/register/', () => {
+  let sequence = 0
+  const someone = (): string => {
+    sequence += 1
+    return `zebulon-${sequence}@people.example.net`
+  }
+  const register = (visitor: Visitor, headers: Readonly<Record<string, string>> = {}, extra: object = {}) =>
+    visitor(GATE, { json: { email: someone(), name: message.name, ...extra }, headers })
+
+  it('takes a registration, with and without the trailing slash, and says no more than that', async () => {
+    const visitor = visitors.next()
+    for (const path of [GATE, `${GATE}/`, '/api/v1/gates/gate125/register']) {
+      const answer = await visitor(path, { json: { email: someone() } })
+      expect([answer.status, answer.json()]).toEqual([201, { status: 'received' }])
+    }
+  })
+
+  it('admits 10 in 3600 s per client, of thirty that come at once, and refuses the others for a cooldown of 3600 s', async () => {
+    const visitor = visitors.next()
+    const answers = await atOnce(30, () => register(visitor))
+    expect(statuses(answers).filter((status) => status === 201)).toHaveLength(10)
+    const refused = [...answers.filter(({ status }) => status === 429), await register(visitor)]
+    expect(refused).toHaveLength(21)
+    for (const { headers } of refused) {
+      expect(Number(headers['retry-after'])).toBeGreaterThan(3_590)
+      expect(Number(headers['retry-after'])).toBeLessThanOrEqual(3_600)
+    }
+    expect(answers.filter(({ status, headers }) => status === 201 && headers['retry-after'] !== undefined)).toEqual([])
+  })
+
+  it.each([
+    ['fr', 'Trop de requêtes'],
+    ['en', 'Too many requests'],
+  ])('refuses a client who reads %s with "%s" and the X-RateLimit fields', async (language, error) => {
+    const visitor = visitors.next()
+    await atOnce(10, () => register(visitor))
+    const refused = await register(visitor, { 'accept-language': language })
+    expect(refused.status).toBe(429)
+    expect(refused.json()).toMatchObject({ status: 429, code: 'rate-limited', error })
+    expect(faultsOfRefusal(refused, Object.values(message))).toEqual([])
+    expect(field(refused, 'x-ratelimit-limit')).toBe('10')
+    expect(field(refused, 'x-ratelimit-remaining')).toBe('0')
+    const leftSeconds = Number(field(refused, 'x-ratelimit-reset')) - nowSeconds()
+    expect(leftSeconds).toBeGreaterThan(3_590)
+    expect(leftSeconds).toBeLessThanOrEqual(3_601)
+  })
+
+  it('counts a client once, whatever browser, gate, tenant, language or key it names', async () => {
+    const visitor = visitors.next()
+    const disguises = [
+      {},
+      { 'user-agent': 'curl/8' },
+      { 'user-agent': '' },
+      { 'x-tenant-id': tenant.id, authorization: `Bearer ${siteKey}` },
+      { 'accept-language': 'fr' },
+      { cookie: 'session=1' },
+    ]
+    const answers = await times(10, (index) => register(visitor, disguises[index % disguises.length]))
+    expect(statuses(answers).filter((status) => status === 429)).toEqual([])
+    for (const headers of disguises) expect((await register(visitor, headers)).status).toBe(429)
+    for (const path of [
+      '/api/v1/gates/gate125/register',
+      '/api/v1/gates/another/register',
+      '/api/v1/%67ate125/register/?',
+    ])
+      expect([path, (await visitor(path, { json: { email: someone() } })).status]).toEqual([path, 429])
+    expect((await register(visitors.next())).status).toBe(201)
+  })
+
+  it('admits again after the cooldown, which its refusals do not extend', async () => {
+    const visitor = stranger.direct()
+    const startedMs = performance.now()
+    const burst = await atOnce(12, () => register(visitor))
+    expect(statuses(burst).filter((status) => status === 201)).toHaveLength(10)
+    await until(async () => (await register(visitor)).status === 201)
+    expect(performance.now() - startedMs).toBeGreaterThanOrEqual(3_000)
+    expect(performance.now() - startedMs).toBeLessThan(4_500)
+  })
+
+  it('with an API key says who has a place and who waits, and the same again for the same address', async () => {
+    const staff = { authorization: `Bearer ${staffKey}` }
+    const opened = { slug: 'gate125', name: 'Gate 125', capacity: 1, isPublic: false }
+    const made = await visitors.next()('/api/v1/gates', { json: opened, headers: staff })
+    expect([made.status, made.json()]).toMatchObject([201, { slug: 'gate125', capacity: 1 }])
+    const site = { authorization: `Bearer ${siteKey}` }
+    const visitor = visitors.next()
+    const ask = (email: string) => visitor(GATE, { json: { email }, headers: site })
+    const [first, second] = [await ask('one@people.example.net'), await ask('two@people.example.net')]
+    expect([first.status, first.json()]).toEqual([201, { id: expect.any(String), status: 'registered' }])
+    expect([second.status, second.json()]).toEqual([201, { id: expect.any(String), status: 'waitlisted', position: 1 }])
+    expect((await ask('ONE@People.example.net')).text).toBe(first.text)
+    expect((await ask('two@people.example.net')).text).toBe(second.text)
+    const listed = await visitors.next()('/api/v1/gates/gate125/registrations', { headers: staff })
+    expect(listed.json()).toMatchObject({ total: 2, items: [{ position: 1 }, { status: 'registered' }] })
+  })
+
+  it('asks for a key where the gate is not public, and for its scope', async () => {
+    const of = { 'x-tenant-id': tenant.id }
+    const refused = [
+      await register(visitors.next(), of),
+      await register(visitors.next(), of, { honeypot: 'x' }),
+      await register(visitors.next(), { authorization: `Bearer ${siteKey.slice(0, -1)}` }),
+      await register(visitors.next(), { authorization: `Bearer ${staffKey}` }),
+    ]
+    expect(statuses(refused)).toEqual([401, 401, 401, 403])
+    for (const answer of refused) expect(faultsOfRefusal(answer, Object.values(message))).toEqual([])
+  })
+
+  it('answers the public the same for a new address, a known one, a full gate and a filled honeypot', async () => {
+    const staff = { authorization: `Bearer ${staffKey}` }
+    const opened = { slug: 'open', name: 'Open', capacity: 1, isPublic: true }
+    await visitors.next()('/api/v1/gates', { json: opened, headers: staff })
+    const visitor = visitors.next()
+    const ask = (email: string, extra: object = {}) =>
+      visitor('/api/v1/gates/open/register', { json: { email, ...extra }, headers: { 'x-tenant-id': tenant.id } })
+    const answers = [
+      await ask('first@people.example.net'),
+      await ask('first@people.example.net'),
+      await ask('late@people.example.net'),
+      await ask('bot@people.example.net', { honeypot: 'http://spam.example' }),
+      await ask('bot@people.example.net', { website: 'x' }),
+      await ask('first@people.example.net', { website: 'x' }),
+    ]
+    const moving = /^(?:x-request-id|x-response-time|date|x-ratelimit-re\w+|ratelimit)$/
+    const lasting = ({ headers }: Answer) => Object.entries(headers).filter(([name]) => !moving.test(name))
+    for (const answer of answers) {
+      expect([answer.status, answer.text]).toEqual([201, '{"status":"received"}'])
+      expect(Object.keys(answer.headers)).toEqual(Object.keys(answers[0]?.headers ?? {}))
+      expect(lasting(answer)).toEqual(lasting(answers[0] ?? answer))
+    }
+    const left = answers.map((answer) => field(answer, 'x-ratelimit-remaining'))
+    expect(left).toEqual(['9', '8', '7', '6', '5', '4'])
+    const listed = await visitors.next()('/api/v1/gates/open/registrations', { headers: staff })
+    expect(listed.json()).toMatchObject({
+      total: 2,
+      items: [
+        { email: 'late@people.example.net', status: 'waitlisted' },
+        { email: 'first@people.example.net', status: 'registered' },
+      ],
+    })
+  })
+
+  it('is neutral about what it refuses', async () => {
+    const told = ['hunter2', message.name, BROWSER]
+    const cases = [
+      [400, { body: '{"email":"hunter2' }],
+      [404, { json: { email: someone() }, headers: { 'x-tenant-id': 'hunter2' } }],
+      [413, { body: Buffer.alloc(1_048_577, 0x20) }],
+      [415, { body: 'email=hunter2', headers: { 'content-type': 'application/x-www-form-urlencoded' } }],
+      [422, { json: { email: 'hunter2', name: message.name } }],
+      [422, { json: { email: someone(), data: { deep: { hunter2: 1 } } } }],
+    ] as const
+    for (const [status, call] of cases) {
+      const answer = await visitors.next()(GATE, { method: 'POST', ...call })
+      expect(answer.status).toBe(status)
+      expect(faultsOfRefusal(answer, told)).toEqual([])
+    }
   })
 })
 
@@ -589,6 +824,21 @@ describe('the OpenAPI document is in step', () => {
     const fields = ['X-RateLimit-Limit', 'X-RateLimit-Remaining', 'X-RateLimit-Reset', 'RateLimit', 'RateLimit-Policy']
     expect(Object.keys(responses['201']?.headers ?? {})).toEqual(expect.arrayContaining(fields))
     expect(Object.keys(responses['429']?.headers ?? {})).toEqual(expect.arrayContaining([...fields, 'Retry-After']))
+  })
+
+  it('lists resources and gate125 with their refusals, as open to anybody and to a key', async () => {
+    const { paths } = await fetchDocument()
+    for (const [path, method, success, scope] of [
+      [RESOURCES, 'get', '200', 'resources:read'],
+      [GATE, 'post', '201', 'gates:register'],
+    ] as const) {
+      const { responses = {}, security } = paths[path]?.[method] ?? {}
+      expect(Object.keys(responses)).toEqual(expect.arrayContaining([success, '400', '401', '403', '422', '429']))
+      const fields = ['X-RateLimit-Limit', 'X-RateLimit-Remaining', 'X-RateLimit-Reset']
+      expect(Object.keys(responses[success]?.headers ?? {})).toEqual(expect.arrayContaining(fields))
+      expect(Object.keys(responses['429']?.headers ?? {})).toEqual(expect.arrayContaining([...fields, 'Retry-After']))
+      expect(security).toEqual([{}, { apiKey: [scope] }, { apiKeyHeader: [scope] }])
+    }
   })
 
   it('lists health without a limit and without a key', async () => {
