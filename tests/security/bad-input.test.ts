@@ -5,8 +5,11 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { scopes } from '../../packages/server/src/core/access.ts'
 import { canonicalEmail } from '../../packages/server/src/core/email.ts'
+import { createId } from '../../packages/server/src/core/ids.ts'
 import type { Pool } from '../../packages/server/src/database/connect.ts'
+import { inTenant } from '../../packages/server/src/database/tenant.ts'
 import { createApiKey } from '../../packages/server/src/modules/api-keys/service.ts'
+import { insertGate } from '../../packages/server/src/modules/gates/queries.ts'
 import {
   type DescribedOperation,
   describedOperations,
@@ -59,6 +62,7 @@ beforeAll(async () => {
   pool = workerPool(server)
   tenant = await createTenantWithForm(pool)
   changing = await publishForm(pool, tenant.id, 'changing')
+  await openGates(['ask', 'gate125', 'changing', 'doomed'])
   key = (await createApiKey(pool, tenant.id, { name: 'attacker', scopes })).token
   wire = openWire(port)
 }, 60_000)
@@ -68,9 +72,21 @@ afterAll(async () => {
   await server.remove()
 })
 
+/** Anybody may register at them, so that what is sent without a key gets as far as it can. */
+async function openGates(slugs: readonly string[]): Promise<void> {
+  await inTenant(pool, tenant.id, async (tx) => {
+    for (const slug of slugs) {
+      await insertGate(tx, { tenant_id: tenant.id, id: createId(), slug, name: slug, capacity: 5, is_public: true })
+    }
+  })
+}
+
 /** The operation's own example, with the names of things that exist. */
 function baseline({ method, path, operation }: DescribedOperation, segment?: (name: string) => string): WireRequest {
-  const target = path.replace(/\{(\w+)\}/g, (_whole, name: string) => segment?.(name) ?? parameterOf(path, name))
+  const target = path.replace(
+    /\{(\w+)\}/g,
+    (_whole, name: string) => segment?.(name) ?? parameterOf(path, name, method),
+  )
   const [type, media] = Object.entries(operation.requestBody?.content ?? {})[0] ?? []
   const [scheme] = Object.keys(operation.security?.[0] ?? {})
   const secret = scheme === 'metricsToken' ? metricsToken : key
@@ -90,7 +106,8 @@ function exampleOf({ example }: MediaType): unknown {
   return isAnswers ? { ...example, data: { who: 'Ada' } } : example
 }
 
-function parameterOf(path: string, name: string): string {
+function parameterOf(path: string, name: string, method: string): string {
+  if (path === '/api/v1/gates/{slug}') return method === 'DELETE' ? 'doomed' : 'changing'
   if (name === 'id' && path.startsWith('/api/v1/forms/')) return changing.id
   if (name === 'formId') return tenant.form.id
   if (name === 'slug') return tenant.form.slug
@@ -142,7 +159,7 @@ it.each(named)('%s takes its own example', async (_name, described) => {
   const sent = baseline(described)
   const answer = await wire.send(sent)
   judge(answer, described, sent)
-  // Of what the examples name, only forms exist; and two of them take the same slug.
+  // Of what the examples name, only forms and gates exist; and two of them take the same slug.
   expect([200, 201, 204, 404, 409], answer.text).toContain(answer.status)
 })
 
