@@ -181,6 +181,7 @@ export async function buildServer(
     hostedFormRoutes(pages as App, {
       publicUrl: config.publicUrl,
       defaultLocale: config.defaultLocale,
+      log,
       blocks,
       forms,
       tokens,

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Logger } from 'pino'
 import type { AnswerBlocks } from '../../../core/answer-blocks.ts'
 import type { Context } from '../../../core/context.ts'
 import { type Locale, negotiateLocale } from '../../../core/locale.ts'
@@ -25,6 +26,7 @@ export interface RefusalPageDependencies {
   readonly assets: AssetUrls
   readonly publicUrl: string
   readonly defaultLocale: Locale
+  readonly log: Logger
   /** The context of a request that was refused before it was identified; undefined where there is none. */
   readonly contextOf: (request: FastifyRequest) => Promise<Context | undefined>
 }
@@ -71,7 +73,7 @@ export function createRefusalPage(dependencies: RefusalPageDependencies): Proble
     }
   }
 
-  return async (request, reply, { code, options }) => {
+  async function show(...[request, reply, { code, options }]: Parameters<ProblemPage>): Promise<Page> {
     const identified: Context | undefined = request.context
     const context = identified ?? (await dependencies.contextOf(request).catch(() => undefined))
     if (context !== undefined) dependencies.blocks.letFrame(reply, context.tenant)
@@ -81,6 +83,16 @@ export function createRefusalPage(dependencies: RefusalPageDependencies): Proble
     return context && form && pairs
       ? returned(context, request, reply, { form, pairs, code, options }, dependencies)
       : told(context, request, { code, options }, dependencies)
+  }
+
+  return async (request, reply, problem) => {
+    try {
+      return await show(request, reply, problem)
+    } catch (error) {
+      // The refusal is still answered; that its page failed is a fault of ours.
+      dependencies.log.error({ err: error, requestId: request.id, code: problem.code }, 'the page of a refusal failed')
+      throw error
+    }
   }
 }
 
