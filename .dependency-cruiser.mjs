@@ -5,8 +5,14 @@ export default {
     {
       name: 'guard-is-a-leaf',
       severity: 'error',
-      from: { path: '^packages/guard/src/', pathNot: '(adapters/|\\.test\\.ts$)' },
+      from: { path: '^packages/guard/src/', pathNot: '(adapters/|testing/|\\.test\\.ts$)' },
       to: { pathNot: '^packages/guard/src/', dependencyTypesNot: ['core'] },
+    },
+    {
+      name: 'testing-stays-in-tests',
+      severity: 'error',
+      from: { path: '^packages/[^/]+/src/', pathNot: '(testing/|\\.test\\.ts$|store-contract\\.ts$)' },
+      to: { path: '^packages/.+/testing/' },
     },
     {
       name: 'server-knows-no-cli',
