@@ -32,6 +32,29 @@ export { type RequestMatch, rankRoute } from './policy-file/path-pattern.ts'
 export type { Preset } from './policy-file/presets/preset.ts'
 export { type PresetName, presetNames, presets } from './policy-file/presets/presets.ts'
 export { policyVersion } from './policy-file/version.ts'
+export type { HumanReading, HumanReason, HumanReasonCode, HumanVerdict } from './replay/human.ts'
+export type { UnjudgedReason, UnjudgedRule } from './replay/judged-rules.ts'
+export { logFormatNames } from './replay/log-formats.ts'
+export type { BadLine, LogFormatName } from './replay/log-line.ts'
+export type { LimitPoint } from './replay/maxima.ts'
+export { createReplay, type Replay, type ReplayOptions, type ReplaySet } from './replay/replay.ts'
+export type {
+  BadExample,
+  ClientCount,
+  ClientReading,
+  Comparison,
+  LimitReading,
+  LogReading,
+  NearMiss,
+  PolicyReading,
+  ReplayResult,
+  RuleReading,
+  SourceReading,
+  TrialReading,
+} from './replay/result.ts'
+export type { ReplayRouting, RoutedPolicy } from './replay/routes.ts'
+export type { ReplaySource } from './replay/source.ts'
+export type { TimelineReading } from './replay/timeline.ts'
 export type { RuleInput } from './rule-kinds.ts'
 export type { Mode, OnStoreFailure } from './rule-settings.ts'
 export type { AccessListInput } from './rules/access-list.ts'

@@ -1,0 +1,139 @@
+import {
+  type AddressResolver,
+  type ClientAddress,
+  createAddressResolver,
+  parseClientAddress,
+} from '../client-address.ts'
+import { addBytes, createByteCache, findBytes } from './byte-cache.ts'
+import { CLIENT_WORDS, type ClientTable, GENERATION } from './clients.ts'
+import type { LogLine } from './log-line.ts'
+import { wordAt } from './words.ts'
+
+/** Finds the clients of lines by the bytes of their addresses. */
+export interface AddressReader {
+  /** The client of a line, or -1 where its address is none. */
+  find(bytes: Buffer, view: DataView, line: LogLine): number
+}
+
+/** Client numbers take 18 bits; 13 bits of the client's generation tell whether the number is still the same client's. */
+const CLIENT_MASK = 0x3ffff
+const GENERATION_MASK = 0x1fff
+const GENERATION_SHIFT = 18
+
+const SETS = 32_768
+const WAYS = 4
+const SET_WORDS = 8
+
+/**
+ * Creates a reader.
+ *
+ * @param clientOf - The number of an address that no cache knows.
+ */
+export function createAddressReader(
+  table: ClientTable,
+  clientOf: (address: ClientAddress) => number,
+  trustedProxies: readonly string[],
+): AddressReader {
+  /** IPv4 addresses as numbers: four of them and their clients in half a line of the processor's cache. */
+  const sets = new Int32Array(SETS * SET_WORDS).fill(-1)
+  const hands = new Uint8Array(SETS)
+  const texts = createByteCache(32_768, 48)
+  const resolve: AddressResolver | undefined =
+    trustedProxies.length === 0 ? undefined : createAddressResolver({ trustedProxies, header: 'x-forwarded-for' })
+
+  /** What is remembered of a client: its number, and its generation to tell when the number is another's. */
+  const remembered = (client: number): number => {
+    const generation = wordAt(table.words, client * CLIENT_WORDS + GENERATION) & GENERATION_MASK
+    return client | (generation << GENERATION_SHIFT)
+  }
+  const recall = (value: number): number => {
+    if (value < 0) return -1
+    const client = value & CLIENT_MASK
+    const generation = wordAt(table.words, client * CLIENT_WORDS + GENERATION) & GENERATION_MASK
+    return generation === value >>> GENERATION_SHIFT ? client : -1
+  }
+  const parse = (bytes: Buffer, line: LogLine): ClientAddress | undefined =>
+    parseClientAddress(bytes.toString('latin1', line.addressStart, Math.min(line.addressEnd, line.addressStart + 128)))
+
+  const recallIpv4 = (first: number, ipv4: number): number => {
+    for (let way = first; way < first + WAYS; way += 1) {
+      if (sets[way] !== ipv4) continue
+      const client = recall(wordAt(sets, way + WAYS))
+      if (client >= 0) return client
+    }
+    return -1
+  }
+  const findIpv4 = (bytes: Buffer, line: LogLine, ipv4: number): number => {
+    const set = (Math.imul(ipv4, 0x9e3779b1) >>> 17) & (SETS - 1)
+    const first = set * SET_WORDS
+    const known = recallIpv4(first, ipv4)
+    if (known >= 0) return known
+    const address = parse(bytes, line)
+    if (address === undefined) return -1
+    const client = clientOf(address)
+    const hand = hands[set] ?? 0
+    hands[set] = (hand + 1) % WAYS
+    sets[first + hand] = ipv4
+    sets[first + WAYS + hand] = remembered(client)
+    return client
+  }
+
+  const findText = (bytes: Buffer, view: DataView, line: LogLine): number => {
+    const known = findBytes(texts, view, line.addressStart, line.addressEnd, 0)
+    const recalled = recall(known)
+    if (recalled >= 0) return recalled
+    const { hash } = texts
+    const address = parse(bytes, line)
+    if (address === undefined) return -1
+    const client = clientOf(address)
+    texts.hash = hash
+    addBytes(texts, view, line.addressStart, line.addressEnd, 0, remembered(client))
+    return client
+  }
+
+  return {
+    find(bytes, view, line) {
+      if (resolve !== undefined && line.forwardedEnd > line.forwardedStart) {
+        const peer = parse(bytes, line)
+        if (peer === undefined) return -1
+        const forwarded = bytes.toString('latin1', line.forwardedStart, line.forwardedEnd)
+        return clientOf(resolve(peer.text, { 'x-forwarded-for': forwarded }))
+      }
+      const ipv4 = readIpv4(bytes, line.addressStart, line.addressEnd)
+      return ipv4 === NOT_IPV4 ? findText(bytes, view, line) : findIpv4(bytes, line, ipv4 | 0)
+    },
+  }
+}
+
+const NOT_IPV4 = -1
+
+/** The 32 bits of a dotted IPv4, unsigned; -1 for anything else, and for octets with a leading zero. */
+function readIpv4(bytes: Buffer, start: number, end: number): number {
+  if (end - start > 15) return NOT_IPV4
+  let value = 0
+  let octet = 0
+  let digits = 0
+  let dots = 0
+  for (let position = start; position < end; position += 1) {
+    const digit = (bytes[position] ?? 0) - 48
+    if (digit === DOT_DIGIT && digits > 0) {
+      value = value * 256 + octet
+      octet = 0
+      digits = 0
+      dots += 1
+    } else {
+      octet = octet * 10 + digit
+      digits += 1
+      if (!isOctet(digit, octet, digits)) return NOT_IPV4
+    }
+  }
+  return dots === 3 && digits > 0 ? value * 256 + octet : NOT_IPV4
+}
+
+/** A dot as a digit. */
+const DOT_DIGIT = -2
+
+function isOctet(digit: number, octet: number, digits: number): boolean {
+  // Two digits make ten or more, three a hundred: what is less has a leading zero.
+  return digit >= 0 && digit <= 9 && octet <= 255 && (digits === 1 || octet >= (digits === 2 ? 10 : 100))
+}
