@@ -22,7 +22,7 @@ export const platform: Preset = {
       },
     },
     // One policy for every way of trying a code, so that none of them adds to the others. The ladder is forgotten after a
-    // day, which leaves 10 codes and then one in 15 minutes: 105 of a million in a day.
+    // day, which leaves 10 codes and then one in 15 minutes: 106 of a million in a day.
     'mfa.verify': {
       match: {
         method: 'POST',
