@@ -146,7 +146,13 @@ export const settings = {
     'REMPART_GUARD_MEMORY',
     integer(1_048_576, 4_294_967_296),
     33_554_432,
-    'Memory budget of the guard’s counters, in bytes.',
+    'Memory budget of the guard’s counters in the process, in bytes.',
+  ),
+  guardStore: setting(
+    'REMPART_GUARD_STORE',
+    choice('auto', 'memory', 'postgres'),
+    'auto',
+    'Where the guard counts: `postgres`, which all processes on the database share, or `memory`, in which each counts for itself. `auto`: postgres when REMPART_DATABASE_URL is set, else memory.',
   ),
   countryHeader: optional(
     'REMPART_COUNTRY_HEADER',

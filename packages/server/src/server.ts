@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import type { Store } from '@rempart/guard'
+import type { RemoteStore, Store } from '@rempart/guard'
 import fastify from 'fastify'
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
@@ -61,7 +61,7 @@ export interface ServerDependencies {
   readonly secretKey: string
   readonly pool: Pool
   readonly tenants: TenantResolver
-  readonly store: Store
+  readonly store: Store | RemoteStore
   /** The parsed policy file, when there is one. */
   readonly policyFile: unknown
   readonly metrics: Metrics

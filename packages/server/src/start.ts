@@ -3,15 +3,15 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createMemoryStore } from '@rempart/guard'
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
 import type { App } from './core/fastify.ts'
 import { createMetrics, type Metrics } from './core/metrics.ts'
-import { loadOrCreateSecret } from './core/secrets.ts'
+import { deriveKey, keyLabels, loadOrCreateSecret } from './core/secrets.ts'
 import { createTenantResolver } from './core/tenant-resolver.ts'
 import { type OpenDatabase, openDatabase } from './database/open.ts'
 import { seedDemo } from './demo.ts'
+import { type OpenGuardStore, openGuardStore } from './guard-store.ts'
 import { schedulePurge } from './modules/leads/retention.ts'
 import { inFile, type PolicyDocument, readPolicyFile } from './policy-file.ts'
 import { type PolicyWatch, watchPolicyFile } from './policy-reload.ts'
@@ -43,14 +43,24 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
   const database = await openDatabase(config, { log: ({ level, msg, ...details }) => log[level](details, msg) })
   const metrics = createMetrics()
   const stopping = { is: false }
+  // What has to be closed, in the order in which it was opened.
+  const opened: (() => unknown)[] = [() => database.close(), () => metrics.close()]
+  const closeAll = async (): Promise<void> => {
+    for (const close of opened.splice(0).reverse()) await close()
+  }
   try {
     const secretKey = config.secretKey ?? (await loadOrCreateSecret(join(config.dataDir, 'secret.key')))
     const isFirstStart = config.embedded && config.demo === 'on' ? await seedDemo(database.worker) : false
-    const app = await createApp(config, { database, metrics, log, secretKey, policyFile, stopping })
+    const secret = deriveKey(Buffer.from(secretKey), keyLabels.guardStore)
+    const guardStore = await openGuardStore(config, { target: database.appTarget, secret, metrics, log })
+    opened.push(() => guardStore.close())
+    const { store } = guardStore
+    const app = await createApp(config, { database, metrics, log, secretKey, policyFile, stopping, store })
     warnAbout(config, log)
     await app.listen({ port: config.port, host: config.host })
     const metricsServer = await listenForMetrics(config, metrics)
     const purge = schedulePurge(database.worker, log)
+    opened.push(() => purge.stop())
     const watch = policyFile && watchPolicyFile(policyFile, { policies: app.policies, metrics, log })
     return {
       url: urlOf(config.host, app.server.address()),
@@ -66,14 +76,11 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
         await new Promise<void>((resolve) =>
           metricsServer === undefined ? resolve() : metricsServer.close(() => resolve()),
         )
-        await purge.stop()
-        metrics.close()
-        await database.close()
+        await closeAll()
       }),
     }
   } catch (error) {
-    metrics.close()
-    await database.close()
+    await closeAll()
     throw error
   }
 }
@@ -85,12 +92,11 @@ interface Parts {
   readonly secretKey: string
   readonly policyFile: PolicyDocument | undefined
   readonly stopping: { readonly is: boolean }
+  readonly store: OpenGuardStore['store']
 }
 
 async function createApp(config: Config, parts: Parts): Promise<App> {
   const { database, metrics, stopping, policyFile } = parts
-  const store = createMemoryStore({ budgetBytes: config.guardMemoryBytes })
-  metrics.watchGuardStore(() => store.stats())
   for (const [name, pool] of [['app', database.app] as const, ['worker', database.worker] as const]) {
     metrics.watchPool(name, () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }))
   }
@@ -100,7 +106,6 @@ async function createApp(config: Config, parts: Parts): Promise<App> {
     config,
     pool: database.app,
     tenants: createTenantResolver(database.app),
-    store,
     clock: { now: () => Date.now() },
     nowMs: () => performance.now(),
     version,

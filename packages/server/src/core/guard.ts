@@ -3,6 +3,7 @@ import {
   type Decision,
   type MarkOnce,
   type PolicyInput,
+  type RemoteStore,
   rateLimitHeaders,
   type Store,
 } from '@rempart/guard'
@@ -23,7 +24,7 @@ export const generalPolicy: PolicyInput = {
 }
 
 export interface GuardDependencies {
-  readonly store: Store
+  readonly store: Store | RemoteStore
   /** The parsed policy file, when there is one. */
   readonly policyFile: unknown
   /** Every policy declared beside a route. */
@@ -167,5 +168,6 @@ function refuse(
 
 function problemOf({ outcome, reason }: Decision): ProblemCode {
   if (outcome === 'challenge') return 'challenge-required'
+  if (reason === 'store-failure') return 'service-unavailable'
   return reason === 'access-list' || reason === 'signal' ? 'access-denied' : 'rate-limited'
 }

@@ -9,6 +9,14 @@ export interface GuardStoreReading {
   readonly evictions: number
 }
 
+/** A store that several processes share, as this one sees it. */
+export interface SharedStoreReading {
+  /** Processes seen lately, this one included. */
+  readonly nodes: number
+  /** Whether calls are refused at once, because the last ones were not answered. */
+  readonly isOpen: boolean
+}
+
 /** Connections of one pool, and the callers that wait for one. */
 export interface PoolReading {
   readonly total: number
@@ -41,6 +49,8 @@ export interface Metrics {
   batch(kind: string, size: number): void
   /** Reads the guard's store at each scrape. */
   watchGuardStore(read: () => GuardStoreReading): void
+  /** Reads what this process knows of the store that it shares at each scrape. */
+  watchSharedStore(read: () => SharedStoreReading): void
   /** Reads a pool at each scrape. */
   watchPool(pool: string, read: () => PoolReading): void
   /** Stops measuring the event loop. */
@@ -115,6 +125,7 @@ export function createMetrics(options: { readonly isProcessIncluded?: boolean } 
     policyReload: (result) => policyReloads.inc({ result }),
     batch: (kind, size) => sizeBatch(kind, '', size),
     watchGuardStore: (read) => watchGuardStore(registry, read),
+    watchSharedStore: (read) => watchSharedStore(registry, read),
     watchPool: poolWatcher(registry),
     close: stopLoop,
   }
@@ -263,6 +274,25 @@ function watchGuardStore(registry: Registry, read: () => GuardStoreReading): voi
     registers,
   })
   let evicted = 0
+}
+
+function watchSharedStore(registry: Registry, read: () => SharedStoreReading): void {
+  const registers = [registry]
+  const nodes = new Gauge({
+    name: 'rempart_guard_store_processes',
+    help: 'Processes that count in the same store, as last seen.',
+    registers,
+    collect() {
+      const reading = read()
+      nodes.set(reading.nodes)
+      away.set(reading.isOpen ? 1 : 0)
+    },
+  })
+  const away = new Gauge({
+    name: 'rempart_guard_store_away',
+    help: '1 while the store that processes share does not answer, and each rule decides as its onStoreFailure says.',
+    registers,
+  })
 }
 
 function poolWatcher(registry: Registry): (pool: string, read: () => PoolReading) => void {

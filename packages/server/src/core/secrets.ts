@@ -9,6 +9,8 @@ export const keyLabels = {
   fingerprint: 'rempart/fingerprint/v1',
   cursor: 'rempart/cursor/v1',
   proofOfWork: 'rempart/proof-of-work/v1',
+  guardStore: 'rempart/guard-store/v1',
+  guardEvents: 'rempart/guard-events/v1',
 } as const
 
 /**

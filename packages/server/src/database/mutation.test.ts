@@ -379,6 +379,18 @@ describe('a damaged schema', () => {
       'default privileges for rempart_owner',
       [],
     ],
+    [
+      'anybody may read the guard’s counters',
+      'grant select on rempart_guard.counter to public',
+      'PUBLIC may SELECT counter',
+      [],
+    ],
+    [
+      'the worker may count',
+      'grant execute on function rempart_guard.set_mark(bytea, bigint) to rempart_worker',
+      'rempart_worker may EXECUTE rempart_guard.set_mark(bytea,bigint)',
+      [],
+    ],
   ])('is noticed when %s', async (_damage, sql, fault, alsoNoticedBy) => {
     await withCopy(async (copy) => {
       await copy.damage(sql)

@@ -10,6 +10,8 @@ export interface OpenDatabase {
   readonly app: Pool
   /** As rempart_worker: jobs, seeds and the command line. */
   readonly worker: Pool
+  /** Where a further pool as rempart_app connects. */
+  readonly appTarget: ConnectionTarget
   /** What was found or made, for the start-up message. */
   readonly origin: 'initialised' | 'started' | 'adopted' | 'shared' | 'external'
   readonly version: string
@@ -49,7 +51,8 @@ async function openEmbedded(config: Config, options: OpenOptions): Promise<OpenD
     log: options.log,
     share: options.share ?? false,
   })
-  const pools = createPools(config, embedded.connection('rempart_app'), embedded.connection('rempart_worker'), options)
+  const appTarget = embedded.connection('rempart_app')
+  const pools = createPools(config, appTarget, embedded.connection('rempart_worker'), options)
   try {
     await migrate(embedded.connection('rempart_owner'), (name) =>
       options.log({ level: 'info', msg: 'migration applied', migration: name }),
@@ -63,6 +66,7 @@ async function openEmbedded(config: Config, options: OpenOptions): Promise<OpenD
   return {
     app: pools.app,
     worker: pools.worker,
+    appTarget,
     origin: embedded.origin,
     version: embedded.version,
     async close() {
@@ -88,6 +92,7 @@ async function openExternal(config: Config, url: string, options: OpenOptions): 
     return {
       app: pools.app,
       worker: pools.worker,
+      appTarget: app,
       origin: 'external',
       version: version.rows[0]?.version ?? '',
       close: () => closePools(pools),

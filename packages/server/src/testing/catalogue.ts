@@ -195,6 +195,31 @@ const checks: readonly Check[] = [
       having string_agg(a.attname, ',' order by a.attname) is distinct from $1::jsonb ->> c.relname`,
     values: [JSON.stringify(lookUpColumns)],
   },
+  // The counters of the guard: no tenant's rows, and keyed hashes for keys. Only who serves may reach them.
+  {
+    sql: `select c.relname || ' of the guard belongs to ' || c.relowner::regrole as fault from pg_class c
+      where c.relnamespace = 'rempart_guard'::regnamespace and c.relowner <> 'rempart_owner'::regrole`,
+  },
+  {
+    sql: `select coalesce(nullif(g.grantee, 0)::regrole::text, 'PUBLIC') || ' may ' || g.privilege_type || ' ' || g.name as fault
+      from (
+        select c.relname::text as name, a.grantee, a.privilege_type, a.is_grantable,
+          array['SELECT', 'INSERT', 'UPDATE', 'DELETE'] as fitting
+        from pg_class c cross join aclexplode(c.relacl) a where c.relnamespace = 'rempart_guard'::regnamespace
+        union all
+        select p.oid::regprocedure::text, a.grantee, a.privilege_type, a.is_grantable, array['EXECUTE']
+        from pg_proc p cross join aclexplode(p.proacl) a where p.pronamespace = 'rempart_guard'::regnamespace
+        union all
+        select 'the schema ' || n.nspname, a.grantee, a.privilege_type, a.is_grantable, array['USAGE']
+        from pg_namespace n cross join aclexplode(n.nspacl) a where n.nspname = 'rempart_guard') g
+      where g.grantee <> 'rempart_owner'::regrole
+        and (g.grantee <> 'rempart_app'::regrole or g.is_grantable or g.privilege_type <> all (g.fitting))`,
+  },
+  {
+    sql: `select c.relname || ' of the guard has a column that may be granted by itself' as fault
+      from pg_class c join pg_attribute a on a.attrelid = c.oid
+      where c.relnamespace = 'rempart_guard'::regnamespace and a.attacl is not null`,
+  },
   {
     sql: `select 'the definer function ' || p.oid::regprocedure || ' is not on the list' as fault
       from ${functions} where p.prosecdef and p.oid::regprocedure::text <> all ($1)`,

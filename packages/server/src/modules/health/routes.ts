@@ -29,9 +29,10 @@ const DeepHealth = Strict(
       pool: Strict({ total: Type.Integer(), idle: Type.Integer(), waiting: Type.Integer() }),
     }),
     guard: Strict({
-      store: Type.String(),
-      entries: Type.Integer(),
-      bytes: Type.Integer(),
+      store: Type.String({ description: '`memory`: this process counts for itself; `shared`: with others.' }),
+      entries: Type.Optional(Type.Integer()),
+      bytes: Type.Optional(Type.Integer()),
+      processes: Type.Optional(Type.Integer({ description: 'That count in the same store, this one included.' })),
       policyVersion: Type.String(),
     }),
     memory: Strict({ rssBytes: Type.Integer(), heapUsedBytes: Type.Integer() }),

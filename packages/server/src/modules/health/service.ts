@@ -1,10 +1,10 @@
-import type { Store } from '@rempart/guard'
+import type { RemoteStore, Store } from '@rempart/guard'
 import type { Pool } from '../../database/connect.ts'
 import { type SchemaState, schemaState } from '../../database/migrate.ts'
 
 export interface HealthDependencies {
   readonly pool: Pool
-  readonly store: Store
+  readonly store: Store | RemoteStore
   /** Names the policies in force. */
   readonly policyVersion: () => string
   readonly version: string
@@ -42,7 +42,6 @@ export async function readDeepHealth(dependencies: HealthDependencies) {
   const { pool, store } = dependencies
   const database = await askDatabase(dependencies)
   const memory = process.memoryUsage()
-  const counters = store.stats()
   return {
     status: statusOf([
       mark(database.isReachable),
@@ -60,13 +59,17 @@ export async function readDeepHealth(dependencies: HealthDependencies) {
       pool: { total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount },
     },
     guard: {
-      store: 'memory',
-      entries: counters.entries,
-      bytes: counters.bytes,
+      ...describeStore(store),
       policyVersion: dependencies.policyVersion(),
     },
     memory: { rssBytes: memory.rss, heapUsedBytes: memory.heapUsed },
   }
+}
+
+function describeStore(store: Store | RemoteStore) {
+  if (store.remote) return { store: 'shared', processes: store.nodes() }
+  const { entries, bytes } = store.stats()
+  return { store: 'memory', entries, bytes }
 }
 
 const mark = (isGood: boolean): CheckState => (isGood ? 'ok' : 'failed')
