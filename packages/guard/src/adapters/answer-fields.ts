@@ -102,21 +102,38 @@ function setField(response: ServerResponse, name: string, value: string): void {
   else response.setHeader(name, value)
 }
 
-/** The lines of a quota that no answer changes. */
-const constantLines = new WeakMap<QuotaLabel, string>()
+/** The lines of a quota: those that no answer changes, and those of its last one, which the next often repeats. */
+interface QuotaText {
+  readonly head: string
+  resetS: number
+  resetAtS: number
+  tail: string
+}
+
+const quotaTexts = new WeakMap<QuotaLabel, QuotaText>()
 
 /** The same fields as `rateLimitHeaders`. The guard writes figures, and names that a policy's check holds to a safe alphabet. */
-function quotaLines(decision: Decision): string {
-  const { quota, retryAfterMs } = decision
+function quotaLines({ quota, remaining, resetMs, retryAfterMs }: Decision): string {
   const retryAfter =
     retryAfterMs === undefined ? '' : `retry-after: ${Math.max(1, Math.ceil(retryAfterMs / 1_000))}\r\n`
   if (quota === undefined) return retryAfter
-  let constant = constantLines.get(quota)
-  if (constant === undefined) {
-    constant = `x-ratelimit-limit: ${quota.limit}\r\nratelimit-policy: ${quota.policy}\r\nratelimit: ${quota.name};r=`
-    constantLines.set(quota, constant)
+  const text = textOf(quota)
+  const resetS = Math.ceil(resetMs / 1_000)
+  const resetAtS = Math.ceil((Date.now() + resetMs) / 1_000)
+  if (text.resetS !== resetS || text.resetAtS !== resetAtS) {
+    text.resetS = resetS
+    text.resetAtS = resetAtS
+    text.tail = `;t=${resetS}\r\nx-ratelimit-reset: ${resetAtS}\r\nx-ratelimit-remaining: `
   }
-  const { remaining, resetMs } = decision
-  const resetAt = Math.ceil((Date.now() + resetMs) / 1_000)
-  return `${constant}${remaining};t=${Math.ceil(resetMs / 1_000)}\r\nx-ratelimit-remaining: ${remaining}\r\nx-ratelimit-reset: ${resetAt}\r\n${retryAfter}`
+  return `${text.head}${remaining}${text.tail}${remaining}\r\n${retryAfter}`
+}
+
+function textOf(quota: QuotaLabel): QuotaText {
+  const known = quotaTexts.get(quota)
+  if (known !== undefined) return known
+  const { limit, policy, name } = quota
+  const head = `x-ratelimit-limit: ${limit}\r\nratelimit-policy: ${policy}\r\nratelimit: ${name};r=`
+  const text = { head, resetS: -1, resetAtS: -1, tail: '' }
+  quotaTexts.set(quota, text)
+  return text
 }

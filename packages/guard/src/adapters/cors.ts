@@ -16,6 +16,8 @@ export interface CorsOptions {
 
 /** The blocks of every answer, by the origin that asks. */
 export interface AnswerBlocks {
+  /** Whether origins matter at all: where they do not, nobody has to read a request's headers. */
+  readonly byOrigin: boolean
   /** What an answer to a page of this origin carries, and one to a client that names none. */
   of(origin: string | undefined): FieldBlock
   /** What answers a browser's question before a request; undefined where CORS is not this guard's matter. */
@@ -37,7 +39,7 @@ export function createAnswerBlocks(
   cors: CorsOptions | undefined,
 ): AnswerBlocks {
   const plain = createFieldBlock(constant)
-  if (cors === undefined) return { of: () => plain, ofPreflight: () => undefined }
+  if (cors === undefined) return { byOrigin: false, of: () => plain, ofPreflight: () => undefined }
 
   const { origins } = cors
   const answers = (allowed: Readonly<Record<string, string>>): FieldBlock =>
@@ -52,7 +54,7 @@ export function createAnswerBlocks(
     const everyone = { 'access-control-allow-origin': '*' }
     const answer = createFieldBlock({ ...constant, ...everyone, ...exposed(cors) })
     const preflight = preflights({ ...everyone, ...permitted(cors) })
-    return { of: () => answer, ofPreflight: () => preflight }
+    return { byOrigin: true, of: () => answer, ofPreflight: () => preflight }
   }
 
   const intruder = origins.find((origin) => !originShape.test(origin))
@@ -71,6 +73,7 @@ export function createAnswerBlocks(
   )
   const refused = { answer: answers({}), preflight: preflights({}) }
   return {
+    byOrigin: true,
     of: (origin) => (origin === undefined ? refused : (byOrigin.get(origin) ?? refused)).answer,
     ofPreflight: (origin) => (byOrigin.get(origin) ?? refused).preflight,
   }

@@ -1,4 +1,6 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify'
+import type { Decision } from '../decision.ts'
 import type { PolicyInput } from '../policy.ts'
 import type { AdapterOptions } from './adapter-options.ts'
 import { createProtection, type Protection } from './http.ts'
@@ -10,6 +12,7 @@ import {
   type NodeExchange,
   type RefusedRequest,
 } from './node-answer.ts'
+import type { Refusal } from './refusal.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -55,30 +58,40 @@ function install(...[app, options, done]: Parameters<FastifyPluginCallback<Fasti
     const own = hasOwn ? request.routeOptions.config?.guard : undefined
     return typeof own === 'object' ? own.id : own
   }
-  const exchangeOf = (
-    request: FastifyRequest,
-    reply: FastifyReply,
-    next: (error?: Error) => void,
-  ): NodeExchange<FastifyRequest> => ({
-    native: request,
-    message: request.raw,
-    response: reply.raw,
-    own: ownOf(request),
-    pass: (error) => next(error === undefined || error instanceof Error ? error : new Error(String(error))),
-    refuse(refusal, decision) {
-      if (onRefuse !== undefined) onRefuse(describeRefusal(refusal, decision), request, reply)
-      else reply.code(refusal.status).headers(refusal.headers).send(refusal.body)
-    },
-  })
+  /** A class, so that a request makes one object and no functions. */
+  class Exchange implements NodeExchange<FastifyRequest> {
+    readonly native: FastifyRequest
+    readonly message: IncomingMessage
+    readonly response: ServerResponse
+    readonly own: string | undefined
+    readonly reply: FastifyReply
+    readonly next: (error?: Error) => void
+
+    constructor(request: FastifyRequest, reply: FastifyReply, next: (error?: Error) => void) {
+      this.native = request
+      this.message = request.raw
+      this.response = reply.raw
+      this.own = ownOf(request)
+      this.reply = reply
+      this.next = next
+    }
+    pass(error?: unknown): void {
+      this.next(error === undefined || error instanceof Error ? error : new Error(String(error)))
+    }
+    refuse(refusal: Refusal, decision: Decision): void {
+      if (onRefuse !== undefined) onRefuse(describeRefusal(refusal, decision), this.native, this.reply)
+      else this.reply.code(refusal.status).headers(refusal.headers).send(refusal.body)
+    }
+  }
 
   app.addHook('onRoute', ({ config }) => {
     if (config?.guard === undefined) return
     protection.register(config.guard)
     hasOwn = true
   })
-  app.addHook('onRequest', (request, reply, next) => answerEarly(protection, exchangeOf(request, reply, next)))
+  app.addHook('onRequest', (request, reply, next) => answerEarly(protection, new Exchange(request, reply, next)))
   if (lateSubjects !== undefined) {
-    app.addHook('preHandler', (request, reply, next) => answerLate(protection, exchangeOf(request, reply, next)))
+    app.addHook('preHandler', (request, reply, next) => answerLate(protection, new Exchange(request, reply, next)))
   }
   onReady?.(protection)
   done()

@@ -24,18 +24,19 @@ export interface NodeExchange<Native> {
   /** The policy that the route names. */
   readonly own: string | undefined
   /** Goes on with the request, or on to the handling of an error. */
-  readonly pass: (error?: unknown) => void
+  pass(error?: unknown): void
   /** Answers a refusal; the fields of the guard are set, those of the body are not. */
-  readonly refuse: (refusal: Refusal, decision: Decision) => void
+  refuse(refusal: Refusal, decision: Decision): void
 }
 
 /** Decides a request before its body is read: goes on, or answers. */
 export function answerEarly<Native>(protection: Protection<Native>, exchange: NodeExchange<Native>): void {
   const { message, response, native } = exchange
   if (isCutOff(message)) return
-  setBlock(response, protection.blocks.of(message.headers.origin))
-  const asking = protection.preflightOrigin(native)
-  const preflight = asking === undefined ? undefined : protection.blocks.ofPreflight(asking)
+  const { blocks } = protection
+  setBlock(response, blocks.of(blocks.byOrigin ? message.headers.origin : undefined))
+  const asking = blocks.byOrigin ? protection.preflightOrigin(native) : undefined
+  const preflight = asking === undefined ? undefined : blocks.ofPreflight(asking)
   if (preflight === undefined) {
     answer(protection, exchange, 'early')
     return
@@ -78,8 +79,12 @@ function answer<Native>(
     exchange.pass(error)
     return
   }
-  if (decided instanceof Promise) decided.then((decision) => conclude(protection, exchange, decision), exchange.pass)
-  else conclude(protection, exchange, decided)
+  if (decided instanceof Promise) {
+    decided.then(
+      (decision) => conclude(protection, exchange, decision),
+      (error: unknown) => exchange.pass(error),
+    )
+  } else conclude(protection, exchange, decided)
 }
 
 function conclude<Native>(

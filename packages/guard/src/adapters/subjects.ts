@@ -22,38 +22,38 @@ export interface RequestReader<Native> {
 /** The subjects of one request. What few rules count by is read when one asks. */
 export class RequestSubjects<Native> implements Subjects {
   readonly ip: ClientAddress
-  readonly #request: Native
-  readonly #reader: RequestReader<Native>
-  readonly #extra: ExtraSubjects | undefined
+  readonly request: Native
+  readonly reader: RequestReader<Native>
+  readonly extra: ExtraSubjects | undefined
 
   constructor(ip: ClientAddress, request: Native, reader: RequestReader<Native>, extra: ExtraSubjects | undefined) {
     this.ip = ip
-    this.#request = request
-    this.#reader = reader
-    this.#extra = extra
+    this.request = request
+    this.reader = reader
+    this.extra = extra
   }
   get headers(): RequestHeaders {
-    return this.#reader.headers(this.#request)
+    return this.reader.headers(this.request)
   }
   get route(): string | undefined {
-    return this.#extra?.route ?? this.#reader.route(this.#request)
+    return this.extra?.route ?? this.reader.route(this.request)
   }
   get fingerprint(): string | undefined {
-    return this.#extra?.fingerprint
+    return this.extra?.fingerprint
   }
   get account(): string | undefined {
-    return this.#extra?.account
+    return this.extra?.account
   }
   get tenant(): string | undefined {
-    return this.#extra?.tenant
+    return this.extra?.tenant
   }
   get 'api-key'(): string | undefined {
-    return this.#extra?.['api-key']
+    return this.extra?.['api-key']
   }
   get country(): string | undefined {
-    return this.#extra?.country
+    return this.extra?.country
   }
   get evidence(): Evidence | undefined {
-    return this.#extra?.evidence
+    return this.extra?.evidence
   }
 }

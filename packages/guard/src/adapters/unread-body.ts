@@ -9,10 +9,11 @@ const LONGEST_LINGER_MS = 2_000
 const LINGER_CHECK_MS = 50
 
 const lingering = new WeakSet<object>()
+let lingeringNow = 0
 
 /** Whether a request came behind a refused body whose connection ends: nobody can be answered there any more. */
 export function isCutOff({ socket }: IncomingMessage): boolean {
-  return lingering.has(socket)
+  return lingeringNow > 0 && lingering.has(socket)
 }
 
 /**
@@ -35,6 +36,7 @@ export function leaveBodyUnread(message: IncomingMessage, response: ServerRespon
 
 function linger(socket: Socket): void {
   lingering.add(socket)
+  lingeringNow += 1
   socket.end()
   const endsAtMs = performance.now() + LONGEST_LINGER_MS
   const mostBytes = socket.bytesRead + MOST_LINGERED_BYTES
@@ -43,5 +45,8 @@ function linger(socket: Socket): void {
     socket.destroy()
   }, LINGER_CHECK_MS)
   socket.once('end', () => socket.destroy())
-  socket.once('close', () => clearInterval(check))
+  socket.once('close', () => {
+    lingeringNow -= 1
+    clearInterval(check)
+  })
 }

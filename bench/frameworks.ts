@@ -1,0 +1,151 @@
+import { readFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { freePort, median, record, startProgram } from './support.ts'
+
+/**
+ * What a limit, security headers and CORS leave of a bare framework, beside the usual plug-ins for the same.
+ *
+ * Usage: node --conditions=rempart-source bench/frameworks.ts fastify|express [rounds] [seconds] [--more]
+ * With --more, the runs are added to those kept before, so that a long measurement can be made in short pieces.
+ */
+const groups = {
+  fastify: [
+    'fastify bare',
+    'fastify + rempart',
+    'fastify + @fastify/rate-limit',
+    'fastify + rempart, headers, cors',
+    'fastify + helmet, cors, rate-limit',
+  ],
+  express: ['express bare', 'express + rempart, headers', 'express + helmet, express-rate-limit'],
+} as const
+const targets = {
+  'fastify + rempart': '@fastify/rate-limit + 0.03; aim 0.95',
+  'fastify + rempart, headers, cors': 'must 0.60; aim 0.72',
+  'express + rempart, headers': 'must 0.65; aim 0.75',
+} as const
+
+type Group = keyof typeof groups
+interface Run {
+  readonly perSecond: number
+  /** Processor time that the server took for each answer. */
+  readonly cpuUs: number
+}
+type Runs = Readonly<Record<string, readonly Run[]>>
+
+const [first = 'fastify', ...rest] = process.argv.slice(2).filter((word) => word !== '--more')
+if (!(first in groups)) throw new Error(`Usage: frameworks.ts ${Object.keys(groups).join('|')} [rounds] [seconds]`)
+const group = first as Group
+const rounds = Number(rest[0] ?? 15)
+const seconds = Number(rest[1] ?? 0.5)
+const connections = 64
+const good = Buffer.from('200')
+const lastByte = '}'.charCodeAt(0)
+
+const programs = await Promise.all(
+  groups[group].map(async (name) => {
+    const port = await freePort()
+    const env = { BENCH_PORT: String(port), BENCH_CONTENDER: name }
+    return { name, port, program: await startProgram(['bench/framework-server.ts'], { port, path: '/hello', env }) }
+  }),
+)
+for (const { port } of programs) await load(port, 1)
+const measured = new Map<string, Run[]>(groups[group].map((name) => [name, []]))
+for (let round = 0; round < rounds; round += 1) {
+  // Every other round goes backwards: whoever runs second finds warmer caches.
+  for (const { name, port } of round % 2 === 0 ? programs : [...programs].reverse()) {
+    const run = await load(port, seconds)
+    measured.get(name)?.push(run)
+    console.log(
+      `  round ${round + 1} ${name.padEnd(38)} ${Math.round(run.perSecond)}/s  ${run.cpuUs.toFixed(2)} µs of the server`,
+    )
+  }
+}
+const kept = readKept()
+const runs: Runs = {
+  ...kept,
+  ...Object.fromEntries(
+    [...measured].map(([name, results]) => [
+      name,
+      [...(process.argv.includes('--more') ? (kept[name] ?? []) : []), ...results],
+    ]),
+  ),
+}
+const perSecond = medians((run) => run.perSecond)
+const cpuUs = medians((run) => run.cpuUs)
+const shareOfBare = shares((run, bare) => run.perSecond / bare.perSecond)
+/** The same told by the servers' processor time, which a client or a neighbour that takes its turn does not change. */
+const shareByCpu = shares((run, bare) => bare.cpuUs / run.cpuUs)
+console.log({ cpuUs, shareOfBare, shareByCpu })
+record('frameworks', { connections, seconds, perSecond, cpuUs, shareOfBare, shareByCpu, targets, runs })
+for (const { program } of programs) await program.stop()
+
+function medians(read: (run: Run) => number): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(runs).map(([name, list]) => [name, Math.round(median(list.map(read)) * 100) / 100]),
+  )
+}
+
+/** Each run beside the bare one of its round. */
+function shares(of: (run: Run, bare: Run) => number): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(runs).map(([name, list]) => {
+      const bare = runs[`${name.split(' ')[0]} bare`] ?? []
+      const ofRounds = list.flatMap((run, round) => {
+        const twin = bare[round]
+        return twin === undefined ? [] : [of(run, twin)]
+      })
+      return [name, Math.round(median(ofRounds) * 1_000) / 1_000]
+    }),
+  )
+}
+
+/**
+ * Sends as fast as answers come, over keep-alive connections. It looks at the first and the last bytes of an answer and
+ * no more: a client that parses heads would be slower than the servers, and the slower the longer the head.
+ */
+async function load(port: number, forSeconds: number): Promise<Run> {
+  // A page of the allowed origin asks: CORS has something to say on each answer.
+  const request = 'GET /hello HTTP/1.1\r\nhost: localhost\r\norigin: https://app.example\r\n\r\n'
+  const until = { isOver: false }
+  const beforeUs = await cpuOf(port)
+  const startMs = performance.now()
+  setTimeout(() => {
+    until.isOver = true
+  }, forSeconds * 1_000)
+  const counts = await Promise.all(Array.from({ length: connections }, () => exchange(port, request, until)))
+  const answers = counts.reduce((sum, count) => sum + count, 0)
+  const elapsedS = (performance.now() - startMs) / 1_000
+  return { perSecond: answers / elapsedS, cpuUs: ((await cpuOf(port)) - beforeUs) / answers }
+}
+
+/** One connection's share of the load: how many answers came. */
+function exchange(port: number, request: string, until: { readonly isOver: boolean }): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(request))
+    let answers = 0
+    let isHead = true
+    socket.setNoDelay(true)
+    socket.once('error', reject).once('close', () => resolve(answers))
+    socket.on('data', (chunk: Buffer) => {
+      if (isHead && !chunk.subarray(9, 12).equals(good)) reject(new Error(chunk.toString('latin1', 0, 200)))
+      isHead = chunk[chunk.length - 1] === lastByte
+      if (!isHead) return
+      answers += 1
+      if (until.isOver) socket.destroy()
+      else socket.write(request)
+    })
+  })
+}
+
+async function cpuOf(port: number): Promise<number> {
+  const { user, system } = (await (await fetch(`http://127.0.0.1:${port}/cpu`)).json()) as NodeJS.CpuUsage
+  return user + system
+}
+
+function readKept(): Runs {
+  try {
+    return JSON.parse(readFileSync('bench/results/frameworks.json', 'utf8')).runs
+  } catch {
+    return {}
+  }
+}
