@@ -2,7 +2,10 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { createPolicySet } from '../../packages/server/src/core/policy-set.ts'
 import { createApiKey } from '../../packages/server/src/modules/api-keys/service.ts'
+import { parsePolicyFile } from '../../packages/server/src/policy-file.ts'
+import { readRoutePolicies } from '../../packages/server/src/route-policies.ts'
 import { until } from '../support/processes.ts'
 import { type ServerProcess, startServerProcess } from '../support/server-process.ts'
 import { createTenantWithForm, workerPool } from '../support/tenant-with-form.ts'
@@ -82,6 +85,12 @@ it('puts an edited file in force, and keeps what clients have spent', async () =
   await until(() => said('read again: applied') === 1)
   expect(server.logs).toContainEqual(expect.objectContaining({ policyVersion: after, previousVersion: before }))
   expect(await reloads('applied')).toBe(1)
+})
+
+it('names what is in force as "rempart policy check" does, without a server', async () => {
+  const { base } = await readRoutePolicies()
+  const { parsed } = parsePolicyFile(file, policies(5))
+  expect(await version()).toBe(createPolicySet(base, parsed).version)
 })
 
 it('keeps the old one when the new one has faults, and says each with its line', async () => {
