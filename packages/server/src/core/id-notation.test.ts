@@ -1,0 +1,46 @@
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { createTestDatabase, type TestDatabase } from '../testing/database.ts'
+import { startTestServer, type TestServer } from '../testing/server.ts'
+import { scopes } from './access.ts'
+
+let database: TestDatabase
+let server: TestServer
+beforeAll(async () => {
+  database = await createTestDatabase()
+  server = await startTestServer(database, {
+    policyFile: { version: 1, policies: { general: { rules: { burst: 'off' } } } },
+  })
+})
+afterAll(async () => {
+  await server.close()
+  await database.close()
+})
+
+const id = '019bd0a4-6c00-7abc-8def-0123456789ab'
+
+it.each([
+  ['a URN', `urn:uuid:${id}`],
+  ['in braces', `%7B${id}%7D`],
+  ['without hyphens', id.replaceAll('-', '')],
+  ['a line longer', `${id}%0A`],
+])('refuses an id that is %s, in every path and query that takes one', async (_what, written) => {
+  const key = await server.apiKey(scopes)
+  const calls = server.app.routeTable.all.flatMap(({ method, url, schema }) => {
+    const path = url.replace(':slug', 'none')
+    const inQuery = uuidsOf(schema.querystring).map((name) => `${path}?${name}=${written}`)
+    return [...uuidsOf(schema.params).map((name) => path.replace(`:${name}`, written)), ...inQuery].map((target) => ({
+      method: method as 'GET',
+      target,
+    }))
+  })
+  expect(calls.length).toBeGreaterThan(20)
+  for (const { method, target } of calls) {
+    const reply = await server.app.inject({ method, url: target, headers: { authorization: `Bearer ${key}` } })
+    expect([method, target, reply.statusCode]).toEqual([method, target, 422])
+  }
+})
+
+function uuidsOf(schema: unknown): string[] {
+  const properties = (schema as { properties?: Record<string, { format?: string }> } | undefined)?.properties ?? {}
+  return Object.entries(properties).flatMap(([name, { format }]) => (format === 'uuid' ? [name] : []))
+}
