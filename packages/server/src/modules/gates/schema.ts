@@ -14,7 +14,8 @@ const RegistrationData = Type.Record(
   Type.Union([Type.String({ maxLength: 1_000 }), Type.Number(), Type.Boolean(), Type.Null()]),
   {
     maxProperties: 30,
-    propertyNames: { minLength: 1, maxLength: 100 },
+    // A name with a line break would escape the values' schema, which JSON Schema ties to names by `^.*$`.
+    propertyNames: Line(100),
     description: 'Whatever else is asked, by name: texts, numbers and booleans.',
   },
 )
