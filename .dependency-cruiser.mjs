@@ -11,7 +11,7 @@ export default {
     {
       name: 'testing-stays-in-tests',
       severity: 'error',
-      from: { path: '^packages/[^/]+/src/', pathNot: '(testing/|\\.test\\.ts$|store-contract\\.ts$)' },
+      from: { path: '^packages/[^/]+/src/', pathNot: '(testing/|\\.test\\.ts$|-contract\\.ts$)' },
       to: { path: '^packages/.+/testing/' },
     },
     {

@@ -132,7 +132,7 @@ export async function buildServer(
     knownOrigins: createKnownOrigins(pool, () => clock.now()),
     tenantOf: createPreflightTenant(identification),
   })
-  installGuard(app, {
+  const installLateGuard = installGuard(app, {
     store: dependencies.store,
     policyFile: dependencies.policyFile,
     policies: [
@@ -154,12 +154,15 @@ export async function buildServer(
         mark,
         registry: metrics.registry,
       }),
+    routes,
+    settings: config,
     metrics,
     nowMs: dependencies.nowMs,
     clock,
   })
   installUnmatched(app, { routes, answerPreflight, clock })
   installIdentification(app, identification)
+  installLateGuard()
   installRequestBodies(app)
   installCompression(app)
   await installOpenApi(app, { publicUrl: config.publicUrl, version: dependencies.version })

@@ -1,20 +1,21 @@
 import {
   createGuard,
   type Decision,
+  type Guard,
   type MarkOnce,
+  PolicyError,
   type PolicyInput,
   type RemoteStore,
-  rateLimitHeaders,
   type Store,
 } from '@rempart/guard'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { sendProblem } from './errors.ts'
 import type { App } from './fastify.ts'
+import { type EvidenceSettings, unfillableRules } from './fillable-rules.ts'
+import { settleDecision } from './guard-answer.ts'
 import type { Metrics } from './metrics.ts'
 import { createPolicySet, type PolicySet } from './policy-set.ts'
-import type { ProblemCode } from './problem-catalogue.ts'
 import type { Challenges } from './proof-of-work.ts'
-import { setQuota } from './response-block.ts'
+import type { RouteTable } from './route-table.ts'
 import type { SubjectReader } from './subjects.ts'
 
 /** What every route without a policy of its own is under: one shared counter per client. */
@@ -33,6 +34,9 @@ export interface GuardDependencies {
   readonly subjectsOf: SubjectReader
   /** Makes the challenges, over what remembers those that are used up. */
   readonly createChallenges: (mark: MarkOnce) => Challenges
+  /** Every route, known in full when the server is ready. */
+  readonly routes: RouteTable
+  readonly settings: EvidenceSettings
   readonly metrics: Metrics
   /** Monotonic milliseconds. */
   readonly nowMs: () => number
@@ -55,30 +59,45 @@ declare module 'fastify' {
   interface FastifyInstance {
     policies: ActivePolicies
   }
+  interface FastifyRequest {
+    /** The policies for which the request carries a challenge that was solved for it, and is used up; null for none. */
+    solvedFor: readonly string[] | null
+  }
 }
+
+/** The two moments at which a request is decided. */
+type Moment = 'early' | 'late'
 
 /**
  * Puts every route under its policy, before any byte of the body is read. A refusal is answered at once, and so is a
  * challenge, which a client answers by sending the request again with its proof; an admission adds the rate-limit fields
  * and goes on. OPTIONS and routes with `guard: 'none'` pass.
  *
+ * @returns What adds the second moment, for the rules that count by tenant or API key: to be called where the credential
+ * is known and no body has been read.
  * @throws PolicyError when a policy, or the file over them, has a fault, and an Error when a route names a policy that is
  * not in the list: the server does not start.
  */
-export function installGuard(app: App, dependencies: GuardDependencies): void {
-  const { store, metrics, nowMs, clock, subjectsOf } = dependencies
+export function installGuard(app: App, dependencies: GuardDependencies): () => void {
+  const { store, metrics, nowMs, clock, subjectsOf, routes, settings } = dependencies
   const base = [generalPolicy, ...dependencies.policies]
   const declared = new Set(base.map(({ id }) => id))
   let set = createPolicySet(base, dependencies.policyFile)
   const guard = createGuard({ policies: inputsOf(set), store, nowMs })
+  let lateIds = idsWithLateRules(set, guard)
   const challenges = dependencies.createChallenges(guard.mark)
+  const answering = { challenges, clock, nowMs }
 
+  app.decorateRequest('leastRemaining', -1)
+  app.decorateRequest('solvedFor', null)
   app.decorate('policies', {
     current: () => set,
     replace(policyFile) {
       const next = createPolicySet(base, policyFile)
+      assertFillable(next, routes, settings)
       guard.replacePolicies(inputsOf(next))
       set = next
+      lateIds = idsWithLateRules(next, guard)
       return next
     },
   })
@@ -88,86 +107,95 @@ export function installGuard(app: App, dependencies: GuardDependencies): void {
     if (own === undefined || own === 'none' || declared.has(own.id)) return
     throw new Error(`the policy ${own.id} of ${String(method)} ${url} is not among the server’s policies`)
   })
+  app.addHook('onReady', async () => assertFillable(set, routes, settings))
+
+  const settle = (request: FastifyRequest, reply: FastifyReply, decision: Decision): boolean => {
+    metrics.decision(decision.policyId, decision.ruleId ?? '', outcomeOf(decision))
+    return settleDecision(request, reply, decision, answering)
+  }
+  const askEach = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    ids: readonly string[],
+    moment: Moment,
+  ): Promise<boolean> => {
+    for (const id of ids) {
+      const isSolved = moment === 'early' ? await readProof(request, id, challenges) : isSolvedFor(request, id)
+      const answer = guard[moment](id, subjectsOf(request, isSolved))
+      // Given at once, it is overwritten by the next decision of this policy: it is not waited for.
+      if (!settle(request, reply, answer instanceof Promise ? await answer : answer)) return false
+    }
+    return true
+  }
+  const ask = (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    ids: readonly string[],
+    moment: Moment,
+    done: (error?: Error) => void,
+  ): void => {
+    askEach(request, reply, ids, moment).then((isAdmitted) => {
+      if (isAdmitted) done()
+    }, done)
+  }
+
   app.addHook('onRequest', (request, reply, done) => {
     if (request.method === 'OPTIONS') return done()
     const ids = set.of(request)
-    const judge = (decision: Decision, index: number): void => {
-      holdSlot(reply, decision, nowMs)
-      metrics.decision(decision.policyId, decision.ruleId ?? '', outcomeOf(decision))
-      const retryAfter = tellFigures(reply, decision, clock)
-      if (decision.outcome === 'allow') ask(index + 1)
-      else refuse(request, reply, decision, { challenges, clock, retryAfter })
-    }
-    const decide = (id: string, index: number, isSolved: boolean): void | Promise<void> => {
-      const answer = guard.early(id, subjectsOf(request, isSolved))
-      if (answer instanceof Promise) return answer.then((decision) => judge(decision, index))
-      // The next decision of this policy overwrites it: it is judged before anything else happens.
-      judge(answer, index)
-    }
-    const ask = (index: number): void => {
-      const id = ids[index]
-      if (id === undefined) done()
-      else {
-        const isSolved = challenges.isSolved(request, id)
-        const decided = isSolved === false ? decide(id, index, false) : isSolved.then((is) => decide(id, index, is))
-        decided?.catch(done)
-      }
-    }
-    ask(0)
+    const [id] = ids
+    if (id === undefined) return done()
+    // As good as every request is under one policy and carries no proof; it allocates nothing for the other cases.
+    if (ids.length > 1 || challenges.hasProof(request)) return ask(request, reply, ids, 'early', done)
+    const answer = guard.early(id, subjectsOf(request, false))
+    if (answer instanceof Promise) settleLater(answer, request, reply, done)
+    else if (settle(request, reply, answer)) done()
   })
+  const settleLater = (
+    answer: Promise<Decision>,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    done: (error?: Error) => void,
+  ): void => {
+    answer
+      .then((decision) => {
+        if (settle(request, reply, decision)) done()
+      })
+      .catch(done)
+  }
+
+  return () =>
+    app.addHook('onRequest', (request, reply, done) => {
+      // A request without a tenant has no subject of a late rule.
+      if (lateIds.size === 0 || request.context === undefined) return done()
+      const ids = set.of(request).filter((id) => lateIds.has(id))
+      if (ids.length === 0) done()
+      else ask(request, reply, ids, 'late', done)
+    })
 }
 
 const inputsOf = (set: PolicySet): readonly PolicyInput[] => set.policies.map(({ policy }) => policy)
 
-/** A slot of a limit on requests at once is given back when the answer has gone, or its connection has. */
-function holdSlot(reply: FastifyReply, { lease }: Decision, nowMs: () => number): void {
-  if (lease === undefined) return
-  const release = (): void => lease.release(nowMs())
-  // The client may have gone while the decision was waited for.
-  if (reply.raw.destroyed) release()
-  else reply.raw.once('close', release)
+function idsWithLateRules(set: PolicySet, guard: Guard): ReadonlySet<string> {
+  const ids = set.policies.map(({ policy }) => policy.id)
+  return new Set(ids.filter((id) => guard.policy(id)?.late !== undefined))
 }
 
-/** Writes what a decision tells its client, and answers how long it is to wait, in seconds. */
-function tellFigures(reply: FastifyReply, decision: Decision, clock: { now(): number }): string | undefined {
-  if (!decision.counted && decision.retryAfterMs === undefined) return undefined
-  const fields = rateLimitHeaders(decision, clock.now())
-  const retryAfter = fields['retry-after']
-  if (decision.counted) setQuota(reply, fields)
-  // A lockout or a ladder has no figures to tell.
-  else if (retryAfter !== undefined) reply.header('retry-after', retryAfter)
-  return retryAfter
+/** @throws PolicyError with every rule that could not count. */
+function assertFillable(set: PolicySet, { all }: RouteTable, settings: EvidenceSettings): void {
+  const faults = unfillableRules(set, all, settings)
+  if (faults.length > 0) throw new PolicyError(faults)
 }
+
+/** Whether the request carries a proof for a policy, which is used up by this and remembered for its late rules. */
+async function readProof(request: FastifyRequest, policyId: string, challenges: Challenges): Promise<boolean> {
+  const isSolved = await challenges.isSolved(request, policyId)
+  if (isSolved) request.solvedFor = [...(request.solvedFor ?? []), policyId]
+  return isSolved
+}
+
+const isSolvedFor = ({ solvedFor }: FastifyRequest, policyId: string): boolean => solvedFor?.includes(policyId) === true
 
 function outcomeOf(decision: Decision): 'allow' | 'challenge' | 'deny' | 'shadow-deny' {
   if (decision.outcome !== 'allow') return decision.outcome
   return decision.shadow ? 'shadow-deny' : 'allow'
-}
-
-interface RefusalDependencies {
-  readonly challenges: Challenges
-  readonly clock: { now(): number }
-  readonly retryAfter: string | undefined
-}
-
-function refuse(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  decision: Decision,
-  { challenges, clock, retryAfter }: RefusalDependencies,
-): void {
-  const { outcome, policyId } = decision
-  const options = {
-    reason: decision.reason ?? 'rate-limit',
-    violatedPolicies: [`${policyId}/${decision.ruleId ?? ''}`],
-    ...(retryAfter !== undefined && { retryAfterSeconds: Number(retryAfter) }),
-    ...(outcome === 'challenge' && { challenge: challenges.issue(request, policyId) }),
-  }
-  sendProblem(request, reply, problemOf(decision), options, clock)
-}
-
-function problemOf({ outcome, reason }: Decision): ProblemCode {
-  if (outcome === 'challenge') return 'challenge-required'
-  if (reason === 'store-failure') return 'service-unavailable'
-  return reason === 'access-list' || reason === 'signal' ? 'access-denied' : 'rate-limited'
 }

@@ -9,6 +9,8 @@ export const proofHeader = 'rempart-proof'
 export interface Challenges {
   /** A challenge for this client under this policy. */
   issue(request: FastifyRequest, policyId: string): ProofChallenge
+  /** Whether the request carries what may be a proof. */
+  hasProof(request: FastifyRequest): boolean
   /**
    * Whether the request carries a challenge that was solved for it, which is used up by this; false at once when it
    * carries none. A proof that does not hold is as good as none: the client is challenged again.
@@ -47,12 +49,15 @@ export function createChallenges(dependencies: ChallengeDependencies): Challenge
       counter.inc({ outcome: 'issued' })
       return proofOfWork.issue(scopeOf(request, policyId), clock.now())
     },
+    hasProof: (request) => proofOf(request) !== undefined,
     isSolved(request, policyId) {
-      const proof = request.headers[proofHeader] ?? proofInAddress(request)
+      const proof = proofOf(request)
       return proof === undefined ? false : verify(proof, scopeOf(request, policyId))
     },
   }
 }
+
+const proofOf = (request: FastifyRequest): unknown => request.headers[proofHeader] ?? proofInAddress(request)
 
 /** A page cannot add a header to the form it sends: on routes that show pages, `?proof=` is as good. */
 function proofInAddress({ route, query }: FastifyRequest): unknown {

@@ -12,6 +12,7 @@ import {
 } from '@rempart/guard'
 import type { FastifyRequest } from 'fastify'
 import type { Config } from '../config.ts'
+import type { Context } from './context.ts'
 import type { ReputationReader } from './reputation.ts'
 
 export interface SubjectDependencies {
@@ -23,7 +24,10 @@ export interface SubjectDependencies {
   readonly clock: { now(): number }
 }
 
-/** What rules may count and judge by of a request whose body has not been read. `isSolved`: it carries a solved challenge. */
+/**
+ * What rules may count and judge by of a request whose body has not been read. `isSolved`: it carries a solved challenge.
+ * Tenant and API key are known once the request has been identified.
+ */
 export type SubjectReader = (request: FastifyRequest, isSolved: boolean) => Subjects
 
 /**
@@ -53,6 +57,9 @@ interface Sources {
   readonly fingerprintOf: (input: FingerprintInput) => string
 }
 
+/** Absent until the request has been identified. */
+const contextOf = (request: FastifyRequest): Context | undefined => request.context
+
 /** Getters on a prototype, because an object with its own would cost each request more than its decision. */
 class RequestSubjects implements Subjects {
   readonly ip: ClientAddress
@@ -67,8 +74,18 @@ class RequestSubjects implements Subjects {
     this.#sources = sources
   }
 
-  get route(): string | undefined {
-    return this.#request.route.url
+  /** What is no route is one, so that a rule by route counts it too. */
+  get route(): string {
+    return this.#request.route.url ?? 'unmatched'
+  }
+
+  get tenant(): string | undefined {
+    return contextOf(this.#request)?.tenant.id
+  }
+
+  get 'api-key'(): string | undefined {
+    const actor = contextOf(this.#request)?.actor
+    return actor?.kind === 'api-key' ? actor.id : undefined
   }
 
   get headers(): RequestHeaders {
@@ -77,7 +94,7 @@ class RequestSubjects implements Subjects {
 
   get fingerprint(): string {
     const userAgent = this.#request.headers['user-agent']
-    return this.#sources.fingerprintOf({ address: this.ip, userAgent, routeGroup: this.route ?? 'unmatched' })
+    return this.#sources.fingerprintOf({ address: this.ip, userAgent, routeGroup: this.route })
   }
 
   get country(): string | undefined {
