@@ -23,7 +23,9 @@ function isClean(value: unknown): boolean {
     const isPollution =
       name === '__proto__' ||
       (name === 'constructor' && typeof member === 'object' && member !== null && Object.hasOwn(member, 'prototype'))
-    return typeof name === 'string' && !isPollution && isClean(name) && isClean(member)
+    // A name is refused when JSON cannot spell it without an escape.
+    const isPlain = typeof name === 'string' && JSON.stringify(name) === `"${name}"`
+    return isPlain && !isPollution && isClean(name) && isClean(member)
   })
 }
 
@@ -86,10 +88,34 @@ describe('parseJsonBody', () => {
       fc.property(value, fc.constantFrom(undefined, 1, '\t'), fc.boolean(), (document, indent, escaped) => {
         const plain = JSON.stringify(document, undefined, indent)
         const text = escaped ? escapeAll(plain) : plain
-        if (isClean(document)) expect(read(text)).toEqual(JSON.parse(text))
+        if (isClean(document)) expect(read(text)).toEqual(JSON.parse(plain))
         else expect(['nul-character', 'lone-surrogate', 'forbidden-key']).toContain(refusal(text).code)
       }),
       { numRuns: 1000 },
+    )
+  })
+
+  it('reads a name by what it says, whatever names stood in its place before', () => {
+    // V8 alone would take the second name for the first one here: the text between the quotes is the same.
+    for (const primer of ['{"a":0,"\\\\u0062":1}', '{"a":0,"\\\\":1}', '{"\\\\":1}']) {
+      for (let sent = 0; sent < 3; sent += 1) expect(refusal(primer).code).toBe('forbidden-key')
+    }
+    expect(Object.keys(read('{"a":0,"\\u0062":1}') as object)).toEqual(['a', 'b'])
+    expect(Object.keys(read('{"\\u0041":1}') as object)).toEqual(['A'])
+    const names = fc.array(fc.tuple(trickyName, fc.boolean()), { maxLength: 6 })
+    fc.assert(
+      fc.property(names, (spellings) => {
+        const members = [...new Map(spellings)].map(([name, isEscaped]) => {
+          const plain = JSON.stringify(name)
+          return `${isEscaped ? escapeAll(plain) : plain}:0`
+        })
+        const text = `{${members.join(',')}}`
+        const said = [...new Map(spellings).keys()]
+        if (said.every((name) => JSON.stringify(name) === `"${name}"`)) {
+          expect(Object.keys(read(text) as object).toSorted()).toEqual(said.toSorted())
+        } else expect(refusal(text).code).toBe('forbidden-key')
+      }),
+      { numRuns: 3000 },
     )
   })
 
@@ -111,7 +137,7 @@ describe('parseJsonBody', () => {
     const twice = fc.tuple(fc.string(), fc.boolean(), fc.array(fc.constantFrom('array', 'object'), { maxLength: 6 }))
     fc.assert(
       fc.property(twice, ([name, escaped, nesting]) => {
-        fc.pre(isClean(name) && name !== '__proto__')
+        fc.pre(isClean({ [name]: 0 }) && name !== '__proto__')
         const plain = JSON.stringify(name)
         const core = `{${plain}:1,"filler${name.length}x":{},${escaped ? escapeAll(plain) : plain}:2}`
         const text = nesting.reduce((inner, kind) => (kind === 'array' ? `[0,${inner}]` : `{"in":${inner}}`), core)
