@@ -38,6 +38,8 @@ export { logFormatNames } from './replay/log-formats.ts'
 export type { BadLine, LogFormatName } from './replay/log-line.ts'
 export type { LimitPoint } from './replay/maxima.ts'
 export { createReplay, type Replay, type ReplayOptions, type ReplaySet } from './replay/replay.ts'
+export { renderReport } from './replay/report/report.ts'
+export type { ReportLanguage } from './replay/report/words.ts'
 export type {
   BadExample,
   ClientCount,

@@ -9,6 +9,7 @@ import {
   CLIENT_STRIDE,
   MOST_COUNT,
   maximumOf,
+  OVER,
   REFUSED_MARK,
   TOUCHED,
   type Trial,
@@ -91,11 +92,12 @@ function mostRefused(
 function nearMisses(trial: Trial, { table, log, nameOf }: ClientSources, top: number): readonly NearMiss[] {
   const found: { readonly client: number; readonly rule: TrialRule; readonly used: number }[] = []
   for (const rule of trial.rules) {
-    if (rule.capacity === 0) continue
+    // A rule in shadow refuses nobody, so nobody comes near being refused by it.
+    if (rule.capacity === 0 || rule.rule.mode === 'shadow') continue
     for (let client = 0; client < table.size; client += 1) {
       const mark = wordAt(trial.marks, client * trial.rules.length + rule.index)
       const used = mark & MOST_COUNT
-      if (mark < REFUSED_MARK && used >= rule.capacity * NEAR) found.push({ client, rule, used })
+      if ((mark & OVER) === 0 && used >= rule.capacity * NEAR) found.push({ client, rule, used })
     }
   }
   return found
@@ -119,7 +121,7 @@ function readRule(
   options: ReadingOptions,
 ): RuleReading {
   const { rule } = trialRule
-  const { clientsTouched, clientsRefused } = countMarks(trial, trialRule, size)
+  const { clientsTouched, clientsRefused, clientsOver } = countMarks(trial, trialRule, size)
   const isWindow = rule.kind === 'rate-limit' || rule.kind === 'lockout'
   return {
     policyId: trialRule.policyId,
@@ -135,10 +137,10 @@ function readRule(
     challenged: trialRule.challenged,
     shadowRefused: trialRule.shadowRefused,
     clientsTouched,
-    clientsRefused,
+    clientsRefused: rule.mode === 'shadow' ? clientsOver : clientsRefused,
     isPartly: trialRule.isPartly,
     ...(trialRule.measure !== undefined && {
-      limits: readLimits(trial, trialRule, size, isWhole && clientsRefused === 0, options.suggestShare),
+      limits: readLimits(trial, trialRule, size, isWhole && clientsOver === 0, options.suggestShare),
     }),
   }
 }
@@ -146,13 +148,15 @@ function readRule(
 function countMarks(trial: Trial, { index, departed }: TrialRule, size: number) {
   let clientsTouched = 0
   let clientsRefused = 0
+  let clientsOver = 0
   for (const clients of departed.values()) clientsTouched += clients
   for (let client = 0; client < size; client += 1) {
     const mark = wordAt(trial.marks, client * trial.rules.length + index)
     if ((mark & TOUCHED) !== 0) clientsTouched += 1
-    if (mark >= REFUSED_MARK) clientsRefused += 1
+    if ((mark & REFUSED_MARK) !== 0) clientsRefused += 1
+    if ((mark & OVER) !== 0) clientsOver += 1
   }
-  return { clientsTouched, clientsRefused }
+  return { clientsTouched, clientsRefused, clientsOver }
 }
 
 function readLimits(

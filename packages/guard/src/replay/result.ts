@@ -130,6 +130,7 @@ export interface RuleReading {
   readonly challenged: number
   readonly shadowRefused: number
   readonly clientsTouched: number
+  /** Clients that this rule was the first to refuse; of a rule in shadow, that it would have refused. */
   readonly clientsRefused: number
   /** Whether a signal rule was judged by the User-Agent alone. */
   readonly isPartly: boolean
@@ -145,7 +146,8 @@ export interface LimitReading {
   readonly suggestion?: LimitPoint & { readonly targetShare: number }
   /**
    * `exact`, or `upper-bound` where the counts of some clients may be too high, so that a limit refuses no more than is
-   * said: those of clients that were refused, in the first window of theirs, and where clients or counters were forgotten.
+   * said: those of clients that went over the limit in force, and where clients or counters were forgotten. The other
+   * rules stay as they are.
    */
   readonly precision: 'exact' | 'upper-bound'
 }

@@ -68,10 +68,13 @@ const CLIENT_SHADOW = 2
 export const CLIENT_RULE = 3
 
 /** Marks of a client under a rule, beside its greatest count. */
+/** Whether it did not fit the rule's counter at least once, whichever rule refused it. */
+export const OVER = 2 ** 27
 const MEASURING = 2 ** 28
 export const TOUCHED = 2 ** 29
+/** Whether the rule was the first to refuse it. */
 export const REFUSED_MARK = 2 ** 30
-export const MOST_COUNT = 2 ** 28 - 1
+export const MOST_COUNT = 2 ** 27 - 1
 
 const DAY_MS = 86_400_000
 
@@ -157,11 +160,11 @@ function isSuccess(status: number): boolean {
   return status >= 200 && status < 400
 }
 
-/** The greatest count of a client under a rule: every arrival where it was refused, else what it has spent. */
+/** The greatest count of a client under a rule: of all arrivals where some did not fit, else of what it has spent. */
 export function maximumOf(trial: Trial, at: number): number {
   const mark = wordAt(trial.marks, at)
   const spent = mark & MOST_COUNT
-  return mark >= REFUSED_MARK ? Math.max(spent, wordAt(trial.measured, at)) : spent
+  return (mark & OVER) === 0 ? spent : Math.max(spent, wordAt(trial.measured, at))
 }
 
 function readyEvidence(policy: TrialPolicy, subjects: TrialSubjects): void {
@@ -194,10 +197,10 @@ function noteCounts(
   }
 }
 
-function noteCount(trial: Trial, { used }: Take, at: number): void {
+function noteCount(trial: Trial, { used, fits }: Take, at: number): void {
   const mark = wordAt(trial.marks, at)
   const most = Math.max(mark & MOST_COUNT, Math.min(used, MOST_COUNT))
-  trial.marks[at] = (mark & ~MOST_COUNT) | most | TOUCHED
+  trial.marks[at] = (mark & ~MOST_COUNT) | most | TOUCHED | (fits ? 0 : OVER)
 }
 
 /**
