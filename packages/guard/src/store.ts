@@ -166,6 +166,8 @@ export interface StoreStats {
   readonly evictions: number
   /** Blocked keys displaced by other blocked keys before their time. */
   readonly blockedEvictions: number
+  /** Times that an address was refused by its prefix (IPv4 /24 or /16, IPv6 /48 or /32), as no room was left for itself. */
+  readonly aggregated: number
 }
 
 /** Where counters live: the contract of a store in the process, which answers at once. */

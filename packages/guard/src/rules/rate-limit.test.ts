@@ -104,9 +104,10 @@ describe('a limit above 32', () => {
   it('gives back what was spent in an earlier cell while it still counts what was spent in a later one', () => {
     const store = createMemoryStore({ budgetBytes })
     const plan = earlyPlan([rule({ limit: 40, window: 31_000 })])
-    decide(plan, store, client, 10, 62_999)
+    decide(plan, store, client, 10, 62_000)
     decide(plan, store, client, 30, 63_000)
-    expect(decide(plan, store, client, 10, 93_999)).toMatchObject({ outcome: 'allow', remaining: 0 })
+    expect(decide(plan, store, client, 1, 92_999).outcome).toBe('deny')
+    expect(decide(plan, store, client, 10, 93_000)).toMatchObject({ outcome: 'allow', remaining: 0 })
   })
 
   it('admits 100 and not 199 to a client that straddles the boundary of a second', () => {

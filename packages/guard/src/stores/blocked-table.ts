@@ -1,52 +1,66 @@
-import type { Take } from '../store.ts'
-
 /**
- * Keys refused for a time, apart from the counters: a flood of keys that are not blocked never
- * touches this table, so it cannot make the guard forget whom it refuses. Fixed size, groups of
- * eight like the counters'; only a blocked key can displace another, the one closest to its end.
+ * Keys refused for a time, apart from the counters: a flood of keys that are not blocked never touches this table, so
+ * it cannot make the guard forget whom it refuses. Fixed size, groups of eight. A key's 64 bits of hash are kept whole:
+ * two keys are one here once in 2^64.
+ *
+ * Words of a slot: the hash, then the end of the block in 52 bits of milliseconds, and above them a bit that says
+ * whether it is a cooldown or only remembers a spent limit.
  */
 export interface BlockedTable {
   readonly groups: number
-  readonly high: Uint32Array
-  readonly low: Uint32Array
-  /** When the block ends; a slot is free from then on. */
-  readonly untilMs: Float64Array
-  /** 1 where the block is a cooldown, 0 where it only remembers a spent limit. */
-  readonly cooldowns: Uint8Array
+  readonly words: Int32Array
   /** No block ends later: below it nothing needs to be looked up. */
   latestMs: number
+  /** Blocks displaced before their time. */
   evictions: number
 }
 
 const GROUP = 8
-const BLOCKED_BYTES = 4 + 4 + 8 + 1
+const WORDS = 4
+const SLOT_BYTES = WORDS * 4
+const GROUP_BYTES = GROUP * SLOT_BYTES
+/** Large buffers begin 16 bytes behind a page: from here on groups are two lines of the processor's cache. */
+const ALIGNMENT_BYTES = 48
+const TWO_32 = 0x1_0000_0000
+/** The bit of the fourth word that marks a cooldown; below it are the end's high bits. */
+const COOLDOWN = 1 << 30
 
 /** Creates the largest table within a budget, of one group at least. */
 export function createBlockedTable(budgetBytes: number): BlockedTable {
-  const groups = Math.max(1, Math.floor(budgetBytes / (BLOCKED_BYTES * GROUP)))
-  const slots = groups * GROUP
-  return {
-    groups,
-    high: new Uint32Array(slots),
-    low: new Uint32Array(slots),
-    untilMs: new Float64Array(slots),
-    cooldowns: new Uint8Array(slots),
-    latestMs: 0,
-    evictions: 0,
-  }
+  const groups = Math.max(1, Math.floor((budgetBytes - ALIGNMENT_BYTES) / GROUP_BYTES))
+  const words = new Int32Array(new ArrayBuffer(groups * GROUP_BYTES + ALIGNMENT_BYTES), ALIGNMENT_BYTES)
+  return { groups, words, latestMs: 0, evictions: 0 }
 }
 
 /** The slot of a key that is blocked now, or -1. */
-function findBlocked(table: BlockedTable, high: number, low: number, nowMs: number): number {
+export function findBlocked(table: BlockedTable, high: number, low: number, nowMs: number): number {
   if (table.latestMs <= nowMs) return -1
   const first = firstOfGroup(table, high)
-  for (let slot = first; slot < first + GROUP; slot += 1) {
-    if (table.low[slot] === low && table.high[slot] === high && (table.untilMs[slot] ?? 0) > nowMs) return slot
+  for (let slot = first; slot < first + GROUP * WORDS; slot += WORDS) {
+    if (holdsBlocked(table, slot, high, low, nowMs)) return slot
   }
   return -1
 }
 
-/** Blocks a key until a time. A key that is blocked already keeps one slot. */
+/** Whether a slot blocks a key now. */
+export function holdsBlocked(table: BlockedTable, slot: number, high: number, low: number, nowMs: number): boolean {
+  return table.words[slot] === high && table.words[slot + 1] === low && endOfBlock(table, slot) > nowMs
+}
+
+/** When the block of a slot ends. */
+export function endOfBlock({ words }: BlockedTable, slot: number): number {
+  return ((words[slot + 3] ?? 0) & ~COOLDOWN) * TWO_32 + ((words[slot + 2] ?? 0) >>> 0)
+}
+
+/** Whether the block of a slot is a cooldown, or only remembers a spent limit. */
+export function isCooldown({ words }: BlockedTable, slot: number): boolean {
+  return ((words[slot + 3] ?? 0) & COOLDOWN) !== 0
+}
+
+/**
+ * Blocks a key until a time, in the slot it has or in a free one. Answers the slot, or -1 where all of its
+ * group block others.
+ */
 export function block(
   table: BlockedTable,
   high: number,
@@ -54,75 +68,77 @@ export function block(
   untilMs: number,
   cooldown: boolean,
   nowMs: number,
-): void {
+): number {
   const own = findBlocked(table, high, low, nowMs)
-  const slot = own >= 0 ? own : firstToEnd(table, firstOfGroup(table, high), nowMs)
-  if (own < 0 && (table.untilMs[slot] ?? 0) > nowMs) table.evictions += 1
-  table.high[slot] = high
-  table.low[slot] = low
-  table.untilMs[slot] = untilMs
-  table.cooldowns[slot] = cooldown ? 1 : 0
-  if (untilMs > table.latestMs) table.latestMs = untilMs
+  const slot = own >= 0 ? own : freeSlot(table, high, nowMs)
+  if (slot >= 0) write(table, slot, high, low, untilMs, cooldown)
+  return slot
+}
+
+/**
+ * Blocks a key whose group is full in place of the one that ends first, of those that only remember a spent
+ * limit before cooldowns. Answers the slot.
+ */
+export function displaceBlock(
+  table: BlockedTable,
+  high: number,
+  low: number,
+  untilMs: number,
+  cooldown: boolean,
+): number {
+  const slot = firstToEnd(table, firstOfGroup(table, high))
+  table.evictions += 1
+  write(table, slot, high, low, untilMs, cooldown)
+  return slot
 }
 
 /** Frees a key. */
 export function unblock(table: BlockedTable, high: number, low: number, nowMs: number): void {
   const slot = findBlocked(table, high, low, nowMs)
-  if (slot >= 0) table.untilMs[slot] = 0
-}
-
-/**
- * How long the key of a take is still blocked, 0 when it is not; tells the take whether a cooldown does
- * it. A spent limit is remembered for the case that its counter has been evicted: where there is a
- * counter, it knows better.
- */
-export function blockedFor(
-  take: Take,
-  table: BlockedTable,
-  high: number,
-  low: number,
-  counted: boolean,
-  nowMs: number,
-): number {
-  take.cooling = false
-  const slot = findBlocked(table, high, low, nowMs)
-  if (slot < 0) return 0
-  const cooldown = table.cooldowns[slot] === 1
-  if (cooldown ? take.counter.cooldownMs === 0 : counted) return 0
-  take.cooling = cooldown
-  return (table.untilMs[slot] ?? 0) - nowMs
+  if (slot >= 0) write(table, slot, 0, 0, 0, false)
 }
 
 /** Keys blocked now. A pass over the table. */
 export function countBlocked(table: BlockedTable, nowMs: number): number {
   let blocked = 0
-  for (const untilMs of table.untilMs) if (untilMs > nowMs) blocked += 1
+  for (let slot = 0; slot < table.words.length; slot += WORDS) if (endOfBlock(table, slot) > nowMs) blocked += 1
   return blocked
 }
 
+/** Slots of the table. */
+export function blockedSlots({ groups }: BlockedTable): number {
+  return groups * GROUP
+}
+
 /** Bytes of the table. */
-export function blockedBytes(table: BlockedTable): number {
-  return table.untilMs.length * BLOCKED_BYTES
+export function blockedBytes({ groups }: BlockedTable): number {
+  return groups * GROUP_BYTES + ALIGNMENT_BYTES
 }
 
-function firstOfGroup(table: BlockedTable, high: number): number {
-  return Math.floor((high * table.groups) / 0x1_0000_0000) * GROUP
+function write(table: BlockedTable, slot: number, high: number, low: number, untilMs: number, cooldown: boolean): void {
+  const { words } = table
+  words[slot] = high
+  words[slot + 1] = low
+  words[slot + 2] = untilMs % TWO_32
+  words[slot + 3] = Math.floor(untilMs / TWO_32) | (cooldown ? COOLDOWN : 0)
+  if (untilMs > table.latestMs) table.latestMs = untilMs
 }
 
-/** A free slot of the group, else the one whose block ends first: cooldowns are kept before spent limits. */
-function firstToEnd(table: BlockedTable, first: number, nowMs: number): number {
+function firstOfGroup({ groups }: BlockedTable, high: number): number {
+  return (((high >>> 0) * (groups / TWO_32)) | 0) * GROUP * WORDS
+}
+
+function freeSlot(table: BlockedTable, high: number, nowMs: number): number {
+  const first = firstOfGroup(table, high)
+  for (let slot = first; slot < first + GROUP * WORDS; slot += WORDS) if (endOfBlock(table, slot) <= nowMs) return slot
+  return -1
+}
+
+function firstToEnd(table: BlockedTable, first: number): number {
   let chosen = first
-  let chosenUntilMs = Infinity
-  let chosenCooldown = 2
-  for (let slot = first; slot < first + GROUP; slot += 1) {
-    const untilMs = table.untilMs[slot] ?? 0
-    if (untilMs <= nowMs) return slot
-    const cooldown = table.cooldowns[slot] ?? 0
-    if (cooldown < chosenCooldown || (cooldown === chosenCooldown && untilMs < chosenUntilMs)) {
-      chosen = slot
-      chosenUntilMs = untilMs
-      chosenCooldown = cooldown
-    }
+  for (let slot = first + WORDS; slot < first + GROUP * WORDS; slot += WORDS) {
+    const isKind = isCooldown(table, slot) === isCooldown(table, chosen)
+    if (isKind ? endOfBlock(table, slot) < endOfBlock(table, chosen) : isCooldown(table, chosen)) chosen = slot
   }
   return chosen
 }

@@ -5,7 +5,7 @@ function hash(seed: HashState, ...texts: readonly string[]): bigint {
   const state = copyHashState(seed)
   for (const text of texts) absorbText(state, text)
   finishHash(state)
-  return (BigInt(state.v0) << 32n) | BigInt(state.v1)
+  return (BigInt(state.v0 >>> 0) << 32n) | BigInt(state.v1 >>> 0)
 }
 
 describe('the hash of a key', () => {

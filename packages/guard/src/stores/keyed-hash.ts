@@ -54,14 +54,14 @@ export function absorbText(state: HashState, text: string): void {
   state.v3 = v3
 }
 
-/** Ends the hash in place; the two unsigned words of the result are then in `v0` and `v1`. */
+/** Ends the hash in place; the two words of the result, signed, are then in `v0` and `v1`. */
 export function finishHash(state: HashState): void {
   state.v2 ^= 0xee
   finalRounds(state)
-  const high = (state.v1 ^ state.v3) >>> 0
+  const high = state.v1 ^ state.v3
   state.v1 ^= 0xdd
   finalRounds(state)
-  const low = (state.v1 ^ state.v3) >>> 0
+  const low = state.v1 ^ state.v3
   state.v0 = high
   state.v1 = low
 }

@@ -4,8 +4,8 @@
  * key cannot be kept, and who asks is told that it was used.
  */
 export interface MarkTable {
-  readonly high: Uint32Array
-  readonly low: Uint32Array
+  readonly high: Int32Array
+  readonly low: Int32Array
   readonly expiresMs: Float64Array
 }
 
@@ -16,13 +16,13 @@ const RUN = 64
 /** Creates the largest table within a budget, of one run at least. */
 export function createMarkTable(budgetBytes: number): MarkTable {
   const slots = Math.max(RUN, Math.floor(budgetBytes / MARK_BYTES))
-  return { high: new Uint32Array(slots), low: new Uint32Array(slots), expiresMs: new Float64Array(slots) }
+  return { high: new Int32Array(slots), low: new Int32Array(slots), expiresMs: new Float64Array(slots) }
 }
 
 /** Keeps a key until its expiry. False when it is kept already, or cannot be. */
 export function addMark(table: MarkTable, high: number, low: number, expiresMs: number, nowMs: number): boolean {
   const slots = table.expiresMs.length
-  const first = Math.floor((high * slots) / 0x1_0000_0000)
+  const first = Math.floor(((high >>> 0) * slots) / 0x1_0000_0000)
   let free = -1
   for (let step = 0; step < RUN; step += 1) {
     const slot = (first + step) % slots

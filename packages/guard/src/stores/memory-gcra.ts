@@ -1,24 +1,68 @@
 import type { GcraCounter, Take } from '../store.ts'
-import { blockedFor } from './blocked-table.ts'
-import type { Binding } from './memory-key.ts'
-import type { Tables } from './memory-tables.ts'
+import {
+  dropUnits,
+  endOf,
+  freeSlot,
+  isElsewhere,
+  lookElsewhere,
+  makeRoom,
+  matchLine,
+  moveEnd,
+  partnerLine,
+  putUnit,
+} from './line-table.ts'
+import { blockedFor } from './memory-blocked.ts'
+import { type Binding, IN_LINE, IN_SLOT, NOWHERE } from './memory-key.ts'
+import { type Tables, tickAhead } from './memory-tables.ts'
 import { dropStamp, findStamp, writeStamp } from './stamp-table.ts'
 
-/** Microseconds until the counter owes nothing any more. */
-function debtOf(counter: GcraCounter, binding: Binding, tables: Tables, nowMs: number): number {
-  const slot = findStamp(tables.arrivals, binding.high, binding.low, nowMs)
-  binding.slot = slot
-  if (slot < 0) return 0
-  const debtUs = (tables.arrivals.stamps[slot] ?? 0) - nowMs * 1_000
+/** Debts of more do not fit a line. */
+const MOST_TICKS = 2 ** 31 - 1
+
+/** Whether a counter's theoretical arrival times are all whole milliseconds, of 32 bits: one slot of a line each. */
+function isCompact({ intervalUs, capacity }: GcraCounter): boolean {
+  return intervalUs % 1_000 === 0 && intervalUs * capacity <= MOST_TICKS * 1_000
+}
+
+/**
+ * Microseconds until the counter owes nothing any more. It is sought where it belongs first, and then where it
+ * was as long as the policy had another rate.
+ */
+function debtOf(counter: GcraCounter, binding: Binding, tables: Tables): number {
+  const isInLines = isCompact(counter)
+  const mostUs = counter.capacity * counter.intervalUs
+  binding.place = NOWHERE
   // A burst or a rate that the policy has changed since must not lock anyone out for longer than its own.
-  return Math.min(Math.max(0, debtUs), counter.capacity * counter.intervalUs)
+  if (isInLines && locateInLines(binding, tables, binding.home)) return Math.min(debtInLine(binding, tables), mostUs)
+  if (isInLines && !isElsewhere(tables.lines, binding.home, tables.tick)) return 0
+  const slot = findStamp(tables.arrivals, binding.high, binding.low, tables.nowMs)
+  if (slot >= 0) {
+    binding.place = IN_SLOT
+    return Math.min(Math.max(0, (tables.arrivals.stamps[slot] ?? 0) - tables.nowMs * 1_000), mostUs)
+  }
+  const partner = partnerLine(tables.lines, binding.home, binding.low)
+  const isThere = locateInLines(binding, tables, partner) || locateInLines(binding, tables, binding.home)
+  return isThere ? Math.min(debtInLine(binding, tables), mostUs) : 0
+}
+
+function locateInLines(binding: Binding, tables: Tables, line: number): boolean {
+  const mask = matchLine(tables.lines, line, binding.low, tables.tick)
+  if (mask === 0) return false
+  binding.place = IN_LINE
+  binding.line = line
+  binding.mask = mask
+  return true
+}
+
+function debtInLine({ line, mask }: Binding, { lines, tick }: Tables): number {
+  return ((endOf(lines, line, mask) - tick) | 0) * 1_000
 }
 
 /** Reads where a rate with a burst stands, without charging it. */
-export function readGcra(take: Take, counter: GcraCounter, binding: Binding, tables: Tables, nowMs: number): void {
+export function readGcra(take: Take, counter: GcraCounter, binding: Binding, tables: Tables): void {
   const { intervalUs, capacity } = counter
-  const debtUs = debtOf(counter, binding, tables, nowMs)
-  const blockedMs = blockedFor(take, tables.blocked, binding.high, binding.low, debtUs > 0, nowMs)
+  const debtUs = debtOf(counter, binding, tables)
+  const blockedMs = blockedFor(take, binding, tables, debtUs > 0)
   tellDebt(take, intervalUs, debtUs)
   const excessUs = take.cost > capacity ? Infinity : debtUs + (take.cost - capacity) * intervalUs
   take.fits = blockedMs === 0 && excessUs <= 0
@@ -31,18 +75,46 @@ export function readGcra(take: Take, counter: GcraCounter, binding: Binding, tab
 }
 
 /** Charges a counter that has just been read. */
-export function chargeGcra(take: Take, counter: GcraCounter, binding: Binding, tables: Tables, nowMs: number): void {
+export function chargeGcra(take: Take, counter: GcraCounter, binding: Binding, tables: Tables): void {
   const { intervalUs, capacity } = counter
-  const debtUs = debtOf(counter, binding, tables, nowMs) + take.cost * intervalUs
-  const arrivalUs = nowMs * 1_000 + debtUs
-  const weight = Math.floor((debtUs * 255) / (capacity * intervalUs))
-  writeStamp(tables.arrivals, binding.high, binding.low, nowMs, arrivalUs, weight, Math.ceil(arrivalUs / 1_000))
+  // Another take of the same call may have evicted it since.
+  const debtUs = debtOf(counter, binding, tables) + take.cost * intervalUs
+  if (isCompact(counter)) writeLine(counter, binding, tables, debtUs)
+  else writeArrival(binding, tables, debtUs, Math.floor((debtUs * 255) / (capacity * intervalUs)))
   tellDebt(take, intervalUs, debtUs)
 }
 
+function writeLine({ intervalUs, capacity }: GcraCounter, binding: Binding, tables: Tables, debtUs: number): void {
+  const { lines, tick, nowMs } = tables
+  const { place, home, high, low } = binding
+  // Whole milliseconds, but for what was spent while the policy had another rate.
+  const end = (tick + Math.ceil(debtUs / 1_000)) | 0
+  const debt = Math.floor((debtUs * 15) / (capacity * intervalUs))
+  if (place === IN_LINE) {
+    moveEnd(lines, binding.line, binding.mask, end, debt)
+    if (binding.line !== home) lookElsewhere(lines, home, tick, end)
+    return
+  }
+  if (place === IN_SLOT) dropStamp(tables.arrivals, high, low, nowMs)
+  const line = freeSlot(lines, home, tick) < 0 ? makeRoom(lines, home, low, tick, end) : home
+  putUnit(lines, line, freeSlot(lines, line, tick), 0, low, end, debt)
+}
+
+function writeArrival(binding: Binding, tables: Tables, debtUs: number, weight: number): void {
+  const { lines, tick, nowMs } = tables
+  const { place, high, low } = binding
+  const arrivalUs = nowMs * 1_000 + debtUs
+  const endMs = Math.ceil(arrivalUs / 1_000)
+  if (place === IN_LINE) dropUnits(lines, binding.line, binding.mask, tick)
+  writeStamp(tables.arrivals, high, low, nowMs, arrivalUs, weight, endMs)
+  lookElsewhere(lines, binding.home, tick, tickAhead(tables, endMs))
+}
+
 /** Empties a counter. */
-export function clearGcra(binding: Binding, tables: Tables, nowMs: number): void {
-  dropStamp(tables.arrivals, binding.high, binding.low, nowMs)
+export function clearGcra(counter: GcraCounter, binding: Binding, tables: Tables): void {
+  debtOf(counter, binding, tables)
+  if (binding.place === IN_LINE) dropUnits(tables.lines, binding.line, binding.mask, tables.tick)
+  dropStamp(tables.arrivals, binding.high, binding.low, tables.nowMs)
 }
 
 function tellDebt(take: Take, intervalUs: number, debtUs: number): void {

@@ -1,7 +1,14 @@
 import type { Counter, Take } from '../store.ts'
 import { absorbText, copyHashState, finishHash, type HashState } from './keyed-hash.ts'
+import { homeLine } from './line-table.ts'
 import type { Tables } from './memory-tables.ts'
 import type { SlotTable } from './slot-table.ts'
+
+/** Where a counter was found by the reading that precedes a charge. */
+export type Place = typeof NOWHERE | typeof IN_LINE | typeof IN_SLOT
+export const NOWHERE = 0
+export const IN_LINE = 1
+export const IN_SLOT = 2
 
 /** What a memory store keeps of a take between calls: the hash of its key, and where it was found. */
 export interface Binding {
@@ -10,12 +17,23 @@ export interface Binding {
   readonly prefix: HashState
   /** The subjects hashed last; the same client often comes again. */
   readonly last: string[]
+  /** What a unit adds to the 255 parts of the limit. */
+  readonly debtOfUnit: number
+  /** Ticks of 32 ms after which a slot of this counter is free. */
+  readonly coarseTicks: number
   high: number
   low: number
-  /** Where the counter was found by the reading that precedes a charge, -1 for nowhere. */
-  slot: number
-  /** The table of that slot, for the shape that has two. */
+  /** The key's home in the lines. */
+  home: number
+  place: Place
+  /** Where `place` says that it is in a line: which, and which slots of it. */
+  line: number
+  mask: number
+  /** Where `place` says that it is in a slot: of which table, and which. */
   table: SlotTable
+  slot: number
+  /** Where the key was found among the blocked, -1 for nowhere. */
+  blockedSlot: number
 }
 
 /** The take's binding to the store of these tables, with the hash of its present subjects. */
@@ -23,19 +41,28 @@ export function bindTake(take: Take, owner: Tables, seed: HashState): Binding {
   const { scratch, values } = take
   // The scratch is only ever a binding that some memory store put there; the owner says which.
   const kept = scratch as Binding | undefined
-  if (kept !== undefined && kept.owner === owner) {
-    if (isSameKey(kept.last, values)) return kept
-    hashKey(kept, values)
-    return kept
-  }
+  if (kept === undefined || kept.owner !== owner) return createBinding(take, owner, seed)
+  if (!isSameKey(kept.last, values)) hashKey(kept, values)
+  return kept
+}
+
+function createBinding(take: Take, owner: Tables, seed: HashState): Binding {
+  const { counter, values } = take
   const binding: Binding = {
     owner,
-    prefix: hashPrefix(seed, take.counter),
+    prefix: hashPrefix(seed, counter),
     last: [...values],
+    debtOfUnit: 255 / Math.max(1, counter.capacity),
+    coarseTicks: Math.ceil(counter.windowMs / 32) + 1,
     high: 0,
     low: 0,
-    slot: -1,
+    home: 0,
+    place: NOWHERE,
+    line: 0,
+    mask: 0,
     table: owner.small,
+    slot: -1,
+    blockedSlot: -1,
   }
   hashKey(binding, values)
   take.scratch = binding
@@ -65,18 +92,23 @@ function hashPrefix(seed: HashState, counter: Counter): HashState {
 
 const working: HashState = { v0: 0, v1: 0, v2: 0, v3: 0 }
 
-function hashKey(binding: Binding, values: readonly string[]): void {
-  const { prefix, last } = binding
+/** The hash of a counter's key for these subjects, in the two words of a state that the next call overwrites. */
+export function hashOf(prefix: HashState, values: readonly string[]): HashState {
   working.v0 = prefix.v0
   working.v1 = prefix.v1
   working.v2 = prefix.v2
   working.v3 = prefix.v3
-  for (let index = 0; index < values.length; index += 1) {
-    const value = values[index] ?? ''
-    absorbText(working, value)
-    last[index] = value
-  }
+  for (let index = 0; index < values.length; index += 1) absorbText(working, values[index] ?? '')
   finishHash(working)
-  binding.high = working.v0
-  binding.low = working.v1
+  return working
+}
+
+function hashKey(binding: Binding, values: readonly string[]): void {
+  const { v0, v1 } = hashOf(binding.prefix, values)
+  for (let index = 0; index < values.length; index += 1) binding.last[index] = values[index] ?? ''
+  binding.high = v0
+  binding.low = v1
+  binding.home = homeLine(binding.owner.lines, v0)
+  binding.place = NOWHERE
+  binding.blockedSlot = -1
 }

@@ -1,5 +1,5 @@
 import type { LadderCounter, Take } from '../store.ts'
-import { block, blockedFor } from './blocked-table.ts'
+import { blockedFor, blockKey } from './memory-blocked.ts'
 import type { Binding } from './memory-key.ts'
 import type { Tables } from './memory-tables.ts'
 import { dropStamp, findStamp, writeStamp } from './stamp-table.ts'
@@ -8,12 +8,12 @@ import { dropStamp, findStamp, writeStamp } from './stamp-table.ts'
 const MOST_ATTEMPTS = 2 ** 32 - 1
 
 /** Reads where a climb stands, without counting an attempt. */
-export function readLadder(take: Take, counter: LadderCounter, binding: Binding, tables: Tables, nowMs: number): void {
-  const { ladders, blocked } = tables
+export function readLadder(take: Take, counter: LadderCounter, binding: Binding, tables: Tables): void {
+  const { ladders, nowMs } = tables
   const slot = findStamp(ladders, binding.high, binding.low, nowMs)
   const attempts = slot < 0 ? 0 : (ladders.weights[slot] ?? 0)
   // What is left of a wait that outlived its climb, which was evicted.
-  const blockedMs = blockedFor(take, blocked, binding.high, binding.low, slot >= 0, nowMs)
+  const blockedMs = blockedFor(take, binding, tables, slot >= 0)
   const sinceMs = slot < 0 ? 0 : nowMs - (ladders.stamps[slot] ?? 0)
   const waitMs = slot < 0 ? blockedMs : Math.max(0, waitAfter(counter, attempts) - sinceMs)
   take.used = attempts
@@ -23,26 +23,21 @@ export function readLadder(take: Take, counter: LadderCounter, binding: Binding,
 }
 
 /** Counts an attempt on a climb that has just been read. */
-export function chargeLadder(
-  take: Take,
-  counter: LadderCounter,
-  binding: Binding,
-  tables: Tables,
-  nowMs: number,
-): void {
+export function chargeLadder(take: Take, counter: LadderCounter, binding: Binding, tables: Tables): void {
+  const { nowMs } = tables
   const { high, low } = binding
   const attempts = Math.min(MOST_ATTEMPTS, take.used + take.cost)
   const waitMs = waitAfter(counter, attempts)
   const keptMs = waitMs + counter.windowMs
   writeStamp(tables.ladders, high, low, nowMs, nowMs, attempts, nowMs + keptMs)
-  if (waitMs > 0) block(tables.blocked, high, low, nowMs + waitMs, false, nowMs)
+  if (waitMs > 0) blockKey(take, binding, tables, nowMs + waitMs, false)
   take.used = attempts
   take.freesMs = keptMs
 }
 
 /** Forgets a climb. */
-export function clearLadder(binding: Binding, tables: Tables, nowMs: number): void {
-  dropStamp(tables.ladders, binding.high, binding.low, nowMs)
+export function clearLadder(binding: Binding, tables: Tables): void {
+  dropStamp(tables.ladders, binding.high, binding.low, tables.nowMs)
 }
 
 function waitAfter({ rows }: LadderCounter, attempts: number): number {

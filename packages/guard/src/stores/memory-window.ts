@@ -1,36 +1,60 @@
 import type { Take, WindowCounter } from '../store.ts'
-import { blockedFor } from './blocked-table.ts'
-import type { Binding } from './memory-key.ts'
+import {
+  clampEnds,
+  countUnits,
+  dropUnits,
+  endOf,
+  freeSlot,
+  hasRoom,
+  isElsewhere,
+  LINE_UNITS,
+  lookElsewhere,
+  makeRoom,
+  matchLine,
+  partnerLine,
+  putUnit,
+  untilEnds,
+  untilFirstEnd,
+} from './line-table.ts'
+import { blockedFor } from './memory-blocked.ts'
+import { type Binding, IN_LINE, IN_SLOT, NOWHERE } from './memory-key.ts'
 import type { Tables } from './memory-tables.ts'
 import {
   chargeSlot,
   claimSlot,
   dropSlot,
   findSlot,
-  isLive,
+  holdsKey,
   isRingFull,
   moveSlot,
   pruneSlot,
-  ticksUntilFreed,
+  untilFreed,
+  untilOldest,
 } from './slot-table.ts'
 
 /**
  * Reads where a counter of units in a window stands, without charging it. When the request fits, what is
  * given back next is told once it is settled.
  */
-export function readWindow(take: Take, counter: WindowCounter, binding: Binding, tables: Tables, nowMs: number): void {
-  const found = locate(binding, tables, nowMs)
-  const nowTick = tickOf(nowMs, counter.tickMs)
-  const used = found ? pruneSlot(binding.table, binding.slot, nowTick, counter.windowTicks) : 0
-  const blockedMs = blockedFor(take, tables.blocked, binding.high, binding.low, found, nowMs)
+export function readWindow(take: Take, counter: WindowCounter, binding: Binding, tables: Tables): void {
+  const used = locate(counter, binding, tables)
   take.used = used
-  take.fits = blockedMs === 0 && used + take.cost <= counter.limit
-  if (take.fits) {
+  take.cooling = false
+  const blockedMs = mayBeBlocked(counter, binding, tables)
+    ? blockedFor(take, binding, tables, binding.place !== NOWHERE)
+    : 0
+  if (blockedMs === 0 && used + take.cost <= counter.limit) {
+    take.fits = true
     take.waitMs = 0
-    return
+  } else {
+    tellRefusal(take, counter, binding, tables, blockedMs)
   }
-  take.freesMs = used === 0 ? 0 : ticksUntil(binding, counter, nowTick, 1)
-  take.waitMs = Math.max(blockedMs, waitForRoom(take, counter, binding, nowTick))
+}
+
+function tellRefusal(take: Take, counter: WindowCounter, binding: Binding, tables: Tables, blockedMs: number): void {
+  take.fits = false
+  take.freesMs = untilFirst(counter, binding, tables)
+  take.waitMs = Math.max(blockedMs, waitForRoom(take, counter, binding, tables))
   if (blockedMs > 0 && !take.cooling) {
     // The counter was evicted with its limit spent.
     take.used = counter.limit
@@ -39,97 +63,167 @@ export function readWindow(take: Take, counter: WindowCounter, binding: Binding,
 }
 
 /** Charges a counter that has just been read. */
-export function chargeWindow(
-  take: Take,
-  counter: WindowCounter,
-  binding: Binding,
-  tables: Tables,
-  nowMs: number,
-): void {
-  const ticks = Math.floor(nowMs / counter.tickMs)
-  // A remainder of doubles is several times slower than this.
-  const cellPhase = ticks - Math.floor(ticks / counter.cellTicks) * counter.cellTicks
-  const nowTick = ticks >>> 0
-  holdSlot(binding, tables, nowTick, cellPhase, nowMs)
-  const { table, slot } = binding
+export function chargeWindow(take: Take, counter: WindowCounter, binding: Binding, tables: Tables): void {
   const used = take.used + take.cost
-  const expiresMs = (ticks + counter.windowTicks) * counter.tickMs
-  const debt = Math.min(255, Math.floor((used * 255) / counter.limit))
-  chargeSlot(table, slot, nowTick, cellPhase, take.cost, expiresMs, debt)
+  const debt = Math.min(255, (used * binding.debtOfUnit) | 0)
+  if (binding.place === IN_SLOT && holdsKey(binding.table, binding.slot, binding.low, tables.coarseTick)) {
+    chargeRing(take, counter, binding, tables, debt)
+  } else if (used > LINE_UNITS || counter.tickMs !== 1 || !chargeLine(take, counter, binding, tables, debt >> 4)) {
+    claimRing(counter, binding, tables)
+    chargeRing(take, counter, binding, tables, debt)
+  }
   take.used = used
-  take.freesMs = ticksUntil(binding, counter, nowTick, 1)
 }
 
 /** Tells what is given back next of a counter that fits and is not charged, because another refuses. */
-export function tellWindow(take: Take, counter: WindowCounter, binding: Binding, nowMs: number): void {
-  take.freesMs = take.used === 0 ? 0 : ticksUntil(binding, counter, tickOf(nowMs, counter.tickMs), 1)
+export function tellWindow(take: Take, counter: WindowCounter, binding: Binding, tables: Tables): void {
+  take.freesMs = untilFirst(counter, binding, tables)
 }
 
 /** Empties a counter. */
-export function clearWindow(binding: Binding, tables: Tables): void {
-  const { high, low } = binding
-  for (const table of [tables.small, tables.large]) {
-    const slot = findSlot(table, high, low)
-    if (slot >= 0) dropSlot(table, slot)
-  }
+export function clearWindow(counter: WindowCounter, binding: Binding, tables: Tables): void {
+  locate(counter, binding, tables)
+  if (binding.place === IN_LINE) dropUnits(tables.lines, binding.line, binding.mask, tables.tick)
+  else if (binding.place === IN_SLOT) dropSlot(binding.table, binding.slot, tables.coarseTick)
 }
 
-/** Points the binding to its counter; whether it has one with something in it. */
-function locate(binding: Binding, tables: Tables, nowMs: number): boolean {
-  const { high, low } = binding
-  if (holds(binding, nowMs)) return true
-  const small = findSlot(tables.small, high, low)
-  if (small >= 0 && isLive(tables.small, small, nowMs)) {
-    binding.table = tables.small
-    binding.slot = small
-    return true
+/** Points the binding to its counter, and answers the units in it. */
+function locate(counter: WindowCounter, binding: Binding, tables: Tables): number {
+  const { low, home } = binding
+  const { lines } = tables
+  if (binding.place === IN_SLOT && holdsKey(binding.table, binding.slot, low, tables.coarseTick)) {
+    return pruneSlot(binding.table, binding.slot, tickOf(counter, tables), counter.windowTicks)
   }
-  const large = findSlot(tables.large, high, low)
-  if (large >= 0 && isLive(tables.large, large, nowMs)) {
-    binding.table = tables.large
-    binding.slot = large
-    return true
-  }
-  binding.slot = -1
-  return false
+  binding.place = NOWHERE
+  if (counter.tickMs !== 1) return locateSlot(counter, binding, tables)
+  const mask = matchLine(lines, home, low, tables.tick)
+  if (mask !== 0) return foundInLine(counter, binding, tables, home, mask)
+  return isElsewhere(lines, home, tables.tick) ? locateElsewhere(counter, binding, tables) : 0
 }
 
-function waitForRoom(take: Take, counter: WindowCounter, binding: Binding, nowTick: number): number {
+function foundInLine(counter: WindowCounter, binding: Binding, tables: Tables, line: number, mask: number): number {
+  clampEnds(tables.lines, line, mask, tables.tick, counter.windowTicks)
+  binding.place = IN_LINE
+  binding.line = line
+  binding.mask = mask
+  return countUnits(mask)
+}
+
+function locateElsewhere(counter: WindowCounter, binding: Binding, tables: Tables): number {
+  const used = locateSlot(counter, binding, tables)
+  if (binding.place === IN_SLOT) return used
+  const partner = partnerLine(tables.lines, binding.home, binding.low)
+  const mask = matchLine(tables.lines, partner, binding.low, tables.tick)
+  return mask === 0 ? 0 : foundInLine(counter, binding, tables, partner, mask)
+}
+
+function locateSlot(counter: WindowCounter, binding: Binding, tables: Tables): number {
+  const { small, large, coarseTick } = tables
+  const { high, low } = binding
+  let table = small
+  let slot = findSlot(small, high, low, coarseTick)
+  if (slot < 0) {
+    table = large
+    slot = findSlot(large, high, low, coarseTick)
+  }
+  if (slot < 0) return 0
+  binding.place = IN_SLOT
+  binding.table = table
+  binding.slot = slot
+  return pruneSlot(table, slot, tickOf(counter, tables), counter.windowTicks)
+}
+
+/** A counter answers for itself but in a cooldown. The lines say which keys are blocked; long windows are in none. */
+function mayBeBlocked(counter: WindowCounter, { place, home }: Binding, tables: Tables): boolean {
+  if (place !== NOWHERE && counter.cooldownMs === 0) return false
+  return counter.tickMs !== 1 || isElsewhere(tables.lines, home, tables.tick) || tables.prefixes.latestMs > tables.nowMs
+}
+
+function untilFirst(counter: WindowCounter, binding: Binding, tables: Tables): number {
+  if (binding.place === IN_SLOT) {
+    return untilOldest(binding.table, binding.slot, tickOf(counter, tables)) * counter.tickMs
+  }
+  return binding.place === IN_LINE ? untilFirstEnd(tables.lines, binding.line, binding.mask, tables.tick) : 0
+}
+
+function waitForRoom(take: Take, counter: WindowCounter, binding: Binding, tables: Tables): number {
   const { cost, used } = take
   if (cost > counter.limit) return Infinity
   const excess = used + cost - counter.limit
+  if (excess <= 0) return 0
   if (excess === 1) return take.freesMs
-  return excess <= 0 ? 0 : ticksUntil(binding, counter, nowTick, excess)
+  return binding.place === IN_SLOT
+    ? untilFreed(binding.table, binding.slot, tickOf(counter, tables), excess) * counter.tickMs
+    : untilEnds(tables.lines, binding.line, binding.mask, tables.tick, excess)
 }
 
-function ticksUntil(binding: Binding, counter: WindowCounter, nowTick: number, units: number): number {
-  return ticksUntilFreed(binding.table, binding.slot, nowTick, counter.windowTicks, units) * counter.tickMs
+/** Charges in a line; false where that has no room for the request's units. */
+function chargeLine(take: Take, counter: WindowCounter, binding: Binding, tables: Tables, debt: number): boolean {
+  const { lines, tick } = tables
+  const { low, place } = binding
+  const end = (tick + counter.windowTicks) | 0
+  const line = place === IN_LINE ? binding.line : lineFor(take.cost, binding, tables, end)
+  if (line < 0) return false
+  let mask = place === IN_LINE ? binding.mask : 0
+  if (take.cost > 1 && !hasRoom(lines, line, tick, take.cost)) return false
+  take.freesMs = mask === 0 ? counter.windowTicks : untilFirstEnd(lines, line, mask, tick)
+  for (let units = take.cost; units > 0; units -= 1) {
+    const slot = freeSlot(lines, line, tick)
+    if (slot < 0) return false
+    putUnit(lines, line, slot, mask, low, end, debt)
+    mask |= 1 << slot
+  }
+  return true
 }
 
-/**
- * Makes sure the binding points to a slot of its own with room for an arrival. The slot found by the
- * reading may have been evicted since, by another take of the same call.
- */
-function holdSlot(binding: Binding, tables: Tables, nowTick: number, cellPhase: number, nowMs: number): void {
-  const { small, large } = tables
-  const { table, slot, high, low } = binding
-  if (!holds(binding, nowMs)) {
-    binding.table = small
-    binding.slot = claimSlot(small, high, low, nowMs)
-  } else if (table === small && isRingFull(small, slot, nowTick, cellPhase)) {
-    const target = claimSlot(large, high, low, nowMs)
-    moveSlot(small, slot, large, target)
-    binding.table = large
+/** A line for a key that has none: with room, which is made for a single unit; -1 for several that find none. */
+function lineFor(cost: number, { home, low }: Binding, { lines, tick }: Tables, end: number): number {
+  if (hasRoom(lines, home, tick, cost)) return home
+  return cost === 1 ? makeRoom(lines, home, low, tick, end) : -1
+}
+
+const arrivals = new Int32Array(LINE_UNITS)
+
+/** Gives a key a ring, with the units that it has in a line. The line may have lost some to another take of the call. */
+function claimRing(counter: WindowCounter, binding: Binding, tables: Tables): void {
+  const { lines, small, tick, coarseTick } = tables
+  const { low, line, place } = binding
+  const mask = place === IN_LINE ? matchLine(lines, line, low, tick) : 0
+  const slot = claimSlot(small, binding.high, low, coarseTick)
+  let units = 0
+  for (let rest = mask; rest !== 0; rest &= rest - 1) {
+    arrivals[units] = endOf(lines, line, rest) - tick
+    units += 1
+  }
+  arrivals.subarray(0, units).sort()
+  for (let index = 0; index < units; index += 1) {
+    const end = ((arrivals[index] ?? 0) + tick) | 0
+    const began = (end - counter.windowTicks) | 0
+    chargeSlot(small, slot, began, 1, 1, end, coarseTick + binding.coarseTicks, 0)
+  }
+  dropUnits(lines, line, mask, tick)
+  binding.place = IN_SLOT
+  binding.table = small
+  binding.slot = slot
+}
+
+function chargeRing(take: Take, counter: WindowCounter, binding: Binding, tables: Tables, debt: number): void {
+  const { coarseTick } = tables
+  const { cellTicks } = counter
+  const tick = tickOf(counter, tables)
+  const end = (tick + counter.windowTicks) | 0
+  if (binding.table === tables.small && isRingFull(tables.small, binding.slot, tick, cellTicks)) {
+    const target = claimSlot(tables.large, binding.high, binding.low, coarseTick)
+    moveSlot(tables.small, binding.slot, tables.large, target, coarseTick)
+    binding.table = tables.large
     binding.slot = target
   }
+  const { table, slot } = binding
+  chargeSlot(table, slot, tick, cellTicks, take.cost, end, (coarseTick + binding.coarseTicks) | 0, debt)
+  if (counter.tickMs === 1) lookElsewhere(tables.lines, binding.home, tick, end)
+  take.freesMs = untilOldest(table, slot, tick) * counter.tickMs
 }
 
-/** Whether the binding's slot is still its key's, with its window running. */
-function holds({ table, slot, high, low }: Binding, nowMs: number): boolean {
-  return slot >= 0 && table.low[slot] === low && table.high[slot] === high && isLive(table, slot, nowMs)
-}
-
-/** Times in 32 bits of ticks: only their differences are read. */
-function tickOf(nowMs: number, tickMs: number): number {
-  return Math.floor(nowMs / tickMs) >>> 0
+function tickOf({ tickMs }: WindowCounter, tables: Tables): number {
+  return tickMs === 1 ? tables.tick : tables.coarseTick
 }

@@ -1,12 +1,13 @@
 import type { Counter, Store, Take, WindowCounter } from '../store.ts'
-import { block, unblock } from './blocked-table.ts'
+import { unblock } from './blocked-table.ts'
 import { absorbText, copyHashState, createHashSeed, finishHash, type HashState } from './keyed-hash.ts'
 import { addMark } from './mark-table.ts'
+import { blockKey, isBlockedUntil } from './memory-blocked.ts'
 import { chargeGcra, clearGcra, readGcra } from './memory-gcra.ts'
-import { type Binding, bindTake } from './memory-key.ts'
+import { type Binding, bindTake, NOWHERE } from './memory-key.ts'
 import { chargeLadder, clearLadder, readLadder } from './memory-ladder.ts'
 import { chargeLeases, readLeases, releaseLeases } from './memory-leases.ts'
-import { createTables, readStats, type Tables } from './memory-tables.ts'
+import { createTables, readStats, setTime, type Tables } from './memory-tables.ts'
 import { chargeWindow, clearWindow, readWindow, tellWindow } from './memory-window.ts'
 import { createSteadyClock } from './steady-clock.ts'
 
@@ -22,10 +23,10 @@ const LEAST_BUDGET_BYTES = 65_536
 /**
  * Creates a store in the memory of this process, of a fixed size whatever the number of keys.
  *
- * A window's counter starts in a small slot and moves to a large one when it needs more entries, so
- * that a flood of keys seen once or twice presses on small slots only. Under pressure an ended counter
- * goes first, then the one with the least spent. Keys that are refused are remembered in a table of
- * their own, which keys that are not refused cannot displace.
+ * A window's counter starts in eight bytes for each unit and moves to a ring of entries from the fourth on, so that
+ * a flood of keys seen once or twice presses on the lines only. Under pressure an ended counter goes first, then
+ * the one with the least spent. Keys that are refused are remembered in a table of their own, which keys that are not
+ * refused cannot displace; when it is full, the address's prefix is refused in their place.
  *
  * @throws RangeError for a budget below 64 KiB.
  */
@@ -41,12 +42,12 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
   return {
     remote: false,
     take(takes, count, nowMs) {
-      const now = clock.advance(nowMs)
-      settleAll(takes, count, now, tables, readAll(takes, count, now, tables, seed))
+      setTime(tables, clock.advance(nowMs))
+      settleAll(takes, count, tables, readAll(takes, count, tables, seed))
     },
     clear(takes, count, nowMs) {
-      const now = clock.advance(nowMs)
-      for (const take of takes.slice(0, count)) if (take.active) clear(take, tables, seed, now)
+      setTime(tables, clock.advance(nowMs))
+      for (const take of takes.slice(0, count)) if (take.active) clear(take, tables, seed)
     },
     release(leases, nowMs) {
       clock.advance(nowMs)
@@ -59,41 +60,44 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
       finishHash(hash)
       return addMark(tables.marks, hash.v0, hash.v1, now + ttlMs, now)
     },
-    stats: () => readStats(tables, budgetBytes, clock.now()),
+    stats() {
+      setTime(tables, clock.now())
+      return readStats(tables, budgetBytes)
+    },
   }
 }
 
 /** Reads every take; whether all the enforced ones fit. */
-function readAll(takes: readonly Take[], count: number, nowMs: number, tables: Tables, seed: HashState): boolean {
+function readAll(takes: readonly Take[], count: number, tables: Tables, seed: HashState): boolean {
   let admitted = true
   for (let index = 0; index < count; index += 1) {
     const take = takes[index]
     if (!take?.active) continue
-    read(take, bindTake(take, tables, seed), tables, nowMs)
+    read(take, bindTake(take, tables, seed), tables)
     if (take.enforced && !take.fits) admitted = false
   }
   return admitted
 }
 
 /** The commonest shape is kept apart from the others, so that the compiler inlines its path. */
-function read(take: Take, binding: Binding, tables: Tables, nowMs: number): void {
+function read(take: Take, binding: Binding, tables: Tables): void {
   const { counter } = take
-  if (counter.shape === 'window') readWindow(take, counter, binding, tables, nowMs)
-  else readOther(take, counter, binding, tables, nowMs)
+  if (counter.shape === 'window') readWindow(take, counter, binding, tables)
+  else readOther(take, counter, binding, tables)
 }
 
 type OtherCounter = Exclude<Counter, WindowCounter>
 
-function readOther(take: Take, counter: OtherCounter, binding: Binding, tables: Tables, nowMs: number): void {
+function readOther(take: Take, counter: OtherCounter, binding: Binding, tables: Tables): void {
   switch (counter.shape) {
     case 'gcra':
-      readGcra(take, counter, binding, tables, nowMs)
+      readGcra(take, counter, binding, tables)
       break
     case 'ladder':
-      readLadder(take, counter, binding, tables, nowMs)
+      readLadder(take, counter, binding, tables)
       break
     case 'leases':
-      readLeases(take, counter, tables, nowMs)
+      readLeases(take, counter, tables, tables.nowMs)
       break
   }
 }
@@ -102,64 +106,66 @@ function readOther(take: Take, counter: OtherCounter, binding: Binding, tables: 
  * Charges what fits: attempts in any case, the rest when the request is admitted. What does not fit is
  * marked whether it is or not.
  */
-function settleAll(takes: readonly Take[], count: number, nowMs: number, tables: Tables, admitted: boolean): void {
+function settleAll(takes: readonly Take[], count: number, tables: Tables, admitted: boolean): void {
   for (let index = 0; index < count; index += 1) {
     const take = takes[index]
     if (!take?.active) continue
     take.charged = take.fits && (admitted || take.counter.charge === 'attempt')
     // The reading has just bound the take.
     const binding = take.scratch as Binding
-    if (take.charged) charge(take, binding, tables, nowMs)
-    else if (!take.fits) refuse(take, binding, tables, nowMs)
-    else if (take.counter.shape === 'window') tellWindow(take, take.counter, binding, nowMs)
+    if (take.charged) charge(take, binding, tables)
+    else if (!take.fits) refuse(take, binding, tables)
+    else if (take.counter.shape === 'window') tellWindow(take, take.counter, binding, tables)
   }
 }
 
-function charge(take: Take, binding: Binding, tables: Tables, nowMs: number): void {
+function charge(take: Take, binding: Binding, tables: Tables): void {
   const { counter } = take
-  if (counter.shape === 'window') chargeWindow(take, counter, binding, tables, nowMs)
-  else chargeOther(take, counter, binding, tables, nowMs)
+  if (counter.shape === 'window') chargeWindow(take, counter, binding, tables)
+  else chargeOther(take, counter, binding, tables)
 }
 
-function chargeOther(take: Take, counter: OtherCounter, binding: Binding, tables: Tables, nowMs: number): void {
+function chargeOther(take: Take, counter: OtherCounter, binding: Binding, tables: Tables): void {
   switch (counter.shape) {
     case 'gcra':
-      chargeGcra(take, counter, binding, tables, nowMs)
+      chargeGcra(take, counter, binding, tables)
       break
     case 'ladder':
-      chargeLadder(take, counter, binding, tables, nowMs)
+      chargeLadder(take, counter, binding, tables)
       break
     case 'leases':
-      chargeLeases(take, counter, tables, nowMs)
+      chargeLeases(take, counter, tables, tables.nowMs)
       break
   }
 }
 
 /** Starts the cooldown of a counter whose limit is passed, or remembers that nothing is left. */
-function refuse(take: Take, binding: Binding, { blocked }: Tables, nowMs: number): void {
+function refuse(take: Take, binding: Binding, tables: Tables): void {
   const { counter } = take
   if (take.cooling) return
   if (counter.cooldownMs > 0) {
-    block(blocked, binding.high, binding.low, nowMs + counter.cooldownMs, true, nowMs)
+    blockKey(take, binding, tables, tables.nowMs + counter.cooldownMs, true)
     take.cooling = true
     take.waitMs = Math.max(take.waitMs, counter.cooldownMs)
-  } else if (counter.capacity > 0 && take.used >= counter.capacity && binding.slot >= 0) {
-    block(blocked, binding.high, binding.low, nowMs + take.freesMs, false, nowMs)
+  } else if (counter.capacity > 0 && take.used >= counter.capacity && binding.place !== NOWHERE) {
+    const untilMs = tables.nowMs + take.freesMs
+    if (!isBlockedUntil(binding, tables, untilMs)) blockKey(take, binding, tables, untilMs, false)
   }
 }
 
-function clear(take: Take, tables: Tables, seed: HashState, nowMs: number): void {
+function clear(take: Take, tables: Tables, seed: HashState): void {
+  const { counter } = take
   const binding = bindTake(take, tables, seed)
-  unblock(tables.blocked, binding.high, binding.low, nowMs)
-  switch (take.counter.shape) {
+  unblock(tables.blocked, binding.high, binding.low, tables.nowMs)
+  switch (counter.shape) {
     case 'window':
-      clearWindow(binding, tables)
+      clearWindow(counter, binding, tables)
       break
     case 'gcra':
-      clearGcra(binding, tables, nowMs)
+      clearGcra(counter, binding, tables)
       break
     case 'ladder':
-      clearLadder(binding, tables, nowMs)
+      clearLadder(binding, tables)
       break
     case 'leases':
       // Slots are held by requests, which give them back themselves.

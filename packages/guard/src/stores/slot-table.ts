@@ -1,219 +1,248 @@
 /**
- * Counters in typed arrays of a fixed size: no object and no timer for a key, and memory that no
- * number of keys can raise. A key's hash names one group of eight slots; a key is in its group or
- * nowhere. A slot whose window has ended is a free slot.
+ * Counters of many arrivals in typed arrays of a fixed size: no object and no timer for a key, and memory that no
+ * number of keys can raise. A key's hash names one group of eight slots; a key is in its group or nowhere. A slot whose
+ * time is over is a free slot.
  *
- * A counter is a ring of entries, oldest first, each the tick of its last arrival and its units.
- * Ticks are kept in 32 bits and compared by difference: a live slot's entries are at most two windows
- * old, which is less than 2^32 ticks, and a slot that is not live is emptied before it is charged.
+ * A counter is a ring of entries, oldest first: the tick at which its units come back, and the units. Ticks are the
+ * counter's own, wrap in 32 bits and are compared by difference: a live counter's entries are at most two windows
+ * apart. When a slot is free is told in ticks of 32 ms for all, so that windows of any length lie side by side.
  *
- * What a search reads of many slots lies in arrays of its own; what is read of one lies together in
- * its record, so that a key that is not in the processor's cache costs few misses.
+ * The tags and ends of a group fill one cache line; what is read of one slot lies together in its record.
  */
 export interface SlotTable {
   readonly groups: number
   /** Entries a slot can hold. */
   readonly ringSize: number
-  /** The 64 bits of the key's hash. */
-  readonly high: Uint32Array
-  readonly low: Uint32Array
-  /** When the last entry leaves its window; free from then on. */
-  readonly expiresMs: Float64Array
-  /** Slot after slot: the shape, the units in all, then the tick and the units of each entry. */
-  readonly records: Uint32Array
+  /** Group after group: eight tags (32 bits of the key's hash), and the tick of 32 ms at which each slot is free. */
+  readonly lines: Int32Array
+  /** Slot after slot: the shape, the units in all, when the newest entry was begun, then end and units of each entry. */
+  readonly records: Int32Array
   /** Counters forgotten before their window ended. */
   evictions: number
 }
 
-/** Slots of a group. Its hashes fill half a cache line, its expiries one. */
+/** Slots of a group. */
 const GROUP = 8
+const LINE = 16
 /** Words of a record before its entries. */
-const HEADER = 2
+const HEADER = 3
 /** The shape: bits 0–7 the oldest entry's place, 8–15 the entries, 16–23 the debt. */
 const LENGTH_SHIFT = 8
 const DEBT_SHIFT = 16
+/** Large buffers begin 16 bytes behind a page: from here on lines are lines of the processor's cache. */
+const ALIGNMENT_BYTES = 48
+const TWO_32 = 0x1_0000_0000
 
 /** Bytes of a slot with this many entries. */
-export function slotBytes(ringSize: number): number {
-  return 4 + 4 + 8 + (HEADER + ringSize * 2) * 4
+function slotBytes(ringSize: number): number {
+  return (2 + HEADER + ringSize * 2) * 4
 }
 
 /** Creates the largest table within a budget, of one group at least. */
 export function createSlotTable(budgetBytes: number, ringSize: number): SlotTable {
-  const groups = Math.max(1, Math.floor(budgetBytes / (slotBytes(ringSize) * GROUP)))
-  const slots = groups * GROUP
+  const groups = Math.max(1, Math.floor((budgetBytes - ALIGNMENT_BYTES) / (slotBytes(ringSize) * GROUP)))
   return {
     groups,
     ringSize,
-    high: new Uint32Array(slots),
-    low: new Uint32Array(slots),
-    expiresMs: new Float64Array(slots),
-    records: new Uint32Array(slots * (HEADER + ringSize * 2)),
+    lines: new Int32Array(new ArrayBuffer(groups * LINE * 4 + ALIGNMENT_BYTES), ALIGNMENT_BYTES),
+    records: new Int32Array(groups * GROUP * (HEADER + ringSize * 2)),
     evictions: 0,
   }
 }
 
-/** The key's slot, live or not, or -1. */
-export function findSlot(table: SlotTable, high: number, low: number): number {
+/** Slots of the table. */
+export function slotCount({ groups }: SlotTable): number {
+  return groups * GROUP
+}
+
+/** Bytes of the table. */
+export function tableBytes({ groups, ringSize }: SlotTable): number {
+  return groups * GROUP * slotBytes(ringSize) + ALIGNMENT_BYTES
+}
+
+/** The key's slot when its counter is live, else -1. Slots are numbered by where their tag lies. */
+export function findSlot(table: SlotTable, high: number, tag: number, coarseTick: number): number {
   const first = firstOfGroup(table, high)
-  for (let slot = first; slot < first + GROUP; slot += 1) {
-    if (table.low[slot] === low && table.high[slot] === high) return slot
-  }
+  for (let slot = first; slot < first + GROUP; slot += 1) if (holdsKey(table, slot, tag, coarseTick)) return slot
   return -1
 }
 
-/** Whether the slot holds a counter with its window still running. */
-export function isLive(table: SlotTable, slot: number, nowMs: number): boolean {
-  return (table.expiresMs[slot] ?? 0) > nowMs
+/** Whether a slot holds a live counter of this tag. */
+export function holdsKey({ lines }: SlotTable, slot: number, tag: number, coarseTick: number): boolean {
+  return lines[slot] === tag && (((lines[slot + GROUP] ?? 0) - coarseTick) | 0) > 0
 }
 
 /**
- * Gives a key an empty slot of its group: its own, a free one, or that of the counter with the least
- * spent, the one closest to its end first among equals.
+ * Gives a key that has no slot an empty one of its group: a free one, or that of the counter with the least spent, the
+ * one closest to its end first among equals.
  */
-export function claimSlot(table: SlotTable, high: number, low: number, nowMs: number): number {
-  const own = findSlot(table, high, low)
-  const slot = own >= 0 ? own : victim(table, firstOfGroup(table, high), nowMs)
-  if (own < 0 && isLive(table, slot, nowMs)) table.evictions += 1
-  table.high[slot] = high
-  table.low[slot] = low
-  emptySlot(table, slot)
+export function claimSlot(table: SlotTable, high: number, tag: number, coarseTick: number): number {
+  const { lines } = table
+  const slot = victim(table, firstOfGroup(table, high), coarseTick)
+  if ((((lines[slot + GROUP] ?? 0) - coarseTick) | 0) > 0) table.evictions += 1
+  lines[slot] = tag
+  lines[slot + GROUP] = coarseTick
+  const record = recordOf(table, slot)
+  table.records[record] = 0
+  table.records[record + 1] = 0
   return slot
 }
 
-/** Drops the entries that have left the window, and answers the units that remain. */
-export function pruneSlot(table: SlotTable, slot: number, nowTick: number, windowTicks: number): number {
+/**
+ * Drops the entries whose units have come back, and answers the units that remain. Entries that a longer window has
+ * dated are brought within the present one.
+ */
+export function pruneSlot(table: SlotTable, slot: number, tick: number, windowTicks: number): number {
   const { ringSize, records } = table
   const record = recordOf(table, slot)
   const shape = records[record] ?? 0
   let length = lengthOf(shape)
   let head = headOf(shape)
-  let total = records[record + 1] ?? 0
-  if (length === 0 || age(nowTick, records[record + HEADER + head * 2] ?? 0) < windowTicks) return total
+  let total = (records[record + 1] ?? 0) >>> 0
+  if (length === 0) return 0
+  clampEntries(table, record, tick, windowTicks)
+  if ((((records[record + HEADER + head * 2] ?? 0) - tick) | 0) > 0) return total
   do {
-    total -= records[record + HEADER + head * 2 + 1] ?? 0
+    total -= (records[record + HEADER + head * 2 + 1] ?? 0) >>> 0
     head = head + 1 === ringSize ? 0 : head + 1
     length -= 1
-  } while (length > 0 && age(nowTick, records[record + HEADER + head * 2] ?? 0) >= windowTicks)
+  } while (length > 0 && (((records[record + HEADER + head * 2] ?? 0) - tick) | 0) <= 0)
   records[record] = head | (length << LENGTH_SHIFT) | (debtOf(shape) << DEBT_SHIFT)
   records[record + 1] = total
   return total
 }
 
+function clampEntries({ ringSize, records }: SlotTable, record: number, tick: number, windowTicks: number): void {
+  const shape = records[record] ?? 0
+  const newest = record + HEADER + placeOf(headOf(shape), lengthOf(shape) - 1, ringSize) * 2
+  if ((((records[newest] ?? 0) - tick) | 0) <= windowTicks) return
+  for (let index = 0; index < lengthOf(shape); index += 1) {
+    const entry = record + HEADER + placeOf(headOf(shape), index, ringSize) * 2
+    if ((((records[entry] ?? 0) - tick) | 0) > windowTicks) records[entry] = tick + windowTicks
+  }
+}
+
+/** Ticks until the oldest entry of a pruned slot comes back; 0 without any. */
+export function untilOldest(table: SlotTable, slot: number, tick: number): number {
+  const { records } = table
+  const record = recordOf(table, slot)
+  const shape = records[record] ?? 0
+  if (lengthOf(shape) === 0) return 0
+  return ((records[record + HEADER + headOf(shape) * 2] ?? 0) - tick) | 0
+}
+
 /**
- * Ticks until enough of the oldest entries have left the window to give `units` back.
+ * Ticks until enough of the oldest entries have come back to give `units` back.
  *
  * @returns `Infinity` when the slot holds fewer units than that.
  */
-export function ticksUntilFreed(
-  table: SlotTable,
-  slot: number,
-  nowTick: number,
-  windowTicks: number,
-  units: number,
-): number {
+export function untilFreed(table: SlotTable, slot: number, tick: number, units: number): number {
   const { ringSize, records } = table
   const record = recordOf(table, slot)
   const shape = records[record] ?? 0
-  const length = lengthOf(shape)
-  let place = headOf(shape)
   let freed = 0
-  for (let index = 0; index < length; index += 1) {
-    const entry = record + HEADER + place * 2
-    freed += records[entry + 1] ?? 0
-    if (freed >= units) return windowTicks - age(nowTick, records[entry] ?? 0)
-    place = place + 1 === ringSize ? 0 : place + 1
+  for (let index = 0; index < lengthOf(shape); index += 1) {
+    const entry = record + HEADER + placeOf(headOf(shape), index, ringSize) * 2
+    freed += (records[entry + 1] ?? 0) >>> 0
+    if (freed >= units) return ((records[entry] ?? 0) - tick) | 0
   }
   return Infinity
 }
 
 /** Whether an arrival needs an entry that the slot's ring has no room for. */
-export function isRingFull(table: SlotTable, slot: number, nowTick: number, cellPhase: number): boolean {
+export function isRingFull(table: SlotTable, slot: number, tick: number, cellTicks: number): boolean {
+  const { ringSize, records } = table
   const record = recordOf(table, slot)
-  const full = lengthOf(table.records[record] ?? 0) === table.ringSize
-  return full && !sharesNewest(table, record, nowTick, cellPhase)
+  return lengthOf(records[record] ?? 0) === ringSize && ((tick - (records[record + 2] ?? 0)) | 0) >= cellTicks
 }
 
 /**
- * Adds units to a slot at this tick. They share the newest entry when it was made in the same cell,
- * or when the ring is full; the entry then keeps the later tick, so that no unit leaves early.
+ * Adds units to a slot. They share the newest entry when it was begun less than a cell ago, or when the ring is full;
+ * the entry then has the later end, so that no unit comes back early.
  *
- * @param cellPhase - Ticks since the current cell began.
- * @param expiresMs - When the arrival leaves its window.
+ * @param coarseEnd - The tick of 32 ms from which on the slot is free.
  * @param debt - Units spent with this arrival, of the limit's 255 parts: what eviction spares.
  */
 export function chargeSlot(
   table: SlotTable,
   slot: number,
-  nowTick: number,
-  cellPhase: number,
+  tick: number,
+  cellTicks: number,
   units: number,
-  expiresMs: number,
+  end: number,
+  coarseEnd: number,
   debt: number,
 ): void {
   const { ringSize, records } = table
   const record = recordOf(table, slot)
   const shape = records[record] ?? 0
   const length = lengthOf(shape)
-  const shared = length === ringSize || sharesNewest(table, record, nowTick, cellPhase)
-  const newLength = shared ? length : length + 1
-  const place = headOf(shape) + newLength - 1
-  const entry = record + HEADER + (place >= ringSize ? place - ringSize : place) * 2
-  records[entry] = nowTick
-  records[entry + 1] = shared ? (records[entry + 1] ?? 0) + units : units
-  records[record] = headOf(shape) | (newLength << LENGTH_SHIFT) | (debt << DEBT_SHIFT)
+  const head = headOf(shape)
   records[record + 1] = (records[record + 1] ?? 0) + units
-  table.expiresMs[slot] = expiresMs
+  table.lines[slot + GROUP] = coarseEnd
+  if (length !== 0 && (length === ringSize || ((tick - (records[record + 2] ?? 0)) | 0) < cellTicks)) {
+    const entry = record + HEADER + placeOf(head, length - 1, ringSize) * 2
+    records[entry] = end
+    records[entry + 1] = (records[entry + 1] ?? 0) + units
+    records[record] = head | (length << LENGTH_SHIFT) | (debt << DEBT_SHIFT)
+    return
+  }
+  const entry = record + HEADER + placeOf(head, length, ringSize) * 2
+  records[entry] = end
+  records[entry + 1] = units
+  records[record] = head | ((length + 1) << LENGTH_SHIFT) | (debt << DEBT_SHIFT)
+  records[record + 2] = tick
 }
 
 /** Moves a counter into an empty slot of a table with a larger ring; it is live there once it is charged. */
-export function moveSlot(from: SlotTable, slot: number, to: SlotTable, target: number): void {
+export function moveSlot(from: SlotTable, slot: number, to: SlotTable, target: number, coarseTick: number): void {
   const source = recordOf(from, slot)
   const destination = recordOf(to, target)
   const shape = from.records[source] ?? 0
   const length = lengthOf(shape)
-  let place = headOf(shape)
   for (let index = 0; index < length; index += 1) {
-    const entry = source + HEADER + place * 2
+    const entry = source + HEADER + placeOf(headOf(shape), index, from.ringSize) * 2
     to.records[destination + HEADER + index * 2] = from.records[entry] ?? 0
     to.records[destination + HEADER + index * 2 + 1] = from.records[entry + 1] ?? 0
-    place = place + 1 === from.ringSize ? 0 : place + 1
   }
   to.records[destination] = length << LENGTH_SHIFT
   to.records[destination + 1] = from.records[source + 1] ?? 0
-  emptySlot(from, slot)
+  to.records[destination + 2] = from.records[source + 2] ?? 0
+  dropSlot(from, slot, coarseTick)
 }
 
 /** Forgets a counter. */
-export function dropSlot(table: SlotTable, slot: number): void {
-  emptySlot(table, slot)
+export function dropSlot({ lines }: SlotTable, slot: number, coarseTick: number): void {
+  lines[slot + GROUP] = coarseTick
 }
 
-/** Slots whose window is running. A pass over the table. */
-export function countLive(table: SlotTable, nowMs: number): number {
+/** Slots whose counter is live. A pass over the table. */
+export function countLive({ groups, lines }: SlotTable, coarseTick: number): number {
   let live = 0
-  for (const expiresMs of table.expiresMs) if (expiresMs > nowMs) live += 1
+  for (let group = 0; group < groups; group += 1) {
+    for (let slot = group * LINE + GROUP; slot < (group + 1) * LINE; slot += 1) {
+      if ((((lines[slot] ?? 0) - coarseTick) | 0) > 0) live += 1
+    }
+  }
   return live
 }
 
-function emptySlot(table: SlotTable, slot: number): void {
-  const record = recordOf(table, slot)
-  table.expiresMs[slot] = 0
-  table.records[record] = 0
-  table.records[record + 1] = 0
-}
-
-function sharesNewest({ ringSize, records }: SlotTable, record: number, nowTick: number, cellPhase: number): boolean {
-  const shape = records[record] ?? 0
-  const length = lengthOf(shape)
-  if (length === 0) return false
-  const place = headOf(shape) + length - 1
-  const newest = record + HEADER + (place >= ringSize ? place - ringSize : place) * 2
-  return age(nowTick, records[newest] ?? 0) <= cellPhase
+/** Dates free slots anew, before the ticks wrap. A pass over the table. @see renewLines */
+export function renewSlots({ groups, lines }: SlotTable, tick: number, passedTicks: number, newTick: number): void {
+  for (let group = 0; group < groups; group += 1) {
+    for (let slot = group * LINE + GROUP; slot < (group + 1) * LINE; slot += 1) {
+      if ((((lines[slot] ?? 0) - tick) | 0) <= passedTicks) lines[slot] = newTick
+    }
+  }
 }
 
 function recordOf(table: SlotTable, slot: number): number {
-  return slot * (HEADER + table.ringSize * 2)
+  return ((slot >>> 4) * GROUP + (slot & (GROUP - 1))) * (HEADER + table.ringSize * 2)
+}
+
+function placeOf(head: number, index: number, ringSize: number): number {
+  const place = head + index
+  return place >= ringSize ? place - ringSize : place
 }
 
 function headOf(shape: number): number {
@@ -228,26 +257,22 @@ function debtOf(shape: number): number {
   return (shape >>> DEBT_SHIFT) & 0xff
 }
 
-/** Ticks since an entry, over the wrap of 32 bits. */
-function age(nowTick: number, tick: number): number {
-  return (nowTick - tick) >>> 0
-}
-
 /** High bits choose the group by multiplication: any number of groups is used evenly. */
-function firstOfGroup(table: SlotTable, high: number): number {
-  return Math.floor((high * table.groups) / 0x1_0000_0000) * GROUP
+function firstOfGroup({ groups }: SlotTable, high: number): number {
+  return (((high >>> 0) * (groups / TWO_32)) | 0) * LINE
 }
 
-function victim(table: SlotTable, first: number, nowMs: number): number {
+function victim(table: SlotTable, first: number, coarseTick: number): number {
+  const { lines, records } = table
   for (let slot = first; slot < first + GROUP; slot += 1) {
-    if (!isLive(table, slot, nowMs)) return slot
+    if ((((lines[slot + GROUP] ?? 0) - coarseTick) | 0) <= 0) return slot
   }
   let chosen = first
   let chosenDebt = 256
   for (let slot = first; slot < first + GROUP; slot += 1) {
-    const debt = debtOf(table.records[recordOf(table, slot)] ?? 0)
-    const sooner = (table.expiresMs[slot] ?? 0) < (table.expiresMs[chosen] ?? 0)
-    if (debt < chosenDebt || (debt === chosenDebt && sooner)) {
+    const debt = debtOf(records[recordOf(table, slot)] ?? 0)
+    const isSooner = (((lines[slot + GROUP] ?? 0) - (lines[chosen + GROUP] ?? 0)) | 0) < 0
+    if (debt < chosenDebt || (debt === chosenDebt && isSooner)) {
       chosen = slot
       chosenDebt = debt
     }

@@ -5,8 +5,8 @@
  */
 export interface StampTable {
   readonly groups: number
-  readonly high: Uint32Array
-  readonly low: Uint32Array
+  readonly high: Int32Array
+  readonly low: Int32Array
   readonly expiresMs: Float64Array
   readonly stamps: Float64Array
   /** What eviction spares: the higher, the longer. */
@@ -24,8 +24,8 @@ export function createStampTable(budgetBytes: number): StampTable {
   const slots = groups * GROUP
   return {
     groups,
-    high: new Uint32Array(slots),
-    low: new Uint32Array(slots),
+    high: new Int32Array(slots),
+    low: new Int32Array(slots),
     expiresMs: new Float64Array(slots),
     stamps: new Float64Array(slots),
     weights: new Uint32Array(slots),
@@ -82,7 +82,7 @@ export function stampBytes(table: StampTable): number {
 
 /** High bits choose the group by multiplication: any number of groups is used evenly. */
 function firstOfGroup(table: StampTable, high: number): number {
-  return Math.floor((high * table.groups) / 0x1_0000_0000) * GROUP
+  return Math.floor(((high >>> 0) * table.groups) / 0x1_0000_0000) * GROUP
 }
 
 function victim(table: StampTable, first: number, nowMs: number): number {
