@@ -59,7 +59,7 @@ export interface Keyring {
 /** A counter, with the keys it was asked for lately. */
 interface CodedCounter {
   readonly code: CounterCode
-  readonly memory: KeyMemory
+  readonly memory: KeyMemory<RedisKey>
 }
 
 /** What a take remembers between calls. */
@@ -91,7 +91,7 @@ export function createKeyring(secret: Uint8Array | string, prefix: string): Keyr
   const counterKey = derive('counter')
   const markKey = derive('mark')
   const laneSeed = createHmac('sha256', bytes).update('rempart redis lane').digest().readInt32LE(0)
-  const remember = createKeyMemory()
+  const remember = createKeyMemory<RedisKey>()
   const codes = new WeakMap<Counter, CodedCounter>()
 
   const find = (counter: Counter, { code, memory }: CodedCounter, values: readonly string[]): RedisKey => {
