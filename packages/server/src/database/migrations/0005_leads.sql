@@ -142,7 +142,8 @@ begin
         where k.tenant_id = tenant_ids[r.grp] and k.form_id = r.form_id and k.key_hash = r.key_hash)
       and not exists (
         select from public.submission_receipt k where k.tenant_id = tenant_ids[r.grp] and k.nonce = r.nonce)
-    group by r.grp, r.form_id order by r.grp, r.form_id
+    -- By tenant and not by its month, of which a batch over midnight has two: a row can be counted up but once.
+    group by tenant_ids[r.grp], r.form_id order by tenant_ids[r.grp], r.form_id
     on conflict (tenant_id, day, source, outcome) do update set count = d.count + excluded.count;
   end if;
 

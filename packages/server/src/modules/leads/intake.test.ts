@@ -6,7 +6,7 @@ import { createTestDatabase, type TestDatabase } from '../../testing/database.ts
 import { DEMO_FORM } from '../forms/definition/demo.ts'
 import { insertPublishedForm } from '../forms/seed-queries.ts'
 import { createTenant } from '../tenants/service.ts'
-import { type Arrival, columnsOf } from './intake-queries.ts'
+import { type Arrival, columnsOf, submitLeads } from './intake-queries.ts'
 
 let database: TestDatabase
 let tenantId: string
@@ -57,4 +57,18 @@ it('reads as few rows after a thousand submissions as after none', async () => {
   } finally {
     connection.release()
   }
+})
+
+it('stores a batch over the turn of a month that brought traps before and after midnight', async () => {
+  const dropped = (period: string): Arrival => {
+    const each = arrival()
+    return { ...each, period, row: { ...each.row, dropped: true } }
+  }
+  const batch = [dropped('2026-10'), dropped('2026-11'), arrival()]
+  const verdicts = await submitLeads(database.app, batch)
+  expect(verdicts.map(({ verdict }) => verdict)).toEqual(['dropped', 'dropped', 'stored'])
+  const counted = await inTenant(database.worker, tenantId, (tx) =>
+    tx.selectFrom('intake_day').select('count').where('source', '=', formId).execute(),
+  )
+  expect(counted).toEqual([{ count: 2 }])
 })
