@@ -88,6 +88,33 @@ describe('the policies of a request', () => {
     expect(both.of({ ...onContact, url })).toContain('contact.submit')
   })
 
+  it('keep the route’s own under every odd spelling of its path, whatever the file says of another one', () => {
+    const set = setOf({ lax: { match: { path: '/api/v1/health/ready' } }, free: { match: { path: '/status/live' } } })
+    const form = policy('forms.view')
+    const contact = [
+      '#/../health/ready',
+      '%23/../health/ready',
+      `#${'/x/..'.repeat(500)}/../health/ready`,
+      ';/../health/ready',
+    ]
+    for (const more of contact) {
+      const ids = set.of({ ...onContact, url: `/api/v1/contact${more}` })
+      expect([more.slice(0, 20), ids]).toEqual([more.slice(0, 20), expect.arrayContaining(['contact.submit'])])
+    }
+    for (const slug of [
+      '..%2f../status/live',
+      '%2e%2e%2fstatus%2flive',
+      '..%5cstatus%5clive',
+      '..;/status/live',
+      '.%2e/status/live',
+    ]) {
+      const ids = set.of(request(`/f/${slug}`, { route: '/f/:slug', guard: form }))
+      expect([slug, ids]).toEqual([slug, expect.arrayContaining(['forms.view'])])
+    }
+    // What no policy is declared for is under the general one, and not under one that is for something else.
+    expect(set.of(request('/api/v1/leads#/../health/ready', { route: '/api/v1/leads' }))).toContain('general')
+  })
+
   it('with a preset are the same, but for what the preset says more', () => {
     for (const name of ['pixel', 'caddy', 'public-forms', 'platform']) {
       const set = createPolicySet(base, { version: 1, extends: name })

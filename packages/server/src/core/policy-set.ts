@@ -58,13 +58,20 @@ export function createPolicySet(base: readonly PolicyInput[], parsed: unknown): 
       if (matched.length === 0) return declared
       const least = leastRank(request, ranks)
       const stronger = matched.filter(({ rank }) => least === undefined || rank >= least)
-      // Of a path that reads in several ways, what one reading is under must not free it from its route's policy.
-      return stronger.length === 0 || matched.length > 1 ? unique([...declared, ...idsOf(stronger)]) : idsOf(stronger)
+      // Of a path that reads in several ways, what one reading is under must not free it from its route's policy: the
+      // router may have gone by another.
+      const isCertain = matched.length === 1 && hasOneReading(request.url)
+      return stronger.length === 0 || !isCertain ? unique([...declared, ...idsOf(stronger)]) : idsOf(stronger)
     },
   }
 }
 
 const none: readonly string[] = []
+
+/** Whether router and policies can only read a path alike: no capital, escape, dot segment or separator of a server's own. */
+const hasOneReading = (target: string): boolean => ONE_READING.test(target)
+
+const ONE_READING = /^(?:\/[a-z\d_~-](?:[a-z\d_~.-]*[a-z\d_~-])?)*\/?(?:\?|$)/
 
 /** What a route declares, as a list; one list for each policy. */
 function createOwnPolicies(

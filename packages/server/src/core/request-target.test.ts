@@ -13,6 +13,8 @@ it.each([
   ['', 'malformed-request'],
   ['http://evil.example/', 'malformed-request'],
   ['evil.example:443', 'malformed-request'],
+  ['/api/v1/contact#/../health', 'malformed-request'],
+  ['/a?b#c', 'malformed-request'],
   ['/%', 'invalid-path'],
   ['/%2', 'invalid-path'],
   ['/%zz', 'invalid-path'],

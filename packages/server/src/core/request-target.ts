@@ -8,13 +8,14 @@ export const faultyTarget = '/\u0000'
 
 /**
  * What is wrong with a request target: too long, not the path of this server (`*`, or an absolute form, which names a
- * host besides the Host header), or percent-encoded in a way that is no UTF-8.
+ * host besides the Host header), with a fragment, which no client sends and the router drops, or percent-encoded in a
+ * way that is no UTF-8.
  *
  * @see RFC 9112 §3.2
  */
 export function targetFault(target: string): ProblemCode | undefined {
   if (target.length > maxTargetLength) return 'uri-too-long'
-  if (target.charCodeAt(0) !== 0x2f) return 'malformed-request'
+  if (target.charCodeAt(0) !== 0x2f || target.includes('#')) return 'malformed-request'
   return target.includes('%') && !isDecodable(target) ? 'invalid-path' : undefined
 }
 
