@@ -42,8 +42,10 @@ local HOLD, HOLD_BYTES, HOLD_NAME = '<I6I5c16', 27, 16
 local HOLD_MS, MOST_HOLDS = 1000, 255
 
 local now, nowUs
--- By the key's place in the call. A rate keeps its arrival time in total, a ladder its attempts.
-local keys, values, opened, changed, cool, total, newest, newestUnits, oldest, older, holds
+-- By the key's place in the call. A rate keeps its arrival time in total, a ladder its attempts. The tables serve
+-- every call, for growing them anew costs as much as the counting; opened and changed hold the call's number.
+local keys, values, places, calls = nil, nil, {}, 0
+local opened, changed, cool, total, newest, newestUnits, oldest, older, holds = {}, {}, {}, {}, {}, {}, {}, {}, {}
 -- By the operation's place in its request.
 local opKey, opCounter, opFlags, opCost, opAhead, opName, opFits, opWait, opCooling, opSoft = {}, {}, {}, {}, {}, {}, {}, {}, {}, {}
 
@@ -122,8 +124,8 @@ local function openLadder(i, counter)
 end
 
 local function open(i, counter)
-  if opened[i] then return end
-  opened[i] = true
+  if opened[i] == calls then return end
+  opened[i], changed[i] = calls, false
   local shape = counter[1]
   if shape == WINDOW then openWindow(i, counter)
   elseif shape == RATE then openRate(i, counter)
@@ -381,12 +383,12 @@ local function figures(op)
 end
 
 local function store(i, counter)
-  local shape, value = counter[1], nil
+  local shape, held, value = counter[1], holds[i], nil
   if shape == WINDOW then
-    local held = #holds[i] / HOLD_BYTES
-    value = pack(WINDOW_HEAD, held, cool[i], total[i], newest[i], newestUnits[i]) .. older[i] .. holds[i]
+    local count = held == '' and 0 or #held / HOLD_BYTES
+    value = pack(WINDOW_HEAD, count, cool[i], total[i], newest[i], newestUnits[i]) .. older[i] .. held
   elseif shape == RATE then
-    value = pack(RATE_HEAD, #holds[i] / HOLD_BYTES, cool[i], total[i]) .. holds[i]
+    value = pack(RATE_HEAD, #held / HOLD_BYTES, cool[i], total[i]) .. held
   else
     value = pack(LADDER_HEAD, total[i], newest[i])
   end
@@ -394,8 +396,8 @@ local function store(i, counter)
 end
 
 -- The same key may come in two places: callers that see it under two policies do not know that it is one.
-local function placesOf(names)
-  local byName, places = {}, {}
+local function findPlaces(names)
+  local byName = {}
   for i = 1, #names do
     local name = names[i]
     local place = byName[name]
@@ -404,87 +406,133 @@ local function placesOf(names)
     end
     places[i] = place
   end
-  return places
 end
 
-local function take(given, args)
-  keys = given
+local row, args, configs, nextName, answer, length
+
+local function note(number)
+  length = length + 1
+  answer[length] = number
+end
+
+-- Most requests are of one unit under one window that has room: what the general way does, in one step. Whether it was that.
+local function takeOne(i, counter)
+  if opened[i] ~= calls then
+    opened[i], changed[i] = calls, false
+    openWindow(i, counter)
+  end
+  local window, units = counter[3], total[i]
+  if units > 0 and oldest[i] + window <= now then
+    prune(i, window)
+    units = total[i]
+  end
+  if units >= counter[2] or holds[i] ~= '' or (counter[4] > 0 and cool[i] > now) then return false end
+  addToWindow(i, counter, 1, now)
+  answer[length + 1], answer[length + 2] = (units + 1) * 8 + 3, oldest[i] + window - now
+  length = length + 2
+  return true
+end
+
+-- Reads the operation at a place of the row into that of its request; answers the place behind it, its flags and its mode.
+local function readRow(op, at)
+  local flags, config, high, low = byte(row, at, at + 3)
+  local cost, mode = 1, TAKE
+  at, opAhead[op] = at + 4, nil
+  if flags % 16 >= 8 then
+    local c1, c2, c3, c4, c5, a1, a2, a3, a4, m = byte(row, at, at + 9)
+    cost = (((c1 * 128 + c2) * 128 + c3) * 128 + c4) * 128 + c5
+    local ahead = ((a1 * 128 + a2) * 128 + a3) * 128 + a4
+    if ahead > 0 then opAhead[op] = ahead end
+    at, mode = at + 10, m
+  end
+  if flags >= 16 then
+    opName[op], nextName = args[nextName], nextName + 1
+  end
+  opFlags[op], opCounter[op], opKey[op], opCost[op] = flags, configs[config + 1], places[high * 128 + low + 1], cost
+  return at, flags, mode
+end
+
+local function judge(op, mode)
+  local fits, wait, cooling, soft = readOperation(op)
+  if mode == RESERVE and fits and #(holds[opKey[op]] or '') >= MOST_HOLDS * HOLD_BYTES then
+    fits, wait, soft = false, 1, true
+  end
+  opFits[op], opWait[op], opCooling[op], opSoft[op] = fits, wait, cooling, soft
+  return fits or opFlags[op] % 4 < 2
+end
+
+-- Whether the operation was charged, and what was paid ahead.
+local function settle(op, mode, admitted)
+  if mode == CONFIRM then
+    opFits[op], opWait[op], opCooling[op] = confirm(op)
+    return opFits[op], 0
+  elseif mode == CANCEL then
+    cancel(op)
+    opFits[op], opWait[op], opCooling[op] = true, 0, false
+    return false, 0
+  elseif not opFits[op] then
+    coolDown(op)
+    return false, 0
+  elseif opCounter[op][6] == 1 then
+    charge(op)
+    return true, 0
+  elseif not admitted then
+    return false, 0
+  elseif mode == RESERVE then
+    reserve(op)
+    return true, 0
+  end
+  charge(op)
+  return true, opAhead[op] and payAhead(op) or 0
+end
+
+-- Decides the request at a place of the row, and answers the place behind it.
+local function decide(at)
+  local ops, admitted, mode, last = 0, true, TAKE, false
+  repeat
+    local flags
+    ops = ops + 1
+    at, flags, mode = readRow(ops, at)
+    if mode <= RESERVE and not judge(ops, mode) then admitted = false end
+    last = flags % 2 == 1
+  until last
+  for op = 1, ops do
+    local charged, paid = settle(op, mode, admitted)
+    local used, frees = figures(op)
+    note(used * 8 + (opFits[op] and 1 or 0) + (charged and 2 or 0) + (opCooling[op] and 4 or 0))
+    note(frees)
+    if not opFits[op] then note(opWait[op]) end
+    if opAhead[op] then note(paid) end
+  end
+  return at
+end
+
+local function take()
   values = call('MGET', unpack(keys))
-  local places = placesOf(keys)
-  opened, changed, cool, total, newest, newestUnits, oldest, older, holds = {}, {}, {}, {}, {}, {}, {}, {}, {}
-  local configs, count = {}, tonumber(args[2])
+  findPlaces(keys)
+  calls, configs = calls + 1, {}
+  local count = tonumber(args[2])
   for place = 1, count do configs[place] = counterOf(args[place + 2]) end
-  local nextName, row, at, size, answer, length = count + 3, args[1], 1, #args[1], {}, 0
+  row, nextName, answer, length = args[1], count + 3, {}, 0
+  local at, size = 1, #row
   while at <= size do
-    local ops, admitted, mode, last = 0, true, TAKE, false
-    repeat
-      ops = ops + 1
-      local flags, config, high, low = byte(row, at, at + 3)
-      local cost = 1
+    local flags, config, high, low = byte(row, at, at + 3)
+    local counter = configs[config + 1]
+    if flags == 3 and counter[1] == WINDOW and takeOne(places[high * 128 + low + 1], counter) then
       at = at + 4
-      opAhead[ops] = nil
-      if flags % 16 >= 8 then
-        local c1, c2, c3, c4, c5, a1, a2, a3, a4, m = byte(row, at, at + 9)
-        cost = (((c1 * 128 + c2) * 128 + c3) * 128 + c4) * 128 + c5
-        local ahead = ((a1 * 128 + a2) * 128 + a3) * 128 + a4
-        if ahead > 0 then opAhead[ops] = ahead end
-        mode = m
-        at = at + 10
-      end
-      if flags >= 16 then
-        opName[ops] = args[nextName]
-        nextName = nextName + 1
-      end
-      opFlags[ops], opCounter[ops], opKey[ops], opCost[ops] = flags, configs[config + 1], places[high * 128 + low + 1], cost
-      if mode <= RESERVE then
-        local fits, wait, cooling, soft = readOperation(ops)
-        if mode == RESERVE and fits and #(holds[opKey[ops]] or '') >= MOST_HOLDS * HOLD_BYTES then
-          fits, wait, soft = false, 1, true
-        end
-        opFits[ops], opWait[ops], opCooling[ops], opSoft[ops] = fits, wait, cooling, soft
-        if not fits and flags % 4 >= 2 then admitted = false end
-      end
-      last = flags % 2 == 1
-    until last
-    for op = 1, ops do
-      local charged, paid = false, 0
-      if mode == CONFIRM then
-        opFits[op], opWait[op], opCooling[op] = confirm(op)
-        charged = opFits[op]
-      elseif mode == CANCEL then
-        cancel(op)
-        opFits[op], opWait[op], opCooling[op] = true, 0, false
-      elseif not opFits[op] then
-        coolDown(op)
-      elseif opCounter[op][6] == 1 then
-        charge(op)
-        charged = true
-      elseif admitted then
-        if mode == RESERVE then reserve(op) else charge(op) end
-        charged = true
-        if opAhead[op] then paid = payAhead(op) end
-      end
-      local used, frees = figures(op)
-      answer[length + 1] = used * 8 + (opFits[op] and 1 or 0) + (charged and 2 or 0) + (opCooling[op] and 4 or 0)
-      answer[length + 2] = frees
-      length = length + 2
-      if not opFits[op] then
-        length = length + 1
-        answer[length] = opWait[op]
-      end
-      if opAhead[op] then
-        length = length + 1
-        answer[length] = paid
-      end
+    else
+      at = decide(at)
     end
   end
-  for i, counter in pairs(changed) do store(i, counter) end
+  for i = 1, #keys do
+    if opened[i] == calls and changed[i] then store(i, changed[i]) end
+  end
   return answer
 end
 
 -- Notes that a process lives, and answers how many do.
-local function beat(given, args)
-  local key, living = given[1], tonumber(args[3])
+local function beat()
+  local key, living = keys[1], tonumber(args[3])
   call('ZREMRANGEBYSCORE', key, '-inf', now - living)
   call('ZREMRANGEBYSCORE', key, '(' .. now, '+inf')
   call('ZADD', key, now, args[2])
@@ -492,12 +540,13 @@ local function beat(given, args)
   return call('ZCARD', key)
 end
 
-local function run(given, args)
+local function run(given, texts)
   if not call then lookUp() end
+  keys, args = given, texts
   nowUs = clock()
   now = floor(nowUs / 1000)
-  if args[1] == 'beat' then return beat(given, args) end
-  return take(given, args)
+  if args[1] == 'beat' then return beat() end
+  return take()
 end
 `
 

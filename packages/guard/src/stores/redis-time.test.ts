@@ -8,8 +8,8 @@ import { definePolicy } from '../policy.ts'
 import type { RuleInput } from '../rule-kinds.ts'
 import { createTake, type Take } from '../store.ts'
 import { createNaiveLimit, mostInAnyWindow } from '../testing/naive-limit.ts'
+import { createNaiveStore } from '../testing/naive-store.ts'
 import { createVirtualRedis, type VirtualRedis } from '../testing/virtual-redis.ts'
-import { createMemoryStore } from './memory.ts'
 import type { RedisClient, RedisStore, RedisStoreOptions } from './redis.ts'
 
 const hour = 3_600_000
@@ -132,15 +132,15 @@ describe('over a real Redis with a clock of the test’s own', () => {
     // Without a call in which all of them meet: each is held, then charged.
     ['lane by lane', true, 1],
   ])(
-    'reads counters %s as the store in memory does, whatever rules, costs and arrivals',
+    'reads counters %s as the naive store does, whatever rules, costs and arrivals',
     async (_, sharded, most) => {
       const property = fc.asyncProperty(scenarios, async ({ startMs, rules, sent }) => {
         const { store, at } = open(optionsOf(sharded))
-        const memory = createMemoryStore({ budgetBytes: 1_048_576 })
+        const naive = createNaiveStore()
         const request = (arrival: Arrival): Take[] => takesOf(rules, { ...arrival, leaseId: randomUUID() })
         const expected = (arrival: Arrival, nowMs: number): Take[] => {
           const takes = request(arrival)
-          memory.take(takes, takes.length, nowMs)
+          naive.take(takes, nowMs)
           return takes
         }
         let nowMs = startMs
@@ -195,7 +195,7 @@ describe('over a real Redis with a clock of the test’s own', () => {
   it('answers known refusals by itself exactly as the server would', async () => {
     const property = fc.asyncProperty(scenarios, async ({ startMs, rules, sent }) => {
       const { store, at } = open({ blockedKeys: 100 })
-      const memory = createMemoryStore({ budgetBytes: 1_048_576 })
+      const naive = createNaiveStore()
       let nowMs = startMs
       for (const { gapMs, cost, solved } of sent) {
         nowMs += gapMs
@@ -203,7 +203,7 @@ describe('over a real Redis with a clock of the test’s own', () => {
         const takes = takesOf(rules, { cost, solved, leaseId: randomUUID() })
         await store.take(takes, takes.length, nowMs)
         const expected = takesOf(rules, { cost, solved, leaseId: randomUUID() })
-        memory.take(expected, expected.length, nowMs)
+        naive.take(expected, nowMs)
         const outcomes = (of: Take[]) => of.map(({ fits, charged, used }) => ({ fits, charged, used }))
         expect(outcomes(takes)).toEqual(outcomes(expected))
       }
