@@ -376,3 +376,24 @@ it('works without a server as well, and leaves nothing running', async () => {
   expect(second).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(/^solo /m) })
   expect(() => statSync(join(directory, 'alone', 'pgdata', 'postmaster.pid'))).toThrow('ENOENT')
 }, 60_000)
+
+describe('events', () => {
+  it('lists what was refused and explains it, in English and French', async () => {
+    const evaluate = () => fetch(`${url}/api/v1/forms/public/demo/evaluate`, { method: 'POST' })
+    for (let sent = 0; sent < 31; sent += 1) await evaluate()
+    let listed: { items: { id: string; ruleId: string }[] }
+    do listed = JSON.parse((await run(['events', 'list', '--policy', 'forms.evaluate', '--json'])).stdout)
+    while (listed.items.length === 0)
+    const [event] = listed.items
+    expect(event).toMatchObject({ type: 'refused', ruleId: 'burst', count: 1 })
+    const table = await run(['events', 'list', '--type', 'refused', '--policy', 'forms.evaluate'])
+    expect(table.stdout).toContain('forms.evaluate/burst')
+    const explained = await run(['events', 'explain', event?.id ?? ''])
+    expect(explained.stdout).toContain('The rule "burst" admits 30 in 60 s; 30 were in use')
+    expect(explained.stdout).not.toContain('has changed since')
+    const french = await run(['events', 'explain', event?.id ?? ''], { env: { LANG: 'fr_FR.UTF-8' } })
+    expect(french.stdout).toContain('La règle « burst » en admet 30 en 60 s')
+    expect((await run(['events', 'explain', '019bd0a4-6c00-7abc-8def-0123456789ab'])).code).toBe(1)
+    expect((await run(['events', 'list', '--type', 'other'])).code).toBe(2)
+  }, 60_000)
+})

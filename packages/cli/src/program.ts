@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { addApiKeyCommands } from './commands/api-key.ts'
 import { addContactCommands } from './commands/contact.ts'
 import { addDatabaseCommands } from './commands/database.ts'
+import { addEventCommands } from './commands/events.ts'
 import { addFormCommands } from './commands/forms.ts'
 import { addGateCommands } from './commands/gates.ts'
 import { addLeadCommands } from './commands/leads.ts'
@@ -27,6 +28,7 @@ addDatabaseCommands(program)
 addTenantCommands(program)
 addApiKeyCommands(program)
 addContactCommands(program)
+addEventCommands(program)
 addFormCommands(program)
 addLeadCommands(program)
 addResourceCommands(program)

@@ -9,7 +9,14 @@ export interface CounterReading {
   /** Units, attempts or slots in use. */
   readonly before: number
   readonly after: number
+  /** Units, attempts or slots that the request asked for. */
+  readonly cost: number
+  /** What the counter holds at most at once; 0 for a ladder, which has steps instead. */
+  readonly capacity: number
+  readonly windowMs: number
   readonly fits: boolean
+  /** Whether a cooldown refuses. */
+  readonly cooling: boolean
   /** Until the request would fit; `Infinity` for never. */
   readonly waitMs: number
 }
@@ -42,14 +49,20 @@ export interface GuardEvent {
   readonly evidence: Evidence | undefined
 }
 
+/**
+ * Hears an event. The subjects are the ones that the decision's caller gave, who may know more of the request by them; they
+ * are personal data, and no part of the event.
+ */
+export type EventListener = (event: GuardEvent, subjects: Subjects) => void
+
 /** Tells the events of decisions. */
 export type Observer = (plan: Plan, slate: Slate, subjects: Subjects, cost: number, clockMs: number) => void
 
 /** Builds the observer that tells a listener, whose exceptions are its own affair. */
-export function createObserver(onEvent: (event: GuardEvent) => void, secret: Uint8Array | string): Observer {
-  const tell = (event: GuardEvent): void => {
+export function createObserver(onEvent: EventListener, secret: Uint8Array | string): Observer {
+  const tell = (event: GuardEvent, subjects: Subjects): void => {
     try {
-      onEvent(event)
+      onEvent(event, subjects)
     } catch {
       // A decision does not depend on who listens.
     }
@@ -62,26 +75,31 @@ export function createObserver(onEvent: (event: GuardEvent) => void, secret: Uin
     const counters = decision.degraded ? [] : readCounters(plan, slate)
     const hashes = hashSubjects(plan, subjects, secret)
     for (const { type, ruleId } of happened) {
-      tell({
-        type,
-        policyId: plan.policyId,
-        version: plan.version,
-        ruleId,
-        reason: decision.reason,
-        atMs: Date.now(),
-        clockMs,
-        cost,
-        retryAfterMs: decision.retryAfterMs,
-        degraded: decision.degraded,
-        counters,
-        get subjects() {
-          return hashes()
+      tell(
+        {
+          type,
+          policyId: plan.policyId,
+          version: plan.version,
+          ruleId,
+          reason: decision.reason,
+          atMs: Date.now(),
+          clockMs,
+          cost,
+          retryAfterMs: decision.retryAfterMs,
+          degraded: decision.degraded,
+          counters,
+          get subjects() {
+            return hashes()
+          },
+          get fpPrefix() {
+            return subjects.fingerprint?.slice(0, 8)
+          },
+          get evidence() {
+            return subjects.evidence
+          },
         },
-        get fpPrefix() {
-          return subjects.fingerprint?.slice(0, 8)
-        },
-        evidence: subjects.evidence,
-      })
+        subjects,
+      )
     }
   }
 }
@@ -107,12 +125,15 @@ function listAlerts(plan: Plan, slate: Slate): Happening[] {
   })
 }
 
-function readCounters(plan: Plan, slate: Slate): CounterReading[] {
+/** The counters of a decision, in the policy's order. */
+export function readCounters(plan: Plan, slate: Slate): CounterReading[] {
   return plan.counts.slice(0, slate.count).flatMap(({ rule }, index) => {
     const take = slate.takes[index]
     if (!take?.active) return []
     const before = take.charged ? take.used - take.cost : take.used
-    return [{ ruleId: rule.id, before, after: take.used, fits: take.fits, waitMs: take.waitMs }]
+    const { used, cost, fits, waitMs, cooling, counter } = take
+    const { capacity, windowMs } = counter
+    return [{ ruleId: rule.id, before, after: used, cost, capacity, windowMs, fits, waitMs, cooling }]
   })
 }
 

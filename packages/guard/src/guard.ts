@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { type Counting, countHere, countRemotely } from './counting.ts'
 import { checkArguments } from './decide.ts'
 import { type Decision, draftDecision } from './decision.ts'
-import { createObserver, type GuardEvent, type Observer } from './events.ts'
+import { createObserver, type EventListener, type Observer } from './events.ts'
 import { PolicyError, type PolicyFault } from './faults.ts'
 import { overridePolicy, type PolicyOverrides } from './overrides.ts'
 import { type CompiledPolicy, compilePolicy, type Plan } from './plan.ts'
@@ -20,7 +20,7 @@ export interface GuardOptions {
    * Hears of each refusal, challenge, shadow refusal and alert, before the decision's caller has it: it
    * must not ask the guard for another one itself. What it throws is dropped.
    */
-  readonly onEvent?: (event: GuardEvent) => void
+  readonly onEvent?: EventListener
   /** Keys the hashes of subjects in events. @default drawn at random: other processes then hash otherwise */
   readonly secret?: Uint8Array | string
   /** How long a remote store is waited for, in milliseconds. @default 25 */

@@ -9,7 +9,7 @@ export {
 export { decide } from './decide.ts'
 export { type ChallengeReason, type Decision, type DenyReason, snapshotDecision } from './decision.ts'
 export type { Duration } from './duration.ts'
-export type { CounterReading, GuardEvent } from './events.ts'
+export type { CounterReading, EventListener, GuardEvent } from './events.ts'
 export { describeFault, PolicyError, type PolicyFault, type Position } from './faults.ts'
 export {
   createFingerprint,

@@ -154,6 +154,12 @@ export const settings = {
     'auto',
     'Where the guard counts: `postgres`, which all processes on the database share, or `memory`, in which each counts for itself. `auto`: postgres when REMPART_DATABASE_URL is set, else memory.',
   ),
+  eventRetentionMs: setting(
+    'REMPART_EVENT_RETENTION',
+    durationMs(86_400_000, 34_560_000_000),
+    2_592_000_000,
+    'How long security events are kept, in whole days.',
+  ),
   countryHeader: optional(
     'REMPART_COUNTRY_HEADER',
     headerName,

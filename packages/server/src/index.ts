@@ -49,6 +49,8 @@ export {
   readResource,
   restoreResource,
 } from './modules/resources/service.ts'
+export type { SecurityEvent, SecurityEventDetail } from './modules/security-events/schema.ts'
+export { listSecurityEvents, readSecurityEvent } from './modules/security-events/service.ts'
 export { changeTenant, createTenant, findTenant, listTenants, TenantError } from './modules/tenants/service.ts'
 export { operatorContext } from './operator.ts'
 export {

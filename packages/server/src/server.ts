@@ -9,11 +9,17 @@ import { installCompression } from './core/compression.ts'
 import type { Clock } from './core/context.ts'
 import { installCors } from './core/cors.ts'
 import { docsRoutes } from './core/docs.ts'
-import { installErrorHandling, sendProblem } from './core/errors.ts'
+import { installErrorHandling, routeOf, sendProblem } from './core/errors.ts'
 import type { App } from './core/fastify.ts'
 import { createFingerprintPrefix } from './core/fingerprint-prefix.ts'
 import { installGuard } from './core/guard.ts'
-import { createPreflightTenant, createRefusedContext, installIdentification } from './core/identify.ts'
+import {
+  createPreflightTenant,
+  createRefusedContext,
+  createTenantNames,
+  findNamedTenant,
+  installIdentification,
+} from './core/identify.ts'
 import { createKnownOrigins } from './core/known-origins.ts'
 import { installLifecycle } from './core/lifecycle.ts'
 import { installUnmatched } from './core/method-not-allowed.ts'
@@ -27,7 +33,7 @@ import { installRequestBodies } from './core/request-body.ts'
 import { collectRoutes } from './core/route-table.ts'
 import { deriveKey, keyLabels } from './core/secrets.ts'
 import { createSerializerCompiler } from './core/serialization.ts'
-import { createSubjectReader } from './core/subjects.ts'
+import { createSubjectReader, requestOf } from './core/subjects.ts'
 import type { TenantResolver } from './core/tenant-resolver.ts'
 import { compileTrustedHosts } from './core/trusted-hosts.ts'
 import { createValidatorCompiler } from './core/validation.ts'
@@ -54,6 +60,9 @@ import { metricsPolicy } from './modules/metrics/policy.ts'
 import { metricsRoutes } from './modules/metrics/routes.ts'
 import { resourceListPolicy, resourceReadPolicy } from './modules/resources/policy.ts'
 import { resourceRoutes, resourceSchemas } from './modules/resources/routes.ts'
+import { createEventRecorder } from './modules/security-events/recorder.ts'
+import { securityEventRoutes, securityEventSchemas } from './modules/security-events/routes.ts'
+import { startEventWriter } from './modules/security-events/writer.ts'
 
 /** Everything the server is built from. Nothing is read from the environment below this line. */
 export interface ServerDependencies {
@@ -96,6 +105,7 @@ export async function buildServer(
     ...resourceSchemas,
     ...registerSchemas,
     ...gateSchemas,
+    ...securityEventSchemas,
   ]
   const protocol = { config, clock, metrics }
   const app: App = fastify({ ...protocolOptions(protocol), logger: false }).withTypeProvider<TypeBoxTypeProvider>()
@@ -132,6 +142,20 @@ export async function buildServer(
     knownOrigins: createKnownOrigins(pool, () => clock.now()),
     tenantOf: createPreflightTenant(identification),
   })
+  const events = createEventRecorder({
+    registry: metrics.registry,
+    requestOf,
+    routeOf,
+    namesOf: createTenantNames(identification),
+  })
+  const eventWriter = startEventWriter({
+    pool,
+    recorder: events,
+    tenantOf: async ({ names }) => (await findNamedTenant(dependencies.tenants, names))?.id ?? null,
+    log,
+  })
+  app.decorate('eventWriter', eventWriter)
+  app.addHook('onClose', () => eventWriter.stop())
   const installLateGuard = installGuard(app, {
     store: dependencies.store,
     policyFile: dependencies.policyFile,
@@ -156,6 +180,8 @@ export async function buildServer(
       }),
     routes,
     settings: config,
+    onEvent: events.hear,
+    eventSecret: deriveKey(master, keyLabels.guardEvents),
     metrics,
     nowMs: dependencies.nowMs,
     clock,
@@ -205,6 +231,7 @@ export async function buildServer(
       resourceRoutes(api)
       registerRoutes(api, gateIntake)
       gateRoutes(api)
+      securityEventRoutes(api, (policyId) => app.policies.compiled(policyId)?.version)
       ownRoutes(api)
     },
     { prefix: '/api/v1' },

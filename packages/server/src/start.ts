@@ -13,6 +13,7 @@ import { type OpenDatabase, openDatabase } from './database/open.ts'
 import { seedDemo } from './demo.ts'
 import { type OpenGuardStore, openGuardStore } from './guard-store.ts'
 import { schedulePurge } from './modules/leads/retention.ts'
+import { scheduleEventDays } from './modules/security-events/retention.ts'
 import { inFile, type PolicyDocument, readPolicyFile } from './policy-file.ts'
 import { type PolicyWatch, watchPolicyFile } from './policy-reload.ts'
 import { buildServer } from './server.ts'
@@ -51,6 +52,9 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
   try {
     const secretKey = config.secretKey ?? (await loadOrCreateSecret(join(config.dataDir, 'secret.key')))
     const isFirstStart = config.embedded && config.demo === 'on' ? await seedDemo(database.worker) : false
+    const { app: serving, worker } = database
+    const days = scheduleEventDays({ app: serving, worker, keptMs: config.eventRetentionMs, log })
+    opened.push(() => days.stop())
     const secret = deriveKey(Buffer.from(secretKey), keyLabels.guardStore)
     const guardStore = await openGuardStore(config, { target: database.appTarget, secret, metrics, log })
     opened.push(() => guardStore.close())

@@ -1,6 +1,6 @@
 import { decide } from '../decide.ts'
 import { type Decision, snapshotDecision } from '../decision.ts'
-import type { CounterReading } from '../events.ts'
+import { type CounterReading, readCounters } from '../events.ts'
 import { type RateLimitHeaders, rateLimitHeaders } from '../headers.ts'
 import { compilePolicy, type Plan } from '../plan.ts'
 import { definePolicy, type PolicyInput } from '../policy.ts'
@@ -73,20 +73,11 @@ function imagine(
   let headers: RateLimitHeaders = {}
   for (const plan of plans) {
     const decision = decide(plan, store, subjects, 1, atMs)
-    counters.push(...readCounters(plan))
+    counters.push(...readCounters(plan, plan.slate).map((counter) => ({ policyId: plan.policyId, ...counter })))
     if (decision.counted || decision.retryAfterMs !== undefined) headers = rateLimitHeaders(decision, atMs)
     told = snapshotDecision(told?.shadow && decision.outcome === 'allow' ? told : decision)
     if (decision.outcome !== 'allow') break
   }
   if (told === undefined) throw new RangeError('no plan to imagine a request under')
   return { number, decision: told, counters, headers }
-}
-
-function readCounters({ policyId, counts, slate }: Plan): readonly (CounterReading & { readonly policyId: string })[] {
-  return counts.slice(0, slate.count).flatMap(({ rule }, index) => {
-    const take = slate.takes[index]
-    if (!take?.active) return []
-    const before = take.charged ? take.used - take.cost : take.used
-    return [{ policyId, ruleId: rule.id, before, after: take.used, fits: take.fits, waitMs: take.waitMs }]
-  })
 }

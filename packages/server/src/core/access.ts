@@ -14,6 +14,7 @@ export type Scope =
   | 'gates:read'
   | 'gates:write'
   | 'gates:register'
+  | 'security:read'
   | 'health:read'
 
 export type Access = 'public' | 'none' | Scope
@@ -30,5 +31,6 @@ export const scopes: readonly Scope[] = [
   'gates:read',
   'gates:write',
   'gates:register',
+  'security:read',
   'health:read',
 ]

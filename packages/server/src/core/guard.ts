@@ -1,6 +1,8 @@
 import {
+  type CompiledPolicy,
   createGuard,
   type Decision,
+  type EventListener,
   type Guard,
   type MarkOnce,
   PolicyError,
@@ -37,6 +39,10 @@ export interface GuardDependencies {
   /** Every route, known in full when the server is ready. */
   readonly routes: RouteTable
   readonly settings: EvidenceSettings
+  /** Hears of what the guard refuses, challenges or would have; see `GuardOptions`. */
+  readonly onEvent: EventListener
+  /** 32 bytes: the key of the hashes in events. */
+  readonly eventSecret: Buffer
   readonly metrics: Metrics
   /** Monotonic milliseconds. */
   readonly nowMs: () => number
@@ -53,6 +59,8 @@ export interface ActivePolicies {
    * @throws PolicyError with every fault; the policies in force stay.
    */
   replace(policyFile: unknown): PolicySet
+  /** A policy as it is in force; undefined when there is none of that name. */
+  compiled(policyId: string): CompiledPolicy | undefined
 }
 
 declare module 'fastify' {
@@ -83,7 +91,8 @@ export function installGuard(app: App, dependencies: GuardDependencies): () => v
   const base = [generalPolicy, ...dependencies.policies]
   const declared = new Set(base.map(({ id }) => id))
   let set = createPolicySet(base, dependencies.policyFile)
-  const guard = createGuard({ policies: inputsOf(set), store, nowMs })
+  const { onEvent, eventSecret } = dependencies
+  const guard = createGuard({ policies: inputsOf(set), store, nowMs, onEvent, secret: eventSecret })
   let lateIds = idsWithLateRules(set, guard)
   const challenges = dependencies.createChallenges(guard.mark)
   const answering = { challenges, clock, nowMs }
@@ -92,6 +101,7 @@ export function installGuard(app: App, dependencies: GuardDependencies): () => v
   app.decorateRequest('solvedFor', null)
   app.decorate('policies', {
     current: () => set,
+    compiled: (policyId) => guard.policy(policyId),
     replace(policyFile) {
       const next = createPolicySet(base, policyFile)
       assertFillable(next, routes, settings)

@@ -143,11 +143,36 @@ export function createPreflightTenant(
     if (lookUps >= mostLookUps) return undefined
     lookUps += 1
     try {
-      return theOne(await Promise.all(keys.map((key) => tenants.find(key))))
+      return await findNamedTenant(tenants, keys)
     } finally {
       lookUps -= 1
     }
   }
+}
+
+/**
+ * What tells the tenant of a request that may have been refused before it was identified: the tenant itself, or what the
+ * request names, to be looked up later. A credential that was not checked says nothing.
+ */
+export function createTenantNames(
+  dependencies: IdentifyDependencies,
+): (request: FastifyRequest) => readonly TenantKey[] {
+  const usualKey = createUsualKey(dependencies)
+  return (request) => {
+    // Absent until the request has been identified.
+    const context: Context | undefined = request.context
+    if (context !== undefined) return [{ kind: 'id', value: context.tenant.id }]
+    const tenantOfForm = request.route.tenantOfForm === true
+    const usual = usualKey(request, tenantOfForm)
+    if (usual !== undefined) return [usual]
+    const { headers, query, params } = request
+    return publicKeys({ headers, query, params, tenantOfForm }, dependencies)
+  }
+}
+
+/** The one tenant that all of these name; null when there is none. */
+export async function findNamedTenant(tenants: TenantResolver, keys: readonly TenantKey[]): Promise<Tenant | null> {
+  return theOne(await Promise.all(keys.map((key) => tenants.find(key))))
 }
 
 function theOne(tenants: readonly (Tenant | null)[]): Tenant | null {

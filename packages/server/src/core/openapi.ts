@@ -41,6 +41,7 @@ const tags = [
     description: 'Forms: made and versioned by staff, shown to visitors and checked as they are filled.',
   },
   { name: 'leads', description: 'What visitors send with a form, and what staff do with it.' },
+  { name: 'security', description: 'What the guard refused and why, and the limits of a tenant.' },
   { name: 'resources', description: 'What a website offers its visitors, kept by staff.' },
   {
     name: 'gates',

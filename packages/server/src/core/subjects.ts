@@ -57,6 +57,11 @@ interface Sources {
   readonly fingerprintOf: (input: FingerprintInput) => string
 }
 
+/** The request that subjects were read of; undefined for subjects of other makers. */
+export function requestOf(subjects: Subjects): FastifyRequest | undefined {
+  return subjects instanceof RequestSubjects ? subjects.request() : undefined
+}
+
 /** Absent until the request has been identified. */
 const contextOf = (request: FastifyRequest): Context | undefined => request.context
 
@@ -72,6 +77,10 @@ class RequestSubjects implements Subjects {
     this.#request = request
     this.#isSolved = isSolved
     this.#sources = sources
+  }
+
+  request(): FastifyRequest {
+    return this.#request
   }
 
   /** What is no route is one, so that a rule by route counts it too. */

@@ -380,6 +380,21 @@ describe('a damaged schema', () => {
       [],
     ],
     [
+      'a day of security events may be read past its table',
+      `do $$ declare d text; begin
+        select relname into d from pg_class where relnamespace = 'security_event_days'::regnamespace and relkind = 'r' limit 1;
+        execute format('grant select on security_event_days.%I to rempart_app', d);
+      end $$`,
+      'a day of security events is not closed to everybody',
+      [],
+    ],
+    [
+      'the app may drop the days of security events',
+      'grant execute on function drop_security_event_days(integer) to rempart_app',
+      'drop_security_event_days(integer) may be called by rempart_app,rempart_worker',
+      [],
+    ],
+    [
       'anybody may read the guard’s counters',
       'grant select on rempart_guard.counter to public',
       'PUBLIC may SELECT counter',

@@ -202,6 +202,38 @@ export interface SchemaMigration {
   version: number;
 }
 
+export interface SecurityEvent {
+  clock_ms: number;
+  cost: number;
+  count: number;
+  /**
+   * What the rules had counted before and after the first; empty when the store did not answer.
+   */
+  counters: Json;
+  /**
+   * Of the first; the instant that the id holds.
+   */
+  created_at: Timestamp;
+  degraded: boolean;
+  fp_prefix: string | null;
+  id: string;
+  last_at: Timestamp;
+  policy_id: string;
+  policy_version: string;
+  reason: string | null;
+  request_id: string;
+  retry_after_ms: number | null;
+  route: string;
+  rule_id: string;
+  signals: Json | null;
+  subjects: Json;
+  /**
+   * Of the credential, else the one that the request named, else the default tenant.
+   */
+  tenant_id: string;
+  type: string;
+}
+
 export interface SubmissionReceipt {
   created_at: Generated<Timestamp>;
   form_id: string;
@@ -264,6 +296,7 @@ export interface DB {
   quota_usage: QuotaUsage;
   resource: Resource;
   schema_migration: SchemaMigration;
+  security_event: SecurityEvent;
   submission_receipt: SubmissionReceipt;
   tenant: Tenant;
   tenant_domain: TenantDomain;

@@ -62,6 +62,9 @@ const definerFunctions: Readonly<Record<string, { readonly owner: string; readon
   'auth.known_origins(text[])': { owner: 'rempart_auth', callers: 'rempart_app' },
   'auth.find_api_keys(text)': { owner: 'rempart_auth', callers: 'rempart_app,rempart_worker' },
   'auth.find_form_tenant(uuid)': { owner: 'rempart_auth', callers: 'rempart_app,rempart_worker' },
+  // Tables are made and dropped by their owner alone: one makes the next days, the other drops days gone by.
+  'make_security_event_days()': { owner: 'rempart_owner', callers: 'rempart_app,rempart_worker' },
+  'drop_security_event_days(integer)': { owner: 'rempart_owner', callers: 'rempart_worker' },
   [SUBMIT_LEADS]: { owner: 'rempart_intake', callers: 'rempart_app,rempart_worker' },
 }
 
@@ -194,6 +197,21 @@ const checks: readonly Check[] = [
       where g.grantee = 'rempart_auth'::regrole group by c.relname
       having string_agg(a.attname, ',' order by a.attname) is distinct from $1::jsonb ->> c.relname`,
     values: [JSON.stringify(lookUpColumns)],
+  },
+  // The days of the security events: reached through the table, whose row-level security then judges, or not at all.
+  {
+    sql: `select distinct 'a day of security events is not closed to everybody' as fault from pg_class c
+      where c.relnamespace = 'security_event_days'::regnamespace and c.relkind not in ('i', 'I') and (
+        c.relowner <> 'rempart_owner'::regrole or not (c.relrowsecurity and c.relforcerowsecurity)
+        or not exists (select from pg_inherits i where i.inhrelid = c.oid and i.inhparent = 'public.security_event'::regclass)
+        or exists (select from pg_policy p where p.polrelid = c.oid)
+        or exists (select from aclexplode(c.relacl) g where g.grantee <> c.relowner)
+        or exists (select from pg_attribute a where a.attrelid = c.oid and a.attacl is not null))`,
+  },
+  {
+    sql: `select 'somebody may use the schema security_event_days' as fault from pg_namespace n
+      where n.nspname = 'security_event_days'
+        and exists (select from aclexplode(n.nspacl) g where g.grantee <> 'rempart_owner'::regrole)`,
   },
   // The counters of the guard: no tenant's rows, and keyed hashes for keys. Only who serves may reach them.
   {

@@ -192,6 +192,30 @@ export const tableRegistry: readonly TableEntry[] = [
       registered_at: '2026-01-01T00:00:00Z',
     }),
   },
+  {
+    table: 'security_event',
+    tenantColumn: 'tenant_id',
+    row: (tenantId, variant) => ({
+      tenant_id: tenantId,
+      id: idOf(tenantId, 'security_event', variant),
+      // A day that has a partition.
+      created_at: new Date().toISOString(),
+      last_at: new Date().toISOString(),
+      count: 1,
+      type: 'refused',
+      policy_id: 'contact.submit',
+      policy_version: '0123456789ab',
+      rule_id: 'burst',
+      reason: 'rate-limit',
+      cost: 1,
+      clock_ms: 1,
+      degraded: false,
+      counters: '[]',
+      subjects: JSON.stringify({ marker: tenantId }),
+      route: '/api/v1/contact',
+      request_id: idOf(tenantId, 'request', variant),
+    }),
+  },
 ]
 
 /** The INSERT of a row, with its values as parameters. */
