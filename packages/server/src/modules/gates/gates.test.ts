@@ -178,9 +178,8 @@ describe('POST /gates/:slug/register without a key', () => {
     ['a name of two lines', { email: 'a@example.org', name: 'a\nb' }, '/name'],
     ['data that nests', { email: 'a@example.org', data: { a: {} } }, '/data/a'],
     ['too much data', { email: 'a@example.org', data: { a: 'x'.repeat(1_001) } }, '/data/a'],
-    // Of a name with a line break no schema says what its value may be.
-    ['a name of two lines in data', { email: 'a@example.org', data: { 'a\n': 1 } }, '/data'],
-    ['data that nests under such a name', { email: 'a@example.org', data: { 'a\u2028': { b: [] } } }, '/data'],
+    // Of a name with a line break no schema says what its value may be; one that JSON escapes is refused before.
+    ['data that nests under a name of two lines', { email: 'a@example.org', data: { 'a\u2028': { b: [] } } }, '/data'],
     ['a long name in data', { email: 'a@example.org', data: { ['x'.repeat(101)]: 1 } }, '/data'],
     [
       'many members of data',
