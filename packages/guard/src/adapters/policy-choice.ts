@@ -9,7 +9,8 @@ const defaultHealthPaths = ['/health', '/health/ready', '/health/deep']
 
 /**
  * Builds what finds the policies of a request: the one its route names, else what `policyOf` says, else those that are
- * matched, else the fallback. OPTIONS and health checks are only under a policy that names them.
+ * matched, else the fallback; both where servers differ about the path. OPTIONS and health checks are only under a policy
+ * that names them.
  */
 export function createChooser<Native>(
   { policyOf, fallback, healthPaths = defaultHealthPaths }: AdapterOptions<Native>,
@@ -21,7 +22,10 @@ export function createChooser<Native>(
   const byTarget = (method: string, target: string): Choice => {
     const isCheck = isReading(method) && checks.has(pathOf(target))
     const isExempt = isCheck || method === 'OPTIONS'
-    return registry.match(method, target, isCheck) ?? (isExempt ? undefined : fallback)
+    const matched = registry.match(method, target, isCheck)
+    const rest = isExempt ? undefined : fallback
+    if (matched === undefined || rest === undefined) return matched ?? rest
+    return registry.leavesOpen(method, target) ? [...new Set([matched, rest].flat())] : matched
   }
   return (request, own) => {
     const method = reader.method(request)

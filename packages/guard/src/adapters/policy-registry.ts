@@ -18,6 +18,8 @@ export interface PolicyRegistry {
   replace(policies: readonly AdapterPolicy[]): void
   /** The policies that match a request; for a health check, only those that name its path. */
   match(method: string, target: string, isHealthCheck: boolean): string | readonly string[] | undefined
+  /** Whether a server may read a matched path as one that no policy matches. */
+  leavesOpen(method: string, target: string): boolean
 }
 
 /** Where policies come from. */
@@ -71,6 +73,7 @@ export function createPolicyRegistry({ guard, policies = [], store }: PolicySour
       const meant = isHealthCheck ? found.filter(({ pattern }) => !isCatchAll(pattern)) : found
       return meant.length > 1 ? meant.map(({ policyId }) => policyId) : meant[0]?.policyId
     },
+    leavesOpen: (method, target) => matcher?.leavesOpen(method, target) ?? true,
   }
 }
 

@@ -108,6 +108,26 @@ describe('the policies of an application', () => {
     expect((await askRaw(port, 'GET', '/a%2Fb')).status).toBe(429)
     expect((await askRaw(port, 'GET', '/a/b')).field('x-ratelimit-remaining')).toBe('3')
   })
+
+  it('include the fallback where a path can be read as one that no policy matches', async () => {
+    const lax = {
+      match: { path: '/status/live' },
+      rules: { burst: { kind: 'rate-limit', by: 'ip', limit: 50, window: '60s' } },
+    }
+    const policies = [...loadPolicies({ version: 1, policies: { lax } }, []), limit('general', 2)]
+    const port = await serve({ policies, fallback: 'general' })
+    const odd = [
+      '/contact#/../status/live',
+      '/search/..%2f..%2fstatus%2flive',
+      '/contact;/../status/live',
+      `/contact#/${'a%41'.repeat(200)}/../../status/live`,
+    ]
+    const statuses: number[] = []
+    for (const path of odd) statuses.push((await askRaw(port, 'GET', path)).status)
+    expect(statuses).toEqual([200, 200, 429, 429])
+    const plain = await askRaw(port, 'GET', '/status/live')
+    expect([plain.status, plain.field('ratelimit-policy')]).toEqual([200, '"lax/burst";q=50;w=60'])
+  })
 })
 
 describe('the client of a request', () => {

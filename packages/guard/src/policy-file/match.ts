@@ -1,5 +1,5 @@
 import { type PatternSegment, patternRank, type RequestMatch, readPattern } from './path-pattern.ts'
-import { readRequestPath } from './request-path.ts'
+import { isPlainTarget, type PathReading, readRequestPath } from './request-path.ts'
 
 /** A policy that a request is under, and the pattern that says so. */
 export interface MatchedPolicy {
@@ -19,6 +19,11 @@ export interface PolicyMatcher {
    * @param target - The path as it came, with or without a query.
    */
   match(method: string, target: string): readonly MatchedPolicy[]
+  /**
+   * Of a path that `match` finds a policy for: whether another of its meanings has none. Then whatever is for the rest has
+   * to admit too: the server behind may go by that meaning.
+   */
+  leavesOpen(method: string, target: string): boolean
 }
 
 /** A policy and the requests it is for. */
@@ -62,23 +67,30 @@ export function createPolicyMatcher(
   }
   const everything = listAll(folded)
 
+  /** What each meaning of a path is under. A path with one is the same with and without regard to case; patterns are not. */
+  const findEach = (readings: readonly PathReading[], method: string): readonly (MatchedPolicy | undefined)[] => {
+    const folding = readings.length === 1 ? [false, true] : [undefined]
+    return readings.flatMap((reading) =>
+      folding.map((folds) => find((folds ?? reading.folded) ? folded : exact, reading.segments, 0, method)),
+    )
+  }
+
   return {
     match(method, target) {
       const name = method.toUpperCase()
       const readings = readRequestPath(target)
-      if (readings === undefined) return unique(everything.flatMap((leaf) => ofMethod(leaf, name) ?? []))
+      if (readings === undefined) return unique(everything.map((leaf) => ofMethod(leaf, name)))
       const [only] = readings
       if (readings.length === 1 && only !== undefined && isCaseless) {
         const found = find(folded, only.segments, 0, name)
         return found === undefined ? [] : [found]
       }
-      // A path with one reading is the same with and without regard to case; the patterns are not.
-      const folding = readings.length === 1 ? [false, true] : [undefined]
-      return unique(
-        readings.flatMap((reading) =>
-          folding.flatMap((folds) => find((folds ?? reading.folded) ? folded : exact, reading.segments, 0, name) ?? []),
-        ),
-      )
+      return unique(findEach(readings, name))
+    },
+    leavesOpen(method, target) {
+      if (isCaseless && isPlainTarget(target)) return false
+      const readings = readRequestPath(target)
+      return readings === undefined || findEach(readings, method.toUpperCase()).includes(undefined)
     },
   }
 }
@@ -167,6 +179,7 @@ function listAll(node: Node): readonly Leaf[] {
   return [node.here, node.rest, ...below.flatMap(listAll)]
 }
 
-function unique(found: readonly MatchedPolicy[]): readonly MatchedPolicy[] {
-  return found.filter((each, index) => found.findIndex(({ policyId }) => policyId === each.policyId) === index)
+function unique(found: readonly (MatchedPolicy | undefined)[]): readonly MatchedPolicy[] {
+  const known = found.filter((each) => each !== undefined)
+  return known.filter((each, index) => known.findIndex(({ policyId }) => policyId === each.policyId) === index)
 }

@@ -33,7 +33,7 @@ interface Ways {
  */
 export function readRequestPath(target: string): readonly PathReading[] | undefined {
   const path = pathOf(target)
-  if (plain.test(path) && !path.includes('./') && !path.endsWith('.')) {
+  if (isPlain(path)) {
     return [{ segments: path.split('/').filter(isFilled), folded: true }]
   }
   const ways = waysOf(path)
@@ -47,6 +47,9 @@ export function readRequestPath(target: string): readonly PathReading[] | undefi
   }
   return [...readings.values()]
 }
+
+/** Whether every server reads a request target alike, but for upper and lower case in its own patterns. */
+export const isPlainTarget = (target: string): boolean => isPlain(pathOf(target))
 
 /** Undoes percent-encoding once. What is not UTF-8 stays as it is, but for ASCII. */
 export function percentDecoded(text: string): string {
@@ -68,6 +71,8 @@ const MOST_READ = 8_192
 
 /** Lower case, nothing to decode, no empty segment, and no dot at the start of one. */
 const plain = /^(?:\/[a-z\d_\-~!$&'()*+,=:@][a-z\d_\-~!$&'()*+,=:@.]*)*\/?$/
+
+const isPlain = (path: string): boolean => plain.test(path) && !path.includes('./') && !path.endsWith('.')
 
 const isFilled = (segment: string): boolean => segment !== ''
 
