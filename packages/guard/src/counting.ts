@@ -1,5 +1,5 @@
 import { createDeadline, type Deadline } from './deadline.ts'
-import { prepare, readValues, settle } from './decide.ts'
+import { decideHere, readValues } from './decide.ts'
 import { decideRemotely } from './decide-remotely.ts'
 import type { Decision } from './decision.ts'
 import type { Observer } from './events.ts'
@@ -21,10 +21,8 @@ export interface Counting {
 export function countHere(store: Store, observe: Observer): Counting {
   return {
     decide(plan, subjects, cost, nowMs) {
-      const { slate } = plan
-      prepare(plan, slate, subjects, cost)
-      const decision = settle(plan, slate, store, nowMs)
-      observe(plan, slate, subjects, cost, nowMs)
+      const decision = decideHere(plan, store, subjects, cost, nowMs)
+      observe(plan, plan.slate, subjects, cost, nowMs)
       return decision
     },
     forgive(plan, subjects, nowMs) {

@@ -26,6 +26,12 @@ export interface CountStep {
   readonly cost: number
 }
 
+/** A step that stands alone, with its take. */
+export interface OnlyCount {
+  readonly step: CountStep
+  readonly take: Take
+}
+
 /** The working memory of one decision. */
 export interface Slate {
   /** One for each step of the plan's `counts`. */
@@ -52,6 +58,8 @@ export interface Plan {
   readonly alerts: boolean
   /** For decisions that end before they return. */
   readonly slate: Slate
+  /** The plan's rule and its take in the slate, when it is a single live rate limit and nothing else. */
+  readonly only: OnlyCount | undefined
   /** Slates that decisions still under way have given back. */
   readonly spares: Slate[]
   /** The rules that go on without the store, for as many nodes as last seen. */
@@ -172,6 +180,7 @@ function compilePlan(policyId: string, version: string, rules: readonly Exclude<
     if (rule.kind === 'access-list' || rule.kind === 'signal') checks.push({ rule, countsBefore: counts.length })
     else counts.push(createStep(policyId, rule))
   }
+  const slate = createSlate(policyId, version, counts)
   return {
     policyId,
     version,
@@ -180,10 +189,17 @@ function compilePlan(policyId: string, version: string, rules: readonly Exclude<
     subjects: [...new Set<Subject>(['ip', ...counts.flatMap(({ rule }) => rule.by)])],
     leases: counts.some(({ counter }) => counter.shape === 'leases'),
     alerts: counts.some(({ rule }) => rule.kind === 'escalation' && rule.alertsAfter.length > 0),
-    slate: createSlate(policyId, version, counts),
+    slate,
+    only: checks.length === 0 && counts.length === 1 ? onlyCount(counts[0], slate.takes[0]) : undefined,
     spares: [],
     share: undefined,
   }
+}
+
+/** Where a request costs what its caller says, and its refusal is not another rule's to overrule. */
+function onlyCount(step: CountStep | undefined, take: Take | undefined): OnlyCount | undefined {
+  if (step?.rule.kind !== 'rate-limit' || step.cost !== 1 || step.rule.mode !== 'live') return undefined
+  return take === undefined ? undefined : { step, take }
 }
 
 function createSlate(policyId: string, version: string, counts: readonly CountStep[]): Slate {

@@ -28,6 +28,12 @@ export interface LineTable {
 /** Most units that a key may have in a line. */
 export const LINE_UNITS = 3
 
+/** Where the free slots begin in what a line was found to hold. */
+export const FREE_SHIFT = 8
+/** The slots of a key in what a line was found to hold. */
+export const MATCHES = 0x7f
+
+const FIRST_FREE = 1 << FREE_SHIFT
 const SLOTS = 7
 const ENDS = 7
 const ELSEWHERE = 14
@@ -72,13 +78,22 @@ export function partnerLine({ lines }: LineTable, line: number, tag: number): nu
   return (difference < 0 ? difference + lines : difference) * WORDS
 }
 
-/** The slots of a line that hold units of a key, as a mask; 0 for none. */
-export function matchLine({ words }: LineTable, line: number, tag: number, tick: number): number {
-  let mask = 0
+/**
+ * Looks through a line for a key: the slots that hold units of it as the low seven bits of the answer, and those that
+ * are free from bit {@link FREE_SHIFT} on.
+ */
+export function scanLine({ words }: LineTable, line: number, tag: number, tick: number): number {
+  let found = 0
   for (let slot = 0; slot < SLOTS; slot += 1) {
-    if (words[line + slot] === tag && isAhead(words[line + ENDS + slot] ?? 0, tick)) mask |= 1 << slot
+    if ((((words[line + ENDS + slot] ?? 0) - tick) | 0) <= 0) found |= FIRST_FREE << slot
+    else if (words[line + slot] === tag) found |= 1 << slot
   }
-  return mask
+  return found
+}
+
+/** The slots of a line that hold units of a key, as a mask; 0 for none. */
+export function matchLine(table: LineTable, line: number, tag: number, tick: number): number {
+  return scanLine(table, line, tag, tick) & MATCHES
 }
 
 /** Slots in a mask of at most three. */

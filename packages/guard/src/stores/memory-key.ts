@@ -17,7 +17,9 @@ export interface Binding {
   readonly prefix: HashState
   /** The subjects hashed last; the same client often comes again. */
   readonly last: string[]
-  /** What a unit adds to the 255 parts of the limit. */
+  /** Whether the counter is a window in milliseconds, for which there is a quick way. */
+  readonly isQuick: boolean
+  /** What a unit adds to the 15 parts of the limit. */
   readonly debtOfUnit: number
   /** Ticks of 32 ms after which a slot of this counter is free. */
   readonly coarseTicks: number
@@ -25,6 +27,8 @@ export interface Binding {
   low: number
   /** The key's home in the lines. */
   home: number
+  /** When the home was last told to look elsewhere for the slot. */
+  datedTick: number
   place: Place
   /** Where `place` says that it is in a line: which, and which slots of it. */
   line: number
@@ -36,14 +40,18 @@ export interface Binding {
   blockedSlot: number
 }
 
-/** The take's binding to the store of these tables, with the hash of its present subjects. */
-export function bindTake(take: Take, owner: Tables, seed: HashState): Binding {
-  const { scratch, values } = take
+/** The binding that a take has from an earlier call of this store, with the hash of its present subjects; undefined where it has none. */
+export function knownBinding({ scratch, values }: Take, owner: Tables): Binding | undefined {
   // The scratch is only ever a binding that some memory store put there; the owner says which.
   const kept = scratch as Binding | undefined
-  if (kept === undefined || kept.owner !== owner) return createBinding(take, owner, seed)
+  if (kept === undefined || kept.owner !== owner) return undefined
   if (!isSameKey(kept.last, values)) hashKey(kept, values)
   return kept
+}
+
+/** The take's binding to the store of these tables, with the hash of its present subjects. */
+export function bindTake(take: Take, owner: Tables, seed: HashState): Binding {
+  return knownBinding(take, owner) ?? createBinding(take, owner, seed)
 }
 
 function createBinding(take: Take, owner: Tables, seed: HashState): Binding {
@@ -52,11 +60,13 @@ function createBinding(take: Take, owner: Tables, seed: HashState): Binding {
     owner,
     prefix: hashPrefix(seed, counter),
     last: [...values],
-    debtOfUnit: 255 / Math.max(1, counter.capacity),
+    isQuick: counter.shape === 'window' && counter.tickMs === 1,
+    debtOfUnit: 15 / Math.max(1, counter.capacity),
     coarseTicks: Math.ceil(counter.windowMs / 32) + 1,
     high: 0,
     low: 0,
     home: 0,
+    datedTick: 0,
     place: NOWHERE,
     line: 0,
     mask: 0,
@@ -70,7 +80,8 @@ function createBinding(take: Take, owner: Tables, seed: HashState): Binding {
 }
 
 function isSameKey(last: readonly string[], values: readonly string[]): boolean {
-  for (let index = 0; index < values.length; index += 1) {
+  if (last[0] !== values[0]) return false
+  for (let index = 1; index < values.length; index += 1) {
     if (last[index] !== values[index]) return false
   }
   return true

@@ -32,6 +32,8 @@ export interface Tables {
   readonly ladders: StampTable
   readonly leases: LeaseTable
   readonly marks: MarkTable
+  /** The reading of the caller's clock that the time was last taken from. */
+  readMs: number
   /** The steady time of the call that is being answered. */
   nowMs: number
   /** The same in milliseconds since the store's first call, wrapped to 32 bits. */
@@ -58,6 +60,7 @@ export function createTables(budgetBytes: number): Tables {
     ladders: createStampTable(budgetBytes * 0.015),
     leases: createLeaseTable(budgetBytes * 0.02),
     marks: createMarkTable(budgetBytes * 0.02),
+    readMs: -1,
     nowMs: -1,
     tick: 1,
     coarseTick: 0,

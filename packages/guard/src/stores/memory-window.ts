@@ -65,12 +65,15 @@ function tellRefusal(take: Take, counter: WindowCounter, binding: Binding, table
 /** Charges a counter that has just been read. */
 export function chargeWindow(take: Take, counter: WindowCounter, binding: Binding, tables: Tables): void {
   const used = take.used + take.cost
-  const debt = Math.min(255, (used * binding.debtOfUnit) | 0)
   if (binding.place === IN_SLOT && holdsKey(binding.table, binding.slot, binding.low, tables.coarseTick)) {
-    chargeRing(take, counter, binding, tables, debt)
-  } else if (used > LINE_UNITS || counter.tickMs !== 1 || !chargeLine(take, counter, binding, tables, debt >> 4)) {
+    chargeRing(take, counter, binding, tables)
+  } else if (
+    used > LINE_UNITS ||
+    counter.tickMs !== 1 ||
+    !chargeLine(take, counter, binding, tables, debtOf(used, binding))
+  ) {
     claimRing(counter, binding, tables)
-    chargeRing(take, counter, binding, tables, debt)
+    chargeRing(take, counter, binding, tables)
   }
   take.used = used
 }
@@ -130,6 +133,8 @@ function locateSlot(counter: WindowCounter, binding: Binding, tables: Tables): n
   binding.place = IN_SLOT
   binding.table = table
   binding.slot = slot
+  // Not dated in this tick, as far as is known.
+  binding.datedTick = (tables.tick - 1) | 0
   return pruneSlot(table, slot, tickOf(counter, tables), counter.windowTicks)
 }
 
@@ -189,7 +194,7 @@ function claimRing(counter: WindowCounter, binding: Binding, tables: Tables): vo
   const { lines, small, tick, coarseTick } = tables
   const { low, line, place } = binding
   const mask = place === IN_LINE ? matchLine(lines, line, low, tick) : 0
-  const slot = claimSlot(small, binding.high, low, coarseTick)
+  const slot = claimSlot(small, binding.high, low, coarseTick, counter.limit)
   let units = 0
   for (let rest = mask; rest !== 0; rest &= rest - 1) {
     arrivals[units] = endOf(lines, line, rest) - tick
@@ -199,7 +204,7 @@ function claimRing(counter: WindowCounter, binding: Binding, tables: Tables): vo
   for (let index = 0; index < units; index += 1) {
     const end = ((arrivals[index] ?? 0) + tick) | 0
     const began = (end - counter.windowTicks) | 0
-    chargeSlot(small, slot, began, 1, 1, end, coarseTick + binding.coarseTicks, 0)
+    chargeSlot(small, slot, began, 1, 1, end, (coarseTick + binding.coarseTicks) | 0)
   }
   dropUnits(lines, line, mask, tick)
   binding.place = IN_SLOT
@@ -207,21 +212,27 @@ function claimRing(counter: WindowCounter, binding: Binding, tables: Tables): vo
   binding.slot = slot
 }
 
-function chargeRing(take: Take, counter: WindowCounter, binding: Binding, tables: Tables, debt: number): void {
+function chargeRing(take: Take, counter: WindowCounter, binding: Binding, tables: Tables): void {
   const { coarseTick } = tables
   const { cellTicks } = counter
   const tick = tickOf(counter, tables)
   const end = (tick + counter.windowTicks) | 0
   if (binding.table === tables.small && isRingFull(tables.small, binding.slot, tick, cellTicks)) {
-    const target = claimSlot(tables.large, binding.high, binding.low, coarseTick)
+    const target = claimSlot(tables.large, binding.high, binding.low, coarseTick, counter.limit)
     moveSlot(tables.small, binding.slot, tables.large, target, coarseTick)
     binding.table = tables.large
     binding.slot = target
   }
   const { table, slot } = binding
-  chargeSlot(table, slot, tick, cellTicks, take.cost, end, (coarseTick + binding.coarseTicks) | 0, debt)
+  chargeSlot(table, slot, tick, cellTicks, take.cost, end, (coarseTick + binding.coarseTicks) | 0)
   if (counter.tickMs === 1) lookElsewhere(tables.lines, binding.home, tick, end)
+  binding.datedTick = tick
   take.freesMs = untilOldest(table, slot, tick) * counter.tickMs
+}
+
+/** What eviction spares of a line: the part of the limit that is spent, of 15. */
+export function debtOf(used: number, { debtOfUnit }: Binding): number {
+  return Math.min(15, (used * debtOfUnit) | 0)
 }
 
 function tickOf({ tickMs }: WindowCounter, tables: Tables): number {

@@ -15,20 +15,28 @@ export interface SlotTable {
   readonly ringSize: number
   /** Group after group: eight tags (32 bits of the key's hash), and the tick of 32 ms at which each slot is free. */
   readonly lines: Int32Array
-  /** Slot after slot: the shape, the units in all, when the newest entry was begun, then end and units of each entry. */
+  /**
+   * Slot after slot: the shape, the units in all, when the newest entry was begun, the limit, then end and units of
+   * each entry.
+   */
   readonly records: Int32Array
   /** Counters forgotten before their window ended. */
   evictions: number
+  /** Ticks until the oldest entry of the slot that was last spent from comes back. */
+  oldestTicks: number
 }
 
 /** Slots of a group. */
 const GROUP = 8
 const LINE = 16
 /** Words of a record before its entries. */
-const HEADER = 3
-/** The shape: bits 0–7 the oldest entry's place, 8–15 the entries, 16–23 the debt. */
+const HEADER = 4
+const TOTAL = 1
+const BEGUN = 2
+const LIMIT = 3
+/** The shape: bits 0–7 the oldest entry's place, from 8 on the entries. */
 const LENGTH_SHIFT = 8
-const DEBT_SHIFT = 16
+const FIRST_LENGTH = 1 << LENGTH_SHIFT
 /** Large buffers begin 16 bytes behind a page: from here on lines are lines of the processor's cache. */
 const ALIGNMENT_BYTES = 48
 const TWO_32 = 0x1_0000_0000
@@ -47,6 +55,7 @@ export function createSlotTable(budgetBytes: number, ringSize: number): SlotTabl
     lines: new Int32Array(new ArrayBuffer(groups * LINE * 4 + ALIGNMENT_BYTES), ALIGNMENT_BYTES),
     records: new Int32Array(groups * GROUP * (HEADER + ringSize * 2)),
     evictions: 0,
+    oldestTicks: 0,
   }
 }
 
@@ -76,7 +85,7 @@ export function holdsKey({ lines }: SlotTable, slot: number, tag: number, coarse
  * Gives a key that has no slot an empty one of its group: a free one, or that of the counter with the least spent, the
  * one closest to its end first among equals.
  */
-export function claimSlot(table: SlotTable, high: number, tag: number, coarseTick: number): number {
+export function claimSlot(table: SlotTable, high: number, tag: number, coarseTick: number, limit: number): number {
   const { lines } = table
   const slot = victim(table, firstOfGroup(table, high), coarseTick)
   if ((((lines[slot + GROUP] ?? 0) - coarseTick) | 0) > 0) table.evictions += 1
@@ -84,7 +93,8 @@ export function claimSlot(table: SlotTable, high: number, tag: number, coarseTic
   lines[slot + GROUP] = coarseTick
   const record = recordOf(table, slot)
   table.records[record] = 0
-  table.records[record + 1] = 0
+  table.records[record + TOTAL] = 0
+  table.records[record + LIMIT] = limit
   return slot
 }
 
@@ -98,7 +108,7 @@ export function pruneSlot(table: SlotTable, slot: number, tick: number, windowTi
   const shape = records[record] ?? 0
   let length = lengthOf(shape)
   let head = headOf(shape)
-  let total = (records[record + 1] ?? 0) >>> 0
+  let total = (records[record + TOTAL] ?? 0) >>> 0
   if (length === 0) return 0
   clampEntries(table, record, tick, windowTicks)
   if ((((records[record + HEADER + head * 2] ?? 0) - tick) | 0) > 0) return total
@@ -107,8 +117,8 @@ export function pruneSlot(table: SlotTable, slot: number, tick: number, windowTi
     head = head + 1 === ringSize ? 0 : head + 1
     length -= 1
   } while (length > 0 && (((records[record + HEADER + head * 2] ?? 0) - tick) | 0) <= 0)
-  records[record] = head | (length << LENGTH_SHIFT) | (debtOf(shape) << DEBT_SHIFT)
-  records[record + 1] = total
+  records[record] = head | (length << LENGTH_SHIFT)
+  records[record + TOTAL] = total
   return total
 }
 
@@ -153,7 +163,7 @@ export function untilFreed(table: SlotTable, slot: number, tick: number, units: 
 export function isRingFull(table: SlotTable, slot: number, tick: number, cellTicks: number): boolean {
   const { ringSize, records } = table
   const record = recordOf(table, slot)
-  return lengthOf(records[record] ?? 0) === ringSize && ((tick - (records[record + 2] ?? 0)) | 0) >= cellTicks
+  return lengthOf(records[record] ?? 0) === ringSize && ((tick - (records[record + BEGUN] ?? 0)) | 0) >= cellTicks
 }
 
 /**
@@ -161,7 +171,6 @@ export function isRingFull(table: SlotTable, slot: number, tick: number, cellTic
  * the entry then has the later end, so that no unit comes back early.
  *
  * @param coarseEnd - The tick of 32 ms from which on the slot is free.
- * @param debt - Units spent with this arrival, of the limit's 255 parts: what eviction spares.
  */
 export function chargeSlot(
   table: SlotTable,
@@ -171,27 +180,82 @@ export function chargeSlot(
   units: number,
   end: number,
   coarseEnd: number,
-  debt: number,
 ): void {
   const { ringSize, records } = table
   const record = recordOf(table, slot)
   const shape = records[record] ?? 0
   const length = lengthOf(shape)
-  const head = headOf(shape)
-  records[record + 1] = (records[record + 1] ?? 0) + units
+  const isShared = length > 0 && ((tick - (records[record + BEGUN] ?? 0)) | 0) < cellTicks
+  if (!isShared && pushEntry(table, slot, tick, end, coarseEnd, units)) return
+  const entry = record + HEADER + placeOf(headOf(shape), length - 1, ringSize) * 2
+  records[entry] = end
+  records[entry + 1] = (records[entry + 1] ?? 0) + units
+  records[record + TOTAL] = (records[record + TOTAL] ?? 0) + units
   table.lines[slot + GROUP] = coarseEnd
-  if (length !== 0 && (length === ringSize || ((tick - (records[record + 2] ?? 0)) | 0) < cellTicks)) {
-    const entry = record + HEADER + placeOf(head, length - 1, ringSize) * 2
+}
+
+/**
+ * Reads and charges a slot in one: the common case of {@link pruneSlot} and {@link chargeSlot}.
+ *
+ * @returns The units with this arrival's: they were charged when the limit holds them. -1, and nothing done, for a slot
+ * that must be pruned, brought within its window or moved first.
+ */
+export function spendSlot(
+  table: SlotTable,
+  slot: number,
+  tick: number,
+  windowTicks: number,
+  cellTicks: number,
+  units: number,
+  limit: number,
+  coarseEnd: number,
+): number {
+  const { records } = table
+  const record = recordOf(table, slot)
+  const shape = records[record] ?? 0
+  const head = record + HEADER + headOf(shape) * 2
+  const oldestTicks = ((records[head] ?? 0) - tick) | 0
+  const isShared = ((tick - (records[record + BEGUN] ?? 0)) | 0) < cellTicks
+  // From 1 to the window, in one comparison.
+  if ((oldestTicks - 1) >>> 0 >= windowTicks || shape < FIRST_LENGTH) return -1
+  const total = (records[record + TOTAL] ?? 0) + units
+  table.oldestTicks = oldestTicks
+  if (total > limit) return total
+  const end = (tick + windowTicks) | 0
+  if (!isShared) return pushEntry(table, slot, tick, end, coarseEnd, units) ? total : -1
+  const entry = record + HEADER + placeOf(headOf(shape), lengthOf(shape) - 1, table.ringSize) * 2
+  if (records[entry] !== end) {
     records[entry] = end
-    records[entry + 1] = (records[entry + 1] ?? 0) + units
-    records[record] = head | (length << LENGTH_SHIFT) | (debt << DEBT_SHIFT)
-    return
+    table.lines[slot + GROUP] = coarseEnd
   }
-  const entry = record + HEADER + placeOf(head, length, ringSize) * 2
+  // An only entry is the oldest, and has just been dated anew.
+  if (entry === head) table.oldestTicks = windowTicks
+  records[entry + 1] = (records[entry + 1] ?? 0) + units
+  records[record + TOTAL] = total
+  return total
+}
+
+/** Adds an entry to a slot; false where its ring is full. */
+function pushEntry(
+  table: SlotTable,
+  slot: number,
+  tick: number,
+  end: number,
+  coarseEnd: number,
+  units: number,
+): boolean {
+  const { ringSize, records } = table
+  const record = recordOf(table, slot)
+  const shape = records[record] ?? 0
+  if (lengthOf(shape) === ringSize) return false
+  const entry = record + HEADER + placeOf(headOf(shape), lengthOf(shape), ringSize) * 2
   records[entry] = end
   records[entry + 1] = units
-  records[record] = head | ((length + 1) << LENGTH_SHIFT) | (debt << DEBT_SHIFT)
-  records[record + 2] = tick
+  records[record] = shape + FIRST_LENGTH
+  records[record + TOTAL] = (records[record + TOTAL] ?? 0) + units
+  records[record + BEGUN] = tick
+  table.lines[slot + GROUP] = coarseEnd
+  return true
 }
 
 /** Moves a counter into an empty slot of a table with a larger ring; it is live there once it is charged. */
@@ -206,8 +270,8 @@ export function moveSlot(from: SlotTable, slot: number, to: SlotTable, target: n
     to.records[destination + HEADER + index * 2 + 1] = from.records[entry + 1] ?? 0
   }
   to.records[destination] = length << LENGTH_SHIFT
-  to.records[destination + 1] = from.records[source + 1] ?? 0
-  to.records[destination + 2] = from.records[source + 2] ?? 0
+  to.records[destination + TOTAL] = from.records[source + TOTAL] ?? 0
+  to.records[destination + BEGUN] = from.records[source + BEGUN] ?? 0
   dropSlot(from, slot, coarseTick)
 }
 
@@ -250,11 +314,7 @@ function headOf(shape: number): number {
 }
 
 function lengthOf(shape: number): number {
-  return (shape >>> LENGTH_SHIFT) & 0xff
-}
-
-function debtOf(shape: number): number {
-  return (shape >>> DEBT_SHIFT) & 0xff
+  return shape >>> LENGTH_SHIFT
 }
 
 /** High bits choose the group by multiplication: any number of groups is used evenly. */
@@ -263,14 +323,12 @@ function firstOfGroup({ groups }: SlotTable, high: number): number {
 }
 
 function victim(table: SlotTable, first: number, coarseTick: number): number {
-  const { lines, records } = table
+  const { lines } = table
+  let chosen = first
+  let chosenDebt = Infinity
   for (let slot = first; slot < first + GROUP; slot += 1) {
     if ((((lines[slot + GROUP] ?? 0) - coarseTick) | 0) <= 0) return slot
-  }
-  let chosen = first
-  let chosenDebt = 256
-  for (let slot = first; slot < first + GROUP; slot += 1) {
-    const debt = debtOf(records[recordOf(table, slot)] ?? 0)
+    const debt = spentPart(table, slot)
     const isSooner = (((lines[slot + GROUP] ?? 0) - (lines[chosen + GROUP] ?? 0)) | 0) < 0
     if (debt < chosenDebt || (debt === chosenDebt && isSooner)) {
       chosen = slot
@@ -278,4 +336,12 @@ function victim(table: SlotTable, first: number, coarseTick: number): number {
     }
   }
   return chosen
+}
+
+/** The part of its limit that a slot has spent, in 255 parts: within one of them the sooner end decides. */
+function spentPart(table: SlotTable, slot: number): number {
+  const record = recordOf(table, slot)
+  const total = (table.records[record + TOTAL] ?? 0) >>> 0
+  const limit = (table.records[record + LIMIT] ?? 0) >>> 0
+  return Math.floor((total * 255) / limit)
 }
