@@ -8,6 +8,7 @@ import { addFormCommands } from './commands/forms.ts'
 import { addGateCommands } from './commands/gates.ts'
 import { addLeadCommands } from './commands/leads.ts'
 import { addPolicyCommands } from './commands/policy.ts'
+import { addReplayCommand } from './commands/replay.ts'
 import { addResourceCommands } from './commands/resources.ts'
 import { addStartCommand } from './commands/start.ts'
 import { addTenantCommands } from './commands/tenant.ts'
@@ -34,6 +35,7 @@ addLeadCommands(program)
 addResourceCommands(program)
 addGateCommands(program)
 addPolicyCommands(program)
+addReplayCommand(program)
 for (const command of [program, ...program.commands]) command.helpCommand(false)
 
 // The reader of a pipe, `head` say, may leave before the end: that is no fault.

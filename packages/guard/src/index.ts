@@ -34,12 +34,12 @@ export { type PresetName, presetNames, presets } from './policy-file/presets/pre
 export { policyVersion } from './policy-file/version.ts'
 export type { HumanReading, HumanReason, HumanReasonCode, HumanVerdict } from './replay/human.ts'
 export type { UnjudgedReason, UnjudgedRule } from './replay/judged-rules.ts'
-export { logFormatNames } from './replay/log-formats.ts'
+export { logFormatNames, readFirstSecond } from './replay/log-formats.ts'
 export type { BadLine, LogFormatName } from './replay/log-line.ts'
 export type { LimitPoint } from './replay/maxima.ts'
 export { createReplay, type Replay, type ReplayOptions, type ReplaySet } from './replay/replay.ts'
 export { renderReport } from './replay/report/report.ts'
-export type { ReportLanguage } from './replay/report/words.ts'
+export { type ReportLanguage, type ReportWords, reportWords } from './replay/report/words.ts'
 export type {
   BadExample,
   ClientCount,

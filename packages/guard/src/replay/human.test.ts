@@ -25,7 +25,7 @@ describe('a client', () => {
       score: 100,
       verdict: 'human',
       reasons: [
-        { code: 'agent-browser', points: 15 },
+        { code: 'agent-browser', points: 10 },
         { code: 'assets-loaded', points: 15, value: 0.75 },
         { code: 'referrers-many', points: 15, value: 50 / 60 },
         { code: 'irregular', points: 10 },

@@ -99,7 +99,7 @@ function readAgents({ agentClasses, agents }: ClientFacts): readonly HumanReason
   else if (has('empty', 'malformed')) reasons.push({ code: 'agent-empty', points: -35 })
   else if (has('unknown')) reasons.push({ code: 'agent-unknown', points: -10 })
   else if (has('outdated')) reasons.push({ code: 'agent-outdated', points: 5 })
-  else if (has('browser')) reasons.push({ code: 'agent-browser', points: 15 })
+  else if (has('browser')) reasons.push({ code: 'agent-browser', points: 10 })
   // A household or an office behind one address has a handful.
   if (agents >= 12) reasons.push({ code: 'agents-many', points: -15, value: agents })
   return reasons

@@ -51,23 +51,33 @@ describe('lines', () => {
     expect(readAll(chunks)).toEqual({ lines: ['one', 'two', 'three'], tooLong: 2 })
   })
 
-  it('stop where no further one is wanted, and go on from there', () => {
-    const seen: string[] = []
+  it('that are left for later come again, from the chunk they lie in or across two', () => {
+    const taken: string[] = []
+    let isOpen = false
     const reader = createLineReader(
       (bytes, _view, start, end) => {
-        seen.push(bytes.toString('latin1', start, end))
-        return bytes[start] !== 33
+        const line = bytes.toString('latin1', start, end)
+        if (line.startsWith('!') && !isOpen) return false
+        taken.push(line)
+        return true
       },
       () => undefined,
     )
-    const chunk = Buffer.from('a\n!b\nc\n!d')
-    expect(reader.push(chunk, 0)).toBe(5)
-    expect(seen).toEqual(['a', '!b'])
-    expect(reader.push(chunk, 5)).toBe(chunk.length)
-    const next = Buffer.from('e\nf\n')
-    expect(reader.push(next, 0)).toBe(2)
-    expect(seen).toEqual(['a', '!b', 'c', '!de'])
-    expect(reader.push(next, 2)).toBe(4)
-    expect(seen.at(-1)).toBe('f')
+    const push = (text: string, from: number, open: boolean): number => {
+      isOpen = open
+      return reader.push(Buffer.from(text), from)
+    }
+    const first = 'a\n!b\nc\n!d'
+    expect(push(first, 0, false)).toBe(2)
+    expect(push(first, 2, false)).toBe(2)
+    expect(taken).toEqual(['a'])
+    expect(push(first, 2, true)).toBe(first.length)
+    const second = 'e\n!f\n'
+    expect(push(second, 0, false)).toBe(2)
+    expect(push(second, 2, false)).toBe(2)
+    expect(taken).toEqual(['a', '!b', 'c'])
+    expect(push(second, 2, true)).toBe(second.length)
+    reader.end()
+    expect(taken).toEqual(['a', '!b', 'c', '!de', '!f'])
   })
 })

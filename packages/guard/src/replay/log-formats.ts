@@ -55,6 +55,15 @@ export function detectFormat(sample: Buffer): LogFormat | undefined {
   return best
 }
 
+/** The time of the first line of a log that can be read, in Unix seconds; undefined where none can. */
+export function readFirstSecond(sample: Buffer): number | undefined {
+  const parse = detectFormat(sample)?.createParser()
+  if (parse === undefined) return undefined
+  const line = createLogLine()
+  const first = splitLines(sample).find(([start, end]) => parse(sample, start, end, line) === 'line')
+  return first === undefined ? undefined : line.second
+}
+
 function splitLines(sample: Buffer): readonly (readonly [start: number, end: number])[] {
   const lines: [number, number][] = []
   let start = 0

@@ -5,7 +5,7 @@ import { type BadLine, createLogLine, type LogFormatName, type LogLine, type Par
 /** One log on its way in. */
 export interface ReplaySource {
   /**
-   * Reads a chunk from a place on, until a line is later than `untilSecond`.
+   * Reads a chunk from a place on, up to the first line that is later than `untilSecond`.
    *
    * The first call decides the format where none was named, so it should bring some whole lines.
    *
@@ -14,7 +14,7 @@ export interface ReplaySource {
   push(chunk: Buffer, from?: number, untilSecond?: number): number
   /** Reads the last line. */
   end(): void
-  /** The time of the line read last, in Unix seconds; -Infinity before the first. */
+  /** The time of the line read last, or of the one that is too late to be read; -Infinity before the first. */
   second(): number
 }
 
@@ -40,19 +40,22 @@ export function openSource(
   let until = Infinity
 
   const takeLine = (bytes: Buffer, view: DataView, start: number, end: number): boolean => {
-    hooks.noteLine()
-    if (start === end) return true
+    if (start === end) {
+      hooks.noteLine()
+      return true
+    }
     const parsed = parse === undefined ? 'shape' : parse(bytes, start, end, line)
     if (parsed !== 'line') {
+      hooks.noteLine()
       noteOther(hooks, parsed, bytes.subarray(start, end))
       return true
     }
-    if (!hooks.takeRequest(bytes, view, line, format?.escapes ?? 'backslash')) {
-      hooks.noteBad('address', bytes.subarray(start, end))
-      return true
-    }
     second = line.second
-    return second <= until
+    if (second > until) return false
+    hooks.noteLine()
+    const isTaken = hooks.takeRequest(bytes, view, line, format?.escapes ?? 'backslash')
+    if (!isTaken) hooks.noteBad('address', bytes.subarray(start, end))
+    return true
   }
   const reader = createLineReader(takeLine, (bytes) => {
     hooks.noteLine()
@@ -72,7 +75,10 @@ export function openSource(
       hooks.noteBytes(next - from)
       return next
     },
-    end: () => reader.end(),
+    end() {
+      until = Infinity
+      reader.end()
+    },
     second: () => second,
   }
 }
