@@ -16,6 +16,7 @@ import {
 } from './config-values.ts'
 import { headerName, reputationFiles } from './core/reputation-settings.ts'
 import { secretStrengthFault } from './core/secrets.ts'
+import { redisUrl } from './redis-url.ts'
 
 /** One setting: where it comes from, how it is read, what it is when absent, and its line in the reference. */
 interface Setting<T> {
@@ -150,9 +151,15 @@ export const settings = {
   ),
   guardStore: setting(
     'REMPART_GUARD_STORE',
-    choice('auto', 'memory', 'postgres'),
+    choice('auto', 'memory', 'postgres', 'redis'),
     'auto',
-    'Where the guard counts: `postgres`, which all processes on the database share, or `memory`, in which each counts for itself. `auto`: postgres when REMPART_DATABASE_URL is set, else memory.',
+    'Where the guard counts: `redis` or `postgres`, which all processes share, or `memory`, in which each counts for itself. `auto`: redis when REMPART_REDIS_URL is set, else postgres when REMPART_DATABASE_URL is, else memory.',
+  ),
+  redisUrl: optional(
+    'REMPART_REDIS_URL',
+    redisUrl,
+    'Redis 7 or Valkey for the guard’s counters: `redis://user:password@host:6379/0`, `rediss://` for TLS, `redis+cluster://host:6379,host:6380`, `redis+sentinel://host:26379,host:26379/name`.',
+    true,
   ),
   eventRetentionMs: setting(
     'REMPART_EVENT_RETENTION',
@@ -352,6 +359,9 @@ function weaknesses(values: Values, mode: { production: boolean; embedded: boole
   if (values.secretKey !== undefined) {
     const fault = secretStrengthFault(values.secretKey)
     if (fault !== undefined) faults.push(`REMPART_SECRET_KEY ${fault}`)
+  }
+  if (values.guardStore === 'redis' && values.redisUrl === undefined) {
+    faults.push('REMPART_REDIS_URL is required with REMPART_GUARD_STORE=redis')
   }
   if (values.headersTimeoutMs > values.requestTimeoutMs) {
     faults.push('REMPART_HEADERS_TIMEOUT must not be longer than REMPART_REQUEST_TIMEOUT')

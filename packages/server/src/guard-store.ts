@@ -4,11 +4,15 @@ import type { Logger } from 'pino'
 import type { Config } from './config.ts'
 import type { Metrics } from './core/metrics.ts'
 import { type ConnectionTarget, createPool, type Pool } from './database/connect.ts'
+import type { RedisHealth } from './modules/health/service.ts'
+import { openRedisGuardStore } from './redis-guard-store.ts'
 
 /** Where the guard counts, and its end. */
 export interface OpenGuardStore {
   readonly store: Store | RemoteStore
-  readonly kind: 'memory' | 'postgres'
+  readonly kind: 'memory' | 'postgres' | 'redis'
+  /** Absent where Redis is not used. */
+  readonly health?: () => RedisHealth
   close(): Promise<void>
 }
 
@@ -31,11 +35,14 @@ export function openGuardStore(config: Config, dependencies: GuardStoreDependenc
       return Promise.resolve(openMemory(config, dependencies))
     case 'postgres':
       return openPostgres(config, dependencies)
+    case 'redis':
+      return openRedis(config, dependencies)
   }
 }
 
-function kindOf({ guardStore, embedded }: Config): OpenGuardStore['kind'] {
+function kindOf({ guardStore, embedded, redisUrl }: Config): OpenGuardStore['kind'] {
   if (guardStore !== 'auto') return guardStore
+  if (redisUrl !== undefined) return 'redis'
   // One process alone serves from an embedded database.
   return embedded ? 'memory' : 'postgres'
 }
@@ -45,6 +52,12 @@ function openMemory(config: Config, { metrics, log }: GuardStoreDependencies): O
   metrics.watchGuardStore(() => store.stats())
   if (!config.embedded) log.warn('REMPART_GUARD_STORE is memory: each process counts for itself, whatever others admit')
   return { store, kind: 'memory', close: async () => {} }
+}
+
+function openRedis({ redisUrl }: Config, dependencies: GuardStoreDependencies): Promise<OpenGuardStore> {
+  // The configuration is refused when Redis is asked for without it.
+  if (redisUrl === undefined) return Promise.reject(new Error('REMPART_REDIS_URL is not set'))
+  return openRedisGuardStore(redisUrl, dependencies)
 }
 
 /** Two calls travel at a time, and a heartbeat besides. */

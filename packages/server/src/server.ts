@@ -51,6 +51,7 @@ import { createGateIntake } from './modules/gates/register.ts'
 import { registerRoutes, registerSchemas } from './modules/gates/register-routes.ts'
 import { gateRoutes, gateSchemas } from './modules/gates/routes.ts'
 import { healthRoutes, healthSchemas } from './modules/health/routes.ts'
+import type { RedisHealth } from './modules/health/service.ts'
 import { createLeadIntake } from './modules/leads/intake.ts'
 import { leadSubmitPolicy } from './modules/leads/policy.ts'
 import { leadRoutes, leadSchemas } from './modules/leads/routes.ts'
@@ -71,6 +72,8 @@ export interface ServerDependencies {
   readonly pool: Pool
   readonly tenants: TenantResolver
   readonly store: Store | RemoteStore
+  /** How the guard's Redis is; absent without one. */
+  readonly redis?: () => RedisHealth
   /** The parsed policy file, when there is one. */
   readonly policyFile: unknown
   readonly metrics: Metrics

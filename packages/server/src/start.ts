@@ -58,8 +58,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     const secret = deriveKey(Buffer.from(secretKey), keyLabels.guardStore)
     const guardStore = await openGuardStore(config, { target: database.appTarget, secret, metrics, log })
     opened.push(() => guardStore.close())
-    const { store } = guardStore
-    const app = await createApp(config, { database, metrics, log, secretKey, policyFile, stopping, store })
+    const app = await createApp(config, { database, metrics, log, secretKey, policyFile, stopping, guardStore })
     warnAbout(config, log)
     await app.listen({ port: config.port, host: config.host })
     const metricsServer = await listenForMetrics(config, metrics)
@@ -96,11 +95,11 @@ interface Parts {
   readonly secretKey: string
   readonly policyFile: PolicyDocument | undefined
   readonly stopping: { readonly is: boolean }
-  readonly store: OpenGuardStore['store']
+  readonly guardStore: OpenGuardStore
 }
 
 async function createApp(config: Config, parts: Parts): Promise<App> {
-  const { database, metrics, stopping, policyFile } = parts
+  const { database, metrics, stopping, policyFile, guardStore } = parts
   for (const [name, pool] of [['app', database.app] as const, ['worker', database.worker] as const]) {
     metrics.watchPool(name, () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }))
   }
@@ -109,6 +108,8 @@ async function createApp(config: Config, parts: Parts): Promise<App> {
     policyFile: policyFile?.parsed,
     config,
     pool: database.app,
+    store: guardStore.store,
+    ...(guardStore.health && { redis: guardStore.health }),
     tenants: createTenantResolver(database.app),
     clock: { now: () => Date.now() },
     nowMs: () => performance.now(),

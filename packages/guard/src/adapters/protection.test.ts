@@ -130,6 +130,33 @@ describe('the policies of an application', () => {
   })
 })
 
+describe('a path that can be read in two ways', () => {
+  it('holds no slot under one policy where the other refuses', async () => {
+    const policies = loadPolicies(
+      {
+        version: 1,
+        policies: {
+          slots: {
+            match: { path: '/a/b' },
+            rules: { 'at-once': { kind: 'concurrency', by: 'ip', slots: 1, lease: '10m' } },
+          },
+          rest: {
+            match: { path: '/:any' },
+            rules: { burst: { kind: 'rate-limit', by: 'ip', limit: 1, window: '60s' } },
+          },
+        },
+      },
+      [],
+    )
+    const port = await serve({ policies })
+    const statuses: number[] = []
+    for (const path of ['/a%2Fb', '/a%2Fb', '/a%2Fb', '/a/b', '/a/b']) {
+      statuses.push((await askRaw(port, 'GET', path)).status)
+    }
+    expect(statuses).toEqual([200, 429, 429, 200, 200])
+  })
+})
+
 describe('the client of a request', () => {
   it('is the peer where so many header lines came that the proxy’s own may be cut off', async () => {
     const port = await listen(

@@ -28,7 +28,6 @@ export function leaveBodyUnread(message: IncomingMessage, response: ServerRespon
   if (message.httpVersionMajor !== 1 || message.complete) return
   const { headers, socket } = message
   if (headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) <= MOST_DROPPED_BYTES) return
-  response.shouldKeepAlive = false
   response.setHeader('connection', 'close')
   // Node calls this once the answer is written, where it is the connection's last.
   socket.destroySoon = () => linger(socket)

@@ -13,6 +13,8 @@ export interface Breaker {
 
 /** How a breaker decides. */
 export interface BreakerOptions {
+  /** Misses closer together than this are one hiccup, however many calls it met. */
+  readonly hiccupMs: number
   /** One small write, which rejects when it fails or is late. */
   readonly probe: () => Promise<unknown>
   readonly onOpen: () => void
@@ -24,11 +26,12 @@ const MOST_MISSES = 5
 const PROBE_EVERY_MS = 250
 
 /**
- * Creates a breaker. Five misses in a row open it; from then on one probe at a time asks for the
- * server, and the first that is answered in time closes it again.
+ * Creates a breaker. Five misses in a row, of more than one hiccup, open it; from then on one probe at a
+ * time asks for the server, and the first that is answered in time closes it again.
  */
-export function createBreaker({ probe, onOpen }: BreakerOptions): Breaker {
+export function createBreaker({ hiccupMs, probe, onOpen }: BreakerOptions): Breaker {
   let missesInRow = 0
+  let firstMissMs = 0
   let misses = 0
   let timer: NodeJS.Timeout | undefined
   let isClosed = false
@@ -54,8 +57,10 @@ export function createBreaker({ probe, onOpen }: BreakerOptions): Breaker {
     },
     miss() {
       misses += 1
+      if (missesInRow === 0) firstMissMs = performance.now()
       missesInRow += 1
-      if (missesInRow < MOST_MISSES || timer !== undefined || isClosed) return
+      if (missesInRow < MOST_MISSES || performance.now() - firstMissMs < hiccupMs) return
+      if (timer !== undefined || isClosed) return
       schedule()
       onOpen()
     },

@@ -53,7 +53,7 @@ export function createLane(options: LaneOptions): Lane {
   let isScheduled = false
 
   const beat = heartbeat(options)
-  const breaker = createBreaker({ probe: beat, onOpen: () => refuseWaiting() })
+  const breaker = createBreaker({ hiccupMs: deadlineMs / 2, probe: beat, onOpen: () => refuseWaiting() })
 
   const nextBatch = (): Batch | undefined => {
     const next = waiting.shift() ?? open

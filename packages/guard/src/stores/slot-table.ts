@@ -200,6 +200,7 @@ export function chargeSlot(
  * @returns The units with this arrival's: they were charged when the limit holds them. -1, and nothing done, for a slot
  * that must be pruned, brought within its window or moved first.
  */
+// biome-ignore lint/complexity/noExcessiveCognitiveComplexity: one function, because a call costs as much as its body.
 export function spendSlot(
   table: SlotTable,
   slot: number,

@@ -15,6 +15,10 @@ export interface SharedStoreReading {
   readonly nodes: number
   /** Whether calls are refused at once, because the last ones were not answered. */
   readonly isOpen: boolean
+  /** Calls that failed or were late, where that is counted; never falls. */
+  readonly misses?: number
+  /** Requests answered without a call, where that is counted; never falls. */
+  readonly localAnswers?: number
 }
 
 /** Connections of one pool, and the callers that wait for one. */
@@ -286,6 +290,9 @@ function watchSharedStore(registry: Registry, read: () => SharedStoreReading): v
       const reading = read()
       nodes.set(reading.nodes)
       away.set(reading.isOpen ? 1 : 0)
+      misses.inc((reading.misses ?? 0) - told.misses)
+      localAnswers.inc((reading.localAnswers ?? 0) - told.localAnswers)
+      told = { misses: reading.misses ?? 0, localAnswers: reading.localAnswers ?? 0 }
     },
   })
   const away = new Gauge({
@@ -293,6 +300,17 @@ function watchSharedStore(registry: Registry, read: () => SharedStoreReading): v
     help: '1 while the store that processes share does not answer, and each rule decides as its onStoreFailure says.',
     registers,
   })
+  const misses = new Counter({
+    name: 'rempart_guard_store_misses_total',
+    help: 'Calls to the shared store that failed or were late.',
+    registers,
+  })
+  const localAnswers = new Counter({
+    name: 'rempart_guard_store_local_answers_total',
+    help: 'Requests of clients known to be refused, answered without a call to the shared store.',
+    registers,
+  })
+  let told = { misses: 0, localAnswers: 0 }
 }
 
 function poolWatcher(registry: Registry): (pool: string, read: () => PoolReading) => void {

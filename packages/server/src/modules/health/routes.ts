@@ -9,7 +9,9 @@ const Health = Strict({ status: Type.Literal('ok') }, { $id: 'Health' })
 const Readiness = Strict(
   {
     status: Type.Enum(['ready', 'not-ready']),
-    checks: Type.Record(Type.String(), Type.Enum(['ok', 'failed'])),
+    checks: Type.Record(Type.String(), Type.Enum(['ok', 'degraded', 'failed']), {
+      description: '`redis` is `degraded` when it has stopped answering: requests are served all the same.',
+    }),
   },
   { $id: 'Readiness' },
 )
@@ -32,6 +34,7 @@ const DeepHealth = Strict(
       store: Type.String({ description: '`memory`: this process counts for itself; `shared`: with others.' }),
       entries: Type.Optional(Type.Integer()),
       bytes: Type.Optional(Type.Integer()),
+      redis: Type.Optional(Type.Enum(['ok', 'degraded', 'failed'])),
       processes: Type.Optional(Type.Integer({ description: 'That count in the same store, this one included.' })),
       policyVersion: Type.String(),
     }),
@@ -65,7 +68,7 @@ export function healthRoutes(app: App, dependencies: HealthDependencies, options
     {
       schema: {
         operationId: `ready${suffix}`,
-        summary: 'Whether requests will be served: database reachable, schema up to date, not stopping',
+        summary: 'Whether requests will be served: database reachable, schema up to date, Redis seen, not stopping',
         tags: ['health'],
         response: { 200: Ref(Readiness), 503: Ref(Readiness), ...refusals(400) },
       },

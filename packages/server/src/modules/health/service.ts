@@ -5,6 +5,8 @@ import { type SchemaState, schemaState } from '../../database/migrate.ts'
 export interface HealthDependencies {
   readonly pool: Pool
   readonly store: Store | RemoteStore
+  /** How the guard's Redis is; absent without one. */
+  readonly redis?: () => RedisHealth
   /** Names the policies in force. */
   readonly policyVersion: () => string
   readonly version: string
@@ -14,7 +16,13 @@ export interface HealthDependencies {
   readonly timeoutMs: number
 }
 
-type CheckState = 'ok' | 'failed'
+type CheckState = 'ok' | 'degraded' | 'failed'
+
+/**
+ * `failed` until Redis has answered once. `degraded` when it has stopped answering: requests are served, each
+ * rule as its `onStoreFailure` says, which is better than no process being ready at all.
+ */
+export type RedisHealth = 'ok' | 'degraded' | 'failed'
 
 interface Readiness {
   readonly status: 'ready' | 'not-ready'
@@ -34,6 +42,7 @@ export async function readReadiness(dependencies: HealthDependencies): Promise<R
     database: mark(database.isReachable),
     migrations: mark(database.state?.pending.length === 0),
     serving: mark(!dependencies.isStopping()),
+    ...(dependencies.redis && { redis: dependencies.redis() }),
   }
   return { status: statusOf(Object.values(checks)), checks }
 }
@@ -47,6 +56,7 @@ export async function readDeepHealth(dependencies: HealthDependencies) {
       mark(database.isReachable),
       mark(database.state?.pending.length === 0),
       mark(!dependencies.isStopping()),
+      dependencies.redis?.() ?? 'ok',
     ]),
     version: dependencies.version,
     node: process.version,
@@ -60,6 +70,7 @@ export async function readDeepHealth(dependencies: HealthDependencies) {
     },
     guard: {
       ...describeStore(store),
+      ...(dependencies.redis && { redis: dependencies.redis() }),
       policyVersion: dependencies.policyVersion(),
     },
     memory: { rssBytes: memory.rss, heapUsedBytes: memory.heapUsed },
@@ -72,10 +83,10 @@ function describeStore(store: Store | RemoteStore) {
   return { store: 'memory', entries, bytes }
 }
 
-const mark = (isGood: boolean): CheckState => (isGood ? 'ok' : 'failed')
+const mark = (isGood: boolean): 'ok' | 'failed' => (isGood ? 'ok' : 'failed')
 
 const statusOf = (checks: readonly CheckState[]): 'ready' | 'not-ready' =>
-  checks.every((check) => check === 'ok') ? 'ready' : 'not-ready'
+  checks.every((check) => check !== 'failed') ? 'ready' : 'not-ready'
 
 async function askDatabase({ pool, timeoutMs }: HealthDependencies): Promise<DatabaseHealth> {
   const startedMs = performance.now()
