@@ -129,7 +129,46 @@ describe('the published package', () => {
       }
     },
   )
+
+  it.each(runtimes())('gives the slots of a broken pipeline back on %s', (_name, node) => {
+    const home = install()
+    writeFileSync(join(home, 'slots.mjs'), brokenPipeline)
+    expect(execFileSync(node, ['slots.mjs'], { cwd: home, encoding: 'utf8', timeout: 30_000 })).toBe('429 then free')
+  })
 })
+
+/** Three requests in one write wait for an answer when their connection breaks: their slots have to come back. */
+const brokenPipeline = `
+import { createServer } from 'node:http'
+import { connect } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
+import { nodeGuard } from '@rempart/guard/node'
+
+const slots = { id: 'slots', rules: [{ id: 'at-once', kind: 'concurrency', by: 'ip', slots: 3, lease: '10m' }] }
+const protect = nodeGuard({ policies: [slots], fallback: 'slots' })
+let waiting = 0
+const server = createServer(protect(({ url }, response) => {
+  if (url === '/wait') waiting += 1
+  else response.end()
+}))
+await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+const { port } = server.address()
+const client = connect(port, '127.0.0.1')
+client.write('GET /wait HTTP/1.1\\r\\nhost: localhost\\r\\n\\r\\n'.repeat(3))
+while (waiting < 3) await setTimeout(5)
+const full = await fetch('http://127.0.0.1:' + port)
+client.destroy()
+for (let tries = 0; tries < 200; tries += 1) {
+  const answers = await Promise.all([1, 2, 3].map(() => fetch('http://127.0.0.1:' + port)))
+  if (answers.every(({ status }) => status === 200)) {
+    process.stdout.write(full.status + ' then free')
+    process.exit(0)
+  }
+  await setTimeout(10)
+}
+process.stdout.write('the slots did not come back')
+process.exit(1)
+`
 
 /** An empty project with the tarball in it. */
 function install(): string {

@@ -6,8 +6,8 @@ const heldBy = new WeakMap<object, Set<() => void>>()
 /**
  * Calls back when the answer has been sent, or can no longer be: once, from whatever end comes first.
  *
- * An answer tells of its end only once it has its turn on the connection. One that waits behind another (pipelining)
- * hears nothing when the connection breaks, so the connection is listened to as well, by one listener for all of them.
+ * In Node 20 an answer tells of its end only once it has its turn on the connection. One that waits behind another
+ * (pipelining) hears nothing when the connection breaks, so the connection is listened to as well, by one listener for all.
  */
 export function atEnd(message: IncomingMessage, response: ServerResponse, release: () => void): void {
   // In HTTP/2 each answer has its stream, which tells of its own end; the socket may be gone before it.
