@@ -161,6 +161,12 @@ export const settings = {
     'Redis 7 or Valkey for the guard’s counters: `redis://user:password@host:6379/0`, `rediss://` for TLS, `redis+cluster://host:6379,host:6380`, `redis+sentinel://host:26379,host:26379/name`.',
     true,
   ),
+  tenantLimitFactor: setting(
+    'REMPART_TENANT_LIMIT_FACTOR',
+    integer(1, 1_000),
+    1,
+    'How many times a figure of a policy a tenant may set for itself at most; 1: it may only tighten.',
+  ),
   eventRetentionMs: setting(
     'REMPART_EVENT_RETENTION',
     durationMs(86_400_000, 34_560_000_000),

@@ -34,6 +34,7 @@ import { collectRoutes } from './core/route-table.ts'
 import { deriveKey, keyLabels } from './core/secrets.ts'
 import { createSerializerCompiler } from './core/serialization.ts'
 import { createSubjectReader, requestOf } from './core/subjects.ts'
+import { createTenantPolicies } from './core/tenant-policies.ts'
 import type { TenantResolver } from './core/tenant-resolver.ts'
 import { compileTrustedHosts } from './core/trusted-hosts.ts'
 import { createValidatorCompiler } from './core/validation.ts'
@@ -59,6 +60,8 @@ import { submitRoutes, submitSchemas } from './modules/leads/submit-routes.ts'
 import { submitForm } from './modules/leads/submit-service.ts'
 import { metricsPolicy } from './modules/metrics/policy.ts'
 import { metricsRoutes } from './modules/metrics/routes.ts'
+import type { PolicyFeed } from './modules/policies/feed.ts'
+import { policyRoutes, policySchemas } from './modules/policies/routes.ts'
 import { resourceListPolicy, resourceReadPolicy } from './modules/resources/policy.ts'
 import { resourceRoutes, resourceSchemas } from './modules/resources/routes.ts'
 import { createEventRecorder } from './modules/security-events/recorder.ts'
@@ -76,6 +79,8 @@ export interface ServerDependencies {
   readonly redis?: () => RedisHealth
   /** The parsed policy file, when there is one. */
   readonly policyFile: unknown
+  /** What is heard of the policies of tenants; absent: each is looked up, and no change is told to others. */
+  readonly policyFeed?: Pick<PolicyFeed, 'any' | 'changed'>
   readonly metrics: Metrics
   readonly log: Logger
   readonly clock: Clock
@@ -109,6 +114,7 @@ export async function buildServer(
     ...registerSchemas,
     ...gateSchemas,
     ...securityEventSchemas,
+    ...policySchemas,
   ]
   const protocol = { config, clock, metrics }
   const app: App = fastify({ ...protocolOptions(protocol), logger: false }).withTypeProvider<TypeBoxTypeProvider>()
@@ -145,11 +151,19 @@ export async function buildServer(
     knownOrigins: createKnownOrigins(pool, () => clock.now()),
     tenantOf: createPreflightTenant(identification),
   })
+  const namesOf = createTenantNames(identification)
+  const tenantPolicies = createTenantPolicies({
+    tenants: dependencies.tenants,
+    namesOf,
+    anyOverrides: () => dependencies.policyFeed?.any() ?? true,
+    factor: config.tenantLimitFactor,
+    log,
+  })
   const events = createEventRecorder({
     registry: metrics.registry,
     requestOf,
     routeOf,
-    namesOf: createTenantNames(identification),
+    namesOf,
   })
   const eventWriter = startEventWriter({
     pool,
@@ -183,6 +197,7 @@ export async function buildServer(
       }),
     routes,
     settings: config,
+    tenantPolicies,
     onEvent: events.hear,
     eventSecret: deriveKey(master, keyLabels.guardEvents),
     metrics,
@@ -234,7 +249,15 @@ export async function buildServer(
       resourceRoutes(api)
       registerRoutes(api, gateIntake)
       gateRoutes(api)
-      securityEventRoutes(api, (policyId) => app.policies.compiled(policyId)?.version)
+      securityEventRoutes(api, (policyId, tenant) => [
+        app.policies.compiled(policyId)?.version,
+        app.policies.compiled(policyId, tenant)?.version,
+      ])
+      policyRoutes(api, {
+        policies: app.policies,
+        tenantPolicies,
+        onChanged: dependencies.policyFeed?.changed ?? ((tenantId) => dependencies.tenants.forget(tenantId)),
+      })
       ownRoutes(api)
     },
     { prefix: '/api/v1' },

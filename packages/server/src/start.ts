@@ -8,11 +8,12 @@ import type { Config } from './config.ts'
 import type { App } from './core/fastify.ts'
 import { createMetrics, type Metrics } from './core/metrics.ts'
 import { deriveKey, keyLabels, loadOrCreateSecret } from './core/secrets.ts'
-import { createTenantResolver } from './core/tenant-resolver.ts'
+import { createTenantResolver, type TenantResolver } from './core/tenant-resolver.ts'
 import { type OpenDatabase, openDatabase } from './database/open.ts'
 import { seedDemo } from './demo.ts'
 import { type OpenGuardStore, openGuardStore } from './guard-store.ts'
 import { schedulePurge } from './modules/leads/retention.ts'
+import { type PolicyFeed, startPolicyFeed } from './modules/policies/feed.ts'
 import { scheduleEventDays } from './modules/security-events/retention.ts'
 import { inFile, type PolicyDocument, readPolicyFile } from './policy-file.ts'
 import { type PolicyWatch, watchPolicyFile } from './policy-reload.ts'
@@ -52,13 +53,17 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
   try {
     const secretKey = config.secretKey ?? (await loadOrCreateSecret(join(config.dataDir, 'secret.key')))
     const isFirstStart = config.embedded && config.demo === 'on' ? await seedDemo(database.worker) : false
-    const { app: serving, worker } = database
+    const { app: serving, worker, appTarget } = database
+    const tenants = createTenantResolver(serving)
+    const policyFeed = startPolicyFeed({ target: appTarget, pool: serving, tenants, log })
+    opened.push(() => policyFeed.stop())
     const days = scheduleEventDays({ app: serving, worker, keptMs: config.eventRetentionMs, log })
     opened.push(() => days.stop())
     const secret = deriveKey(Buffer.from(secretKey), keyLabels.guardStore)
     const guardStore = await openGuardStore(config, { target: database.appTarget, secret, metrics, log })
     opened.push(() => guardStore.close())
-    const app = await createApp(config, { database, metrics, log, secretKey, policyFile, stopping, guardStore })
+    const parts = { database, metrics, log, secretKey, policyFile, stopping, guardStore, tenants, policyFeed }
+    const app = await createApp(config, parts)
     warnAbout(config, log)
     await app.listen({ port: config.port, host: config.host })
     const metricsServer = await listenForMetrics(config, metrics)
@@ -96,6 +101,8 @@ interface Parts {
   readonly policyFile: PolicyDocument | undefined
   readonly stopping: { readonly is: boolean }
   readonly guardStore: OpenGuardStore
+  readonly tenants: TenantResolver
+  readonly policyFeed: PolicyFeed
 }
 
 async function createApp(config: Config, parts: Parts): Promise<App> {
@@ -110,7 +117,6 @@ async function createApp(config: Config, parts: Parts): Promise<App> {
     pool: database.app,
     store: guardStore.store,
     ...(guardStore.health && { redis: guardStore.health }),
-    tenants: createTenantResolver(database.app),
     clock: { now: () => Date.now() },
     nowMs: () => performance.now(),
     version,

@@ -14,6 +14,8 @@ export type Scope =
   | 'gates:read'
   | 'gates:write'
   | 'gates:register'
+  | 'policies:read'
+  | 'policies:write'
   | 'security:read'
   | 'health:read'
 
@@ -31,6 +33,8 @@ export const scopes: readonly Scope[] = [
   'gates:read',
   'gates:write',
   'gates:register',
+  'policies:read',
+  'policies:write',
   'security:read',
   'health:read',
 ]

@@ -7,6 +7,7 @@ import {
   type MarkOnce,
   PolicyError,
   type PolicyInput,
+  type PolicyOverrides,
   type RemoteStore,
   type Store,
 } from '@rempart/guard'
@@ -19,6 +20,8 @@ import { createPolicySet, type PolicySet } from './policy-set.ts'
 import type { Challenges } from './proof-of-work.ts'
 import type { RouteTable } from './route-table.ts'
 import type { SubjectReader } from './subjects.ts'
+import type { TenantPolicies } from './tenant-policies.ts'
+import type { Tenant } from './tenant-resolver.ts'
 
 /** What every route without a policy of its own is under: one shared counter per client. */
 export const generalPolicy: PolicyInput = {
@@ -36,6 +39,8 @@ export interface GuardDependencies {
   readonly subjectsOf: SubjectReader
   /** Makes the challenges, over what remembers those that are used up. */
   readonly createChallenges: (mark: MarkOnce) => Challenges
+  /** What tenants have otherwise. */
+  readonly tenantPolicies: TenantPolicies
   /** Every route, known in full when the server is ready. */
   readonly routes: RouteTable
   readonly settings: EvidenceSettings
@@ -59,8 +64,8 @@ export interface ActivePolicies {
    * @throws PolicyError with every fault; the policies in force stay.
    */
   replace(policyFile: unknown): PolicySet
-  /** A policy as it is in force; undefined when there is none of that name. */
-  compiled(policyId: string): CompiledPolicy | undefined
+  /** A policy as it is in force, for a tenant or for the installation; undefined when there is none of that name. */
+  compiled(policyId: string, tenant?: Tenant): CompiledPolicy | undefined
 }
 
 declare module 'fastify' {
@@ -87,7 +92,7 @@ type Moment = 'early' | 'late'
  * not in the list: the server does not start.
  */
 export function installGuard(app: App, dependencies: GuardDependencies): () => void {
-  const { store, metrics, nowMs, clock, subjectsOf, routes, settings } = dependencies
+  const { store, metrics, nowMs, clock, subjectsOf, routes, settings, tenantPolicies } = dependencies
   const base = [generalPolicy, ...dependencies.policies]
   const declared = new Set(base.map(({ id }) => id))
   let set = createPolicySet(base, dependencies.policyFile)
@@ -101,7 +106,7 @@ export function installGuard(app: App, dependencies: GuardDependencies): () => v
   app.decorateRequest('solvedFor', null)
   app.decorate('policies', {
     current: () => set,
-    compiled: (policyId) => guard.policy(policyId),
+    compiled: (policyId, tenant) => guard.policy(policyId, tenant && tenantPolicies.inForce(tenant, set)),
     replace(policyFile) {
       const next = createPolicySet(base, policyFile)
       assertFillable(next, routes, settings)
@@ -123,15 +128,22 @@ export function installGuard(app: App, dependencies: GuardDependencies): () => v
     metrics.decision(decision.policyId, decision.ruleId ?? '', outcomeOf(decision))
     return settleDecision(request, reply, decision, answering)
   }
+  const overridesAt = (moment: Moment, request: FastifyRequest) =>
+    moment === 'early' ? tenantPolicies.early(request, set) : tenantPolicies.inForce(request.context.tenant, set)
+  const isSolvedAt = (moment: Moment, request: FastifyRequest, id: string) =>
+    moment === 'early' ? readProof(request, id, challenges) : request.solvedFor?.includes(id) === true
   const askEach = async (
     request: FastifyRequest,
     reply: FastifyReply,
     ids: readonly string[],
     moment: Moment,
   ): Promise<boolean> => {
+    const overrides = await overridesAt(moment, request)
     for (const id of ids) {
-      const isSolved = moment === 'early' ? await readProof(request, id, challenges) : isSolvedFor(request, id)
-      const answer = guard[moment](id, subjectsOf(request, isSolved))
+      const isSolved = await isSolvedAt(moment, request, id)
+      // A reload may have removed it meanwhile.
+      if (guard.policy(id) === undefined) continue
+      const answer = guard[moment](id, subjectsOf(request, isSolved), { overrides })
       // Given at once, it is overwritten by the next decision of this policy: it is not waited for.
       if (!settle(request, reply, answer instanceof Promise ? await answer : answer)) return false
     }
@@ -149,17 +161,6 @@ export function installGuard(app: App, dependencies: GuardDependencies): () => v
     }, done)
   }
 
-  app.addHook('onRequest', (request, reply, done) => {
-    if (request.method === 'OPTIONS') return done()
-    const ids = set.of(request)
-    const [id] = ids
-    if (id === undefined) return done()
-    // As good as every request is under one policy and carries no proof; it allocates nothing for the other cases.
-    if (ids.length > 1 || challenges.hasProof(request)) return ask(request, reply, ids, 'early', done)
-    const answer = guard.early(id, subjectsOf(request, false))
-    if (answer instanceof Promise) settleLater(answer, request, reply, done)
-    else if (settle(request, reply, answer)) done()
-  })
   const settleLater = (
     answer: Promise<Decision>,
     request: FastifyRequest,
@@ -172,6 +173,25 @@ export function installGuard(app: App, dependencies: GuardDependencies): () => v
       })
       .catch(done)
   }
+  const decideEarly = (id: string, request: FastifyRequest, overrides: PolicyOverrides | undefined) => {
+    const subjects = subjectsOf(request, false)
+    return overrides === undefined ? guard.early(id, subjects) : guard.early(id, subjects, { overrides })
+  }
+
+  app.addHook('onRequest', (request, reply, done) => {
+    const ids = request.method === 'OPTIONS' ? none : set.of(request)
+    const [id] = ids
+    if (id === undefined) return done()
+    const overrides = tenantPolicies.early(request, set)
+    // As good as every request is under one policy, of a tenant in memory, and carries no proof; it allocates nothing for the
+    // other cases.
+    if (ids.length > 1 || overrides instanceof Promise || challenges.hasProof(request)) {
+      return ask(request, reply, ids, 'early', done)
+    }
+    const answer = decideEarly(id, request, overrides)
+    if (answer instanceof Promise) settleLater(answer, request, reply, done)
+    else if (settle(request, reply, answer)) done()
+  })
 
   return () =>
     app.addHook('onRequest', (request, reply, done) => {
@@ -182,6 +202,8 @@ export function installGuard(app: App, dependencies: GuardDependencies): () => v
       else ask(request, reply, ids, 'late', done)
     })
 }
+
+const none: readonly string[] = []
 
 const inputsOf = (set: PolicySet): readonly PolicyInput[] => set.policies.map(({ policy }) => policy)
 
@@ -202,8 +224,6 @@ async function readProof(request: FastifyRequest, policyId: string, challenges: 
   if (isSolved) request.solvedFor = [...(request.solvedFor ?? []), policyId]
   return isSolved
 }
-
-const isSolvedFor = ({ solvedFor }: FastifyRequest, policyId: string): boolean => solvedFor?.includes(policyId) === true
 
 function outcomeOf(decision: Decision): 'allow' | 'challenge' | 'deny' | 'shadow-deny' {
   if (decision.outcome !== 'allow') return decision.outcome

@@ -184,6 +184,7 @@ export const problemTypes = {
   'message-not-found': problem(404, { en: 'Unknown message', fr: 'Message inconnu' }),
   'resource-not-found': problem(404, { en: 'Unknown resource', fr: 'Ressource inconnue' }),
   'gate-not-found': problem(404, { en: 'Unknown gate', fr: 'Liste d’inscription inconnue' }),
+  'policy-not-found': problem(404, { en: 'Unknown policy', fr: 'Politique inconnue' }),
   'security-event-not-found': problem(404, { en: 'Unknown security event', fr: 'Événement de sécurité inconnu' }),
   'registration-not-found': problem(404, { en: 'Unknown registration', fr: 'Inscription inconnue' }),
   'method-not-allowed': problem(

@@ -1,3 +1,4 @@
+import type { PolicyOverrides } from '@rempart/guard'
 import { LRUCache } from 'lru-cache'
 import type { Pool } from '../database/connect.ts'
 
@@ -10,6 +11,8 @@ export interface Tenant {
   /** IANA name. */
   readonly timeZone: string
   readonly allowedOrigins: readonly string[]
+  /** By policy id, what the tenant has otherwise, whether or not it is allowed; undefined for nothing. */
+  readonly policyOverrides?: PolicyOverrides | undefined
 }
 
 /** What may name a tenant. An empty value names nobody. */
@@ -20,6 +23,8 @@ export interface TenantResolver {
   peek(key: TenantKey): Tenant | null | undefined
   /** The active tenant of a key; `null` when there is none (a suspended one included). */
   find(key: TenantKey): Promise<Tenant | null>
+  /** Forgets one tenant, after a change of it anywhere. */
+  forget(tenantId: string): void
   /** Forgets everything, after a change in this process. */
   clear(): void
 }
@@ -34,11 +39,13 @@ interface Row {
   locale: 'en' | 'fr'
   time_zone: string
   allowed_origins: string[]
+  policy_overrides: PolicyOverrides | null
 }
 
 /** Looks tenants up through the definer functions of the `auth` schema and remembers the answers for five seconds. */
 export function createTenantResolver(pool: Pick<Pool, 'query'>): TenantResolver {
   const known = new LRUCache<string, { tenant: Tenant | null }>({ max: 10_000, ttl: staleMs })
+  const overrides = new LRUCache<string, { readonly text: string; readonly read: PolicyOverrides }>({ max: 10_000 })
   const nobody = Promise.resolve(null)
   let pending = new Map<string, Promise<Tenant | null>>()
 
@@ -47,16 +54,16 @@ export function createTenantResolver(pool: Pick<Pool, 'query'>): TenantResolver 
       key.kind === 'form'
         ? await pool.query<Row>({
             name: 'find-form-tenant',
-            text: 'select * from auth.find_form_tenant($1)',
+            text: 'select t.*, auth.find_policy_overrides(t.id) as policy_overrides from auth.find_form_tenant($1) t',
             values: [key.value],
           })
         : await pool.query<Row>({
             name: 'find-tenant',
-            text: 'select * from auth.find_tenant($1, $2)',
+            text: 'select t.*, auth.find_policy_overrides(t.id) as policy_overrides from auth.find_tenant($1, $2) t',
             values: [key.kind, key.value],
           })
     const row = result.rows[0]
-    return row === undefined ? null : fromRow(row)
+    return row === undefined ? null : fromRow(row, sameOverrides(row))
   }
 
   function lookUp(name: string, key: TenantKey): Promise<Tenant | null> {
@@ -72,6 +79,16 @@ export function createTenantResolver(pool: Pick<Pool, 'query'>): TenantResolver 
     return answer
   }
 
+  // What is the same stays the same object, so that it is judged and compiled once, not every five seconds.
+  function sameOverrides({ id, policy_overrides: read }: Row): PolicyOverrides | undefined {
+    if (read === null) return undefined
+    const text = JSON.stringify(read)
+    const kept = overrides.get(id)
+    if (kept?.text === text) return kept.read
+    overrides.set(id, { text, read })
+    return read
+  }
+
   return {
     peek: (key) => (key.value === '' ? null : known.get(`${key.kind}:${key.value}`)?.tenant),
     find(key) {
@@ -80,6 +97,10 @@ export function createTenantResolver(pool: Pick<Pool, 'query'>): TenantResolver 
       const cached = known.get(name)
       return cached === undefined ? (pending.get(name) ?? lookUp(name, key)) : Promise.resolve(cached.tenant)
     },
+    forget(tenantId) {
+      for (const [name, { tenant }] of known.entries()) if (tenant?.id === tenantId) known.delete(name)
+      pending = new Map()
+    },
     clear() {
       known.clear()
       pending = new Map()
@@ -87,7 +108,7 @@ export function createTenantResolver(pool: Pick<Pool, 'query'>): TenantResolver 
   }
 }
 
-function fromRow(row: Row): Tenant {
+function fromRow(row: Row, policyOverrides: PolicyOverrides | undefined): Tenant {
   return Object.freeze({
     id: row.id,
     slug: row.slug,
@@ -95,5 +116,6 @@ function fromRow(row: Row): Tenant {
     locale: row.locale,
     timeZone: row.time_zone,
     allowedOrigins: Object.freeze(row.allowed_origins),
+    policyOverrides,
   })
 }

@@ -170,6 +170,20 @@ export interface LeadNote {
   tenant_id: string;
 }
 
+export interface PolicyOverride {
+  policy_id: string;
+  /**
+   * By rule id, the fields that replace the rule's own. Judged again whenever it is put in force.
+   */
+  rules: Json;
+  tenant_id: string;
+  updated_at: Generated<Timestamp>;
+  /**
+   * Grows with each change, from 1 on.
+   */
+  version: Generated<number>;
+}
+
 export interface QuotaUsage {
   /**
    * Calendar month in the time zone of the tenant.
@@ -293,6 +307,7 @@ export interface DB {
   intake_day: IntakeDay;
   lead: Lead;
   lead_note: LeadNote;
+  policy_override: PolicyOverride;
   quota_usage: QuotaUsage;
   resource: Resource;
   schema_migration: SchemaMigration;

@@ -34,6 +34,7 @@ const lookUpPolicies: readonly string[] = [
   'tenant_lookup on tenant_domain',
   'api_key_lookup on api_key',
   'form_lookup on form',
+  'policy_override_lookup on policy_override',
 ]
 
 /** What rempart_intake may do to store a batch of several tenants: the commands of its policies, and its privileges. */
@@ -61,6 +62,8 @@ const definerFunctions: Readonly<Record<string, { readonly owner: string; readon
   'auth.list_tenants()': { owner: 'rempart_auth', callers: 'rempart_worker' },
   'auth.known_origins(text[])': { owner: 'rempart_auth', callers: 'rempart_app' },
   'auth.find_api_keys(text)': { owner: 'rempart_auth', callers: 'rempart_app,rempart_worker' },
+  'auth.find_policy_overrides(uuid)': { owner: 'rempart_auth', callers: 'rempart_app' },
+  'auth.any_policy_overrides()': { owner: 'rempart_auth', callers: 'rempart_app' },
   'auth.find_form_tenant(uuid)': { owner: 'rempart_auth', callers: 'rempart_app,rempart_worker' },
   // Tables are made and dropped by their owner alone: one makes the next days, the other drops days gone by.
   'make_security_event_days()': { owner: 'rempart_owner', callers: 'rempart_app,rempart_worker' },
@@ -74,6 +77,7 @@ const lookUpColumns: Readonly<Record<string, string>> = {
   tenant_domain: 'domain,tenant_id',
   api_key: 'expires_at,id,last_used_at,lookup_id,revoked_at,scopes,secret_hash,tenant_id',
   form: 'archived_at,id,published_version,tenant_id',
+  policy_override: 'policy_id,rules,tenant_id',
 }
 
 const tenantExpression = (column: string): string =>

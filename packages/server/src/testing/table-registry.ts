@@ -216,6 +216,15 @@ export const tableRegistry: readonly TableEntry[] = [
       request_id: idOf(tenantId, 'request', variant),
     }),
   },
+  {
+    table: 'policy_override',
+    tenantColumn: 'tenant_id',
+    row: (tenantId, variant) => ({
+      tenant_id: tenantId,
+      policy_id: `p-${idOf(tenantId, 'policy', variant)}`,
+      rules: JSON.stringify({ burst: { marker: tenantId } }),
+    }),
+  },
 ]
 
 /** The INSERT of a row, with its values as parameters. */

@@ -20,19 +20,20 @@ export interface EventFacts {
  * Says why it came to an event, and when it would have been admitted, from the facts that were stored with it. The verdict is
  * counted again: `agrees` is false where the figures do not give what was decided.
  *
- * @param inForce - The version of the policy today; undefined when there is none of that name.
+ * @param inForce - The versions of the policy today, for the installation and for the tenant; undefined where there is none.
  */
 export function explainEvent(
   facts: EventFacts,
-  inForce: string | undefined,
+  inForce: readonly (string | undefined)[],
   locale: Locale,
 ): SecurityEventDetail['explanation'] {
   const words = sentences[locale]
   const said = [sayRule(facts, words), words.outcome[facts.type]]
   const admittedAtMs = admissionOf(facts)
   if (admittedAtMs !== undefined) said.push(words.admitted(new Date(admittedAtMs).toISOString()))
-  const isPolicyInForce = inForce === facts.policyVersion
-  if (!isPolicyInForce) said.push(inForce === undefined ? words.policyGone : words.policyChanged(facts.policyVersion))
+  const isPolicyInForce = inForce.includes(facts.policyVersion)
+  const isGone = inForce.every((version) => version === undefined)
+  if (!isPolicyInForce) said.push(isGone ? words.policyGone : words.policyChanged(facts.policyVersion))
   return {
     sentences: said,
     agrees: countAgain(facts),

@@ -9,12 +9,12 @@ import {
   SecurityEventParams,
   SecurityEventQuery,
 } from './schema.ts'
-import { listSecurityEvents, readSecurityEvent, type VersionInForce } from './service.ts'
+import { listSecurityEvents, readSecurityEvent, type VersionsInForce } from './service.ts'
 
 export const securityEventSchemas = [EventCounter, SecurityEvent, SecurityEventPage, SecurityEventDetail]
 
 /** What the guard refused, challenged or would have, and why. */
-export function securityEventRoutes(app: App, versionInForce: VersionInForce): void {
+export function securityEventRoutes(app: App, versionsInForce: VersionsInForce): void {
   app.get(
     '/security-events',
     {
@@ -43,6 +43,6 @@ export function securityEventRoutes(app: App, versionInForce: VersionInForce): v
       },
       config: { access: 'security:read' },
     },
-    (request) => readSecurityEvent(request.context, request.params.id, versionInForce),
+    (request) => readSecurityEvent(request.context, request.params.id, versionsInForce),
   )
 }

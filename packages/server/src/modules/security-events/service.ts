@@ -6,8 +6,8 @@ import * as queries from './queries.ts'
 import { millisOf } from './recorder.ts'
 import type { EventCounter, SecurityEvent, SecurityEventDetail, SecurityEventQuery } from './schema.ts'
 
-/** The version of a policy as it is in force today; undefined when there is none of that name. */
-export type VersionInForce = (policyId: string) => string | undefined
+/** The versions of a policy as it is in force today, for the installation and for a tenant; undefined where there is none. */
+export type VersionsInForce = (policyId: string, tenant: Context['tenant']) => readonly (string | undefined)[]
 
 /** The security events of the tenant, newest first. */
 export async function listSecurityEvents(context: Context, query: SecurityEventQuery): Promise<Page<SecurityEvent>> {
@@ -27,7 +27,7 @@ export async function listSecurityEvents(context: Context, query: SecurityEventQ
 export async function readSecurityEvent(
   context: Context,
   id: string,
-  versionInForce: VersionInForce,
+  versionsInForce: VersionsInForce,
 ): Promise<SecurityEventDetail> {
   const row = await context.inTenant((tx) => queries.findEvent(tx, id, new Date(millisOf(id))))
   if (row === undefined) throw new ProblemError('security-event-not-found')
@@ -52,7 +52,7 @@ export async function readSecurityEvent(
     counters: [...counters],
     signals,
     subjects: row.subjects as unknown as Record<string, string>,
-    explanation: explainEvent(facts, versionInForce(row.policy_id), context.locale),
+    explanation: explainEvent(facts, versionsInForce(row.policy_id, context.tenant), context.locale),
   }
 }
 
