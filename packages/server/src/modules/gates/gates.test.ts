@@ -1,7 +1,11 @@
+import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { createId } from '../../core/ids.ts'
 import { createPool } from '../../database/connect.ts'
-import { createTestDatabase, type TestDatabase } from '../../testing/database.ts'
+import { inTenant } from '../../database/tenant.ts'
+import { asOwner, createTestDatabase, type TestDatabase } from '../../testing/database.ts'
 import { startTestServer, type TestServer } from '../../testing/server.ts'
+import { listRegistrations } from './queries.ts'
 
 let database: TestDatabase
 let server: TestServer
@@ -281,6 +285,28 @@ describe('the capacity', () => {
   })
 })
 
+/** Stores as many registrations as would take a visitor long, in the order of their places, with the gate's figures. */
+async function fill(gateId: string, counts: { registered: number; waitlisted: number }): Promise<void> {
+  const total = counts.registered + counts.waitlisted
+  await inTenant(database.worker, server.tenant.id, async (tx) => {
+    await sql`
+      insert into gate_registration (tenant_id, gate_id, id, email, status, place, registered_at)
+      select ${server.tenant.id}, ${gateId}, r.id, 'v' || r.place || '@example.org',
+        case when r.place <= ${counts.registered} then 'registered' else 'waitlisted' end, r.place,
+        case when r.place <= ${counts.registered} then now() end
+      from unnest(${Array.from({ length: total }, () => createId())}::uuid[]) with ordinality as r (id, place)`.execute(
+      tx,
+    )
+    await tx
+      .updateTable('gate')
+      .set({ ...counts, last_place: total })
+      .where('id', '=', gateId)
+      .execute()
+  })
+  // What its own statistics tell a table that lives for longer than a test.
+  await asOwner(database.target('rempart_owner'), 'analyze gate_registration')
+}
+
 describe('gates for staff', () => {
   it('are made, listed, read, changed and deleted, with everybody who registered', async () => {
     const made = await open()
@@ -344,6 +370,34 @@ describe('gates for staff', () => {
     expect((await registrations('?page=3&pageSize=2')).items).toMatchObject([{ email: 'a0@example.org' }])
     expect(await registrations('?status=waitlisted')).toMatchObject({ total: 2 })
     expect(await registrations('?email=A1@EXAMPLE.org')).toMatchObject({ total: 1, items: [{ position: null }] })
+  })
+
+  it('tell each that waits its position, reading the waiting list once for a page and not once for a row', async () => {
+    await open({ capacity: 500 })
+    const { id: gateId } = await gate()
+    await fill(gateId, { registered: 500, waitlisted: 2_500 })
+    const readFor = async (request: { page: number; pageSize: number }, filter: { status?: string }) => {
+      let read = 0
+      const rows = await inTenant(database.app, server.tenant.id, async (tx) => {
+        const listed = await listRegistrations(tx, gateId, { ...request, cursor: undefined }, filter)
+        const counted = await sql<{ rows: number }>`
+          select seq_tup_read + idx_tup_fetch as rows from pg_stat_xact_user_tables where relname = 'gate_registration'`.execute(
+          tx,
+        )
+        read = Number(counted.rows[0]?.rows)
+        return listed
+      })
+      return { positions: rows.map(({ position }) => position), read }
+    }
+    const newest = await readFor({ page: 1, pageSize: 100 }, {})
+    expect(newest.positions).toEqual(Array.from({ length: 101 }, (_, index) => 2_500 - index))
+    expect(newest.read).toBeLessThan(3 * 101)
+    const oldest = await readFor({ page: 25, pageSize: 100 }, { status: 'waitlisted' })
+    expect(oldest.positions).toEqual(Array.from({ length: 100 }, (_, index) => 100 - index))
+    // Once what the page skips, and once those that wait.
+    expect(oldest.read).toBeLessThanOrEqual(2 * 3_000)
+    const places = await readFor({ page: 1, pageSize: 100 }, { status: 'registered' })
+    expect(new Set(places.positions)).toEqual(new Set([null]))
   })
 
   it('ask for their scopes', async () => {

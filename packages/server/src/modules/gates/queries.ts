@@ -112,25 +112,53 @@ function filterRegistrations(tx: Tx, gateId: string, { status, email }: Registra
   return query
 }
 
+/**
+ * A page of registrations, newest first, one row more than asked for when there is a next page. `position` tells those
+ * that wait where they stand, from 1.
+ *
+ * The waiting list is read once for the page, from its end up to the earliest place the page shows: what came last, which
+ * staff look at first, costs the length of the page however many wait.
+ */
 export function listRegistrations(tx: Tx, gateId: string, request: PageRequest, filter: RegistrationFilter) {
-  let query = filterRegistrations(tx, gateId, filter)
-    .select(['r.id', 'r.email', 'r.name', 'r.data', 'r.status', 'r.created_at', 'r.registered_at'])
-    .select((e) =>
-      e
-        .selectFrom('gate_registration as w')
-        .whereRef('w.gate_id', '=', 'r.gate_id')
-        .whereRef('w.place', '<=', 'r.place')
-        .where('w.status', '=', 'waitlisted')
-        .select((w) => w.fn.countAll<number>().as('count'))
-        .as('position'),
-    )
-  query =
-    request.cursor === undefined
-      ? query.offset((request.page - 1) * request.pageSize)
-      : query.where('r.id', '<', request.cursor)
-  return query
+  const rows = filterRegistrations(tx, gateId, filter)
+    .select(['r.id', 'r.email', 'r.name', 'r.data', 'r.status', 'r.place', 'r.created_at', 'r.registered_at'])
     .orderBy('r.id', 'desc')
     .limit(request.pageSize + 1)
+  return tx
+    .with('page', () =>
+      request.cursor === undefined
+        ? rows.offset((request.page - 1) * request.pageSize)
+        : rows.where('r.id', '<', request.cursor),
+    )
+    .with('waiting', (query) =>
+      query
+        .selectFrom('gate_registration as w')
+        .where('w.gate_id', '=', gateId)
+        .where('w.status', '=', 'waitlisted')
+        .where('w.place', '>=', (e) =>
+          e
+            .selectFrom('page as p')
+            .where('p.status', '=', 'waitlisted')
+            .select((p) => p.fn.min('p.place').as('place')),
+        )
+        .select('w.place')
+        .select((e) =>
+          e.fn
+            .agg<number>('row_number')
+            .over((over) => over.orderBy('w.place', 'desc'))
+            .as('from_end'),
+        ),
+    )
+    .selectFrom('page as p')
+    .leftJoin('waiting as w', (join) => join.onRef('w.place', '=', 'p.place'))
+    .select(['p.id', 'p.email', 'p.name', 'p.data', 'p.status', 'p.created_at', 'p.registered_at'])
+    .select((e) => [
+      sql<number | null>`(${e
+        .selectFrom('gate as g')
+        .where('g.id', '=', gateId)
+        .select('g.waitlisted')}) - w.from_end + 1`.as('position'),
+    ])
+    .orderBy('p.id', 'desc')
     .execute()
 }
 
