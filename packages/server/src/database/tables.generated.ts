@@ -170,6 +170,27 @@ export interface LeadNote {
   tenant_id: string;
 }
 
+export interface OneTimeToken {
+  created_at: Generated<Timestamp>;
+  data: Generated<Json>;
+  expires_at: Timestamp;
+  purpose: string;
+  tenant_id: string;
+  token_hash: Buffer;
+  tries: Generated<number>;
+  user_id: string | null;
+}
+
+export interface PasswordCredential {
+  changed_at: Generated<Timestamp>;
+  /**
+   * PHC string: Argon2id, or bcrypt of an older system until its owner signs in.
+   */
+  hash: string;
+  tenant_id: string;
+  user_id: string;
+}
+
 export interface PolicyOverride {
   policy_id: string;
   /**
@@ -194,6 +215,20 @@ export interface QuotaUsage {
   used: Generated<number>;
 }
 
+export interface RefreshToken {
+  created_at: Generated<Timestamp>;
+  expires_at: Timestamp;
+  /**
+   * The next token, readable by who holds this one: a lost answer is answered again.
+   */
+  sealed_successor: Buffer | null;
+  session_id: string;
+  successor_hash: Buffer | null;
+  tenant_id: string;
+  token_hash: Buffer;
+  used_at: Timestamp | null;
+}
+
 export interface Resource {
   category: string | null;
   created_at: Generated<Timestamp>;
@@ -207,6 +242,41 @@ export interface Resource {
   title: string;
   updated_at: Generated<Timestamp>;
   url: string | null;
+}
+
+export interface Role {
+  code: string;
+  created_at: Generated<Timestamp>;
+  id: string;
+  /**
+   * Made with the tenant; neither changed nor deleted.
+   */
+  is_system: Generated<boolean>;
+  name: string;
+  /**
+   * Codes of what its holders may do; * is everything within the tenant.
+   */
+  permissions: string[];
+  tenant_id: string;
+  updated_at: Generated<Timestamp>;
+  version: Generated<number>;
+}
+
+export interface RoleAssignment {
+  created_at: Generated<Timestamp>;
+  /**
+   * From then on it gives nothing, to the second; null: until it is taken away.
+   */
+  expires_at: Timestamp | null;
+  /**
+   * user:<id>, api-key:<id>, invitation:<id> or operator:cli.
+   */
+  granted_by: string;
+  id: string;
+  reason: string | null;
+  role_id: string;
+  tenant_id: string;
+  user_id: string;
 }
 
 export interface SchemaMigration {
@@ -246,6 +316,43 @@ export interface SecurityEvent {
    */
   tenant_id: string;
   type: string;
+}
+
+export interface Session {
+  /**
+   * Authenticator assurance level (NIST SP 800-63B): 2 once a second factor was shown.
+   */
+  aal: Generated<number>;
+  absolute_expires_at: Timestamp;
+  /**
+   * How the person proved who they are (RFC 8176): pwd, otp, hwk, fed …
+   */
+  amr: string[];
+  /**
+   * When the person last proved it.
+   */
+  auth_time: Timestamp;
+  /**
+   * Address and User-Agent, encrypted; shown to their owner.
+   */
+  client_sealed: Buffer | null;
+  created_at: Generated<Timestamp>;
+  device_label: string | null;
+  id: string;
+  idle_expires_at: Timestamp;
+  /**
+   * Within a minute of the last use.
+   */
+  last_seen_at: Generated<Timestamp>;
+  /**
+   * What the session is for alone; null: for everything.
+   */
+  restriction: string | null;
+  revoked_at: Timestamp | null;
+  revoked_reason: string | null;
+  tenant_id: string;
+  transport: Generated<string>;
+  user_id: string;
 }
 
 export interface SubmissionReceipt {
@@ -297,6 +404,33 @@ export interface TenantDomain {
   tenant_id: string;
 }
 
+export interface UserAccount {
+  created_at: Generated<Timestamp>;
+  /**
+   * Deleted, and restorable until it is purged.
+   */
+  deleted_at: Timestamp | null;
+  email: string;
+  /**
+   * What makes two addresses the same one: lower case throughout.
+   */
+  email_norm: string;
+  email_verified_at: Timestamp | null;
+  /**
+   * Nothing personal is left of it; the row stays for what refers to it.
+   */
+  erased_at: Timestamp | null;
+  id: string;
+  is_active: Generated<boolean>;
+  last_login_at: Timestamp | null;
+  locale: Generated<string>;
+  mfa_required: Generated<boolean>;
+  name: string | null;
+  tenant_id: string;
+  updated_at: Generated<Timestamp>;
+  version: Generated<number>;
+}
+
 export interface DB {
   api_key: ApiKey;
   contact_message: ContactMessage;
@@ -307,12 +441,19 @@ export interface DB {
   intake_day: IntakeDay;
   lead: Lead;
   lead_note: LeadNote;
+  one_time_token: OneTimeToken;
+  password_credential: PasswordCredential;
   policy_override: PolicyOverride;
   quota_usage: QuotaUsage;
+  refresh_token: RefreshToken;
   resource: Resource;
+  role: Role;
+  role_assignment: RoleAssignment;
   schema_migration: SchemaMigration;
   security_event: SecurityEvent;
+  session: Session;
   submission_receipt: SubmissionReceipt;
   tenant: Tenant;
   tenant_domain: TenantDomain;
+  user_account: UserAccount;
 }

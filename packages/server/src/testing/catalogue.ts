@@ -23,6 +23,8 @@ const lookUpIndexes: Readonly<Record<string, string>> = {
   tenant_domain_holder: 'a host answers for one tenant',
   api_key_lookup: 'a key names its tenant',
   form_lookup: 'a submission names its form alone',
+  refresh_token_lookup: 'a refresh token names its tenant',
+  one_time_token_lookup: 'a link in a mail names its tenant',
 }
 
 /** Unique across tenants, so a conflict is visible to another tenant; only the worker may cause one. */
@@ -35,6 +37,12 @@ const lookUpPolicies: readonly string[] = [
   'api_key_lookup on api_key',
   'form_lookup on form',
   'policy_override_lookup on policy_override',
+  'session_lookup on session',
+  'session_lookup on user_account',
+  'session_lookup on role',
+  'session_lookup on role_assignment',
+  'token_lookup on refresh_token',
+  'token_lookup on one_time_token',
 ]
 
 /** What rempart_intake may do to store a batch of several tenants: the commands of its policies, and its privileges. */
@@ -64,6 +72,9 @@ const definerFunctions: Readonly<Record<string, { readonly owner: string; readon
   'auth.find_api_keys(text)': { owner: 'rempart_auth', callers: 'rempart_app,rempart_worker' },
   'auth.find_policy_overrides(uuid)': { owner: 'rempart_auth', callers: 'rempart_app' },
   'auth.any_policy_overrides()': { owner: 'rempart_auth', callers: 'rempart_app' },
+  'auth.check_sessions(uuid[],uuid[])': { owner: 'rempart_auth', callers: 'rempart_app' },
+  'auth.find_refresh_token_tenant(bytea)': { owner: 'rempart_auth', callers: 'rempart_app' },
+  'auth.find_one_time_token_tenant(bytea,text)': { owner: 'rempart_auth', callers: 'rempart_app' },
   'auth.find_form_tenant(uuid)': { owner: 'rempart_auth', callers: 'rempart_app,rempart_worker' },
   // Tables are made and dropped by their owner alone: one makes the next days, the other drops days gone by.
   'make_security_event_days()': { owner: 'rempart_owner', callers: 'rempart_app,rempart_worker' },
@@ -78,6 +89,13 @@ const lookUpColumns: Readonly<Record<string, string>> = {
   api_key: 'expires_at,id,last_used_at,lookup_id,revoked_at,scopes,secret_hash,tenant_id',
   form: 'archived_at,id,published_version,tenant_id',
   policy_override: 'policy_id,rules,tenant_id',
+  session:
+    'aal,absolute_expires_at,amr,auth_time,id,idle_expires_at,last_seen_at,restriction,revoked_at,tenant_id,transport,user_id',
+  user_account: 'deleted_at,erased_at,id,is_active,tenant_id',
+  role: 'id,permissions,tenant_id',
+  role_assignment: 'expires_at,role_id,tenant_id,user_id',
+  refresh_token: 'tenant_id,token_hash',
+  one_time_token: 'purpose,tenant_id,token_hash',
 }
 
 const tenantExpression = (column: string): string =>

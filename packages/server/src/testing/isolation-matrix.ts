@@ -41,6 +41,8 @@ const onlyOwn = (outcome: Outcome, { own }: Target): boolean =>
   'tenants' in outcome && outcome.tenants.length > 0 && outcome.tenants.every((tenant) => tenant === own)
 
 const own = (target: Target) => target.own
+/** A variant that is not stored. */
+const fresh = ({ entry }: Target): number => entry.stored ?? 1
 const nobody = () => ''
 const quoted = pg.escapeIdentifier
 const tenantOf = ({ entry }: Target) => quoted(entry.tenantColumn)
@@ -96,13 +98,15 @@ const attacks: readonly Attack[] = [
     as: own,
     // The one row of `tenant` that is a tenant's own is there already.
     statement: (target) =>
-      target.mayInsert && target.entry.tenantColumn === 'tenant_id' ? insert(target, target.own, 1) : undefined,
+      target.mayInsert && target.entry.tenantColumn === 'tenant_id'
+        ? insert(target, target.own, fresh(target))
+        : undefined,
     holds: (outcome) => 'tenants' in outcome,
   },
   {
     name: 'inserts for another tenant',
     as: own,
-    statement: (target) => insert(target, target.foreign, 1),
+    statement: (target) => insert(target, target.foreign, fresh(target)),
     holds: isForbidden,
   },
   {
@@ -128,7 +132,12 @@ const attacks: readonly Attack[] = [
     statement: (target) => touch(target),
     holds: touchesNothing,
   },
-  { name: 'inserts with an empty tenant', as: nobody, statement: (t) => insert(t, t.own, 1), holds: isForbidden },
+  {
+    name: 'inserts with an empty tenant',
+    as: nobody,
+    statement: (t) => insert(t, t.own, fresh(t)),
+    holds: isForbidden,
+  },
   { name: 'reads with a tenant that is no UUID', as: () => 'garbage', statement: readAll, holds: neverRows },
   { name: 'reads with a wildcard for a tenant', as: () => '%', statement: readAll, holds: neverRows },
   { name: 'reads as a tenant that does not exist', as: () => randomUUID(), statement: readAll, holds: touchesNothing },
@@ -161,11 +170,13 @@ export async function isolationMatrix(pools: { readonly app: Pool; readonly work
   return cells
 }
 
-/** Stores variant 0 of every table for two new tenants, each as itself. */
+/** Stores a row of every table, or as many as others need of it, for two new tenants, each as itself. */
 export async function seedTwoTenants(worker: Pool): Promise<readonly [string, string]> {
   const tenants = [randomUUID(), randomUUID()] as const
   for (const tenant of tenants) {
-    const rows = tableRegistry.map(({ table, row }) => insertOf(table, row(tenant, 0)))
+    const rows = tableRegistry.flatMap(({ table, row, stored = 1 }) =>
+      Array.from({ length: stored }, (_, variant) => insertOf(table, row(tenant, variant))),
+    )
     await inTransaction(worker, tenant, async (connection) => {
       for (const { text, values } of rows) await connection.query(text, values)
       await connection.query('commit')

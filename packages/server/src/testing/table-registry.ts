@@ -14,6 +14,8 @@ export interface TableEntry {
    * share no key with it.
    */
   row(tenantId: string, variant: number): Row
+  /** How many variants are stored, from 0 on, for tables whose rows each need a row of this one. Default 1. */
+  readonly stored?: number
   /** Its keys are known beyond the tenant: two tenants cannot hold the same, and a reason why that is no leak. */
   readonly sharedKeys?: string
 }
@@ -223,6 +225,87 @@ export const tableRegistry: readonly TableEntry[] = [
       tenant_id: tenantId,
       policy_id: `p-${idOf(tenantId, 'policy', variant)}`,
       rules: JSON.stringify({ burst: { marker: tenantId } }),
+    }),
+  },
+  {
+    table: 'user_account',
+    tenantColumn: 'tenant_id',
+    row: (tenantId, variant) => ({
+      tenant_id: tenantId,
+      id: idOf(tenantId, 'user', variant),
+      email: `${idOf(tenantId, 'email', variant)}@example.org`,
+      email_norm: `${idOf(tenantId, 'email', variant)}@example.org`,
+      name: `marker ${tenantId}`,
+    }),
+    stored: 3,
+  },
+  {
+    table: 'password_credential',
+    tenantColumn: 'tenant_id',
+    row: (tenantId, variant) => ({
+      tenant_id: tenantId,
+      user_id: idOf(tenantId, 'user', variant),
+      hash: `marker ${tenantId}`,
+    }),
+  },
+  {
+    table: 'session',
+    tenantColumn: 'tenant_id',
+    row: (tenantId, variant) => ({
+      tenant_id: tenantId,
+      id: idOf(tenantId, 'session', variant),
+      user_id: idOf(tenantId, 'user', 0),
+      amr: ['pwd'],
+      auth_time: '2026-01-01T00:00:00Z',
+      device_label: `marker ${tenantId}`,
+      idle_expires_at: '2100-01-01T00:00:00Z',
+      absolute_expires_at: '2100-01-01T00:00:00Z',
+    }),
+  },
+  {
+    table: 'refresh_token',
+    tenantColumn: 'tenant_id',
+    row: (tenantId, variant) => ({
+      tenant_id: tenantId,
+      token_hash: bytes(32, tenantId, 'refresh', variant),
+      session_id: idOf(tenantId, 'session', 0),
+      expires_at: '2100-01-01T00:00:00Z',
+    }),
+  },
+  {
+    table: 'one_time_token',
+    tenantColumn: 'tenant_id',
+    row: (tenantId, variant) => ({
+      tenant_id: tenantId,
+      token_hash: bytes(32, tenantId, 'one-time', variant),
+      purpose: 'verify-email',
+      user_id: idOf(tenantId, 'user', 0),
+      data: JSON.stringify({ marker: tenantId }),
+      expires_at: '2100-01-01T00:00:00Z',
+    }),
+  },
+  {
+    table: 'role',
+    tenantColumn: 'tenant_id',
+    row: (tenantId, variant) => ({
+      tenant_id: tenantId,
+      id: idOf(tenantId, 'role', variant),
+      code: `r-${idOf(tenantId, 'role', variant)}`,
+      name: `marker ${tenantId}`,
+      permissions: ['leads:read'],
+    }),
+    stored: 3,
+  },
+  {
+    table: 'role_assignment',
+    tenantColumn: 'tenant_id',
+    row: (tenantId, variant) => ({
+      tenant_id: tenantId,
+      id: idOf(tenantId, 'role_assignment', variant),
+      user_id: idOf(tenantId, 'user', 0),
+      role_id: idOf(tenantId, 'role', variant),
+      granted_by: 'operator:cli',
+      reason: `marker ${tenantId}`,
     }),
   },
 ]
