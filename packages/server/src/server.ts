@@ -33,6 +33,7 @@ import { installRequestBodies } from './core/request-body.ts'
 import { collectRoutes } from './core/route-table.ts'
 import { deriveKey, keyLabels } from './core/secrets.ts'
 import { createSerializerCompiler } from './core/serialization.ts'
+import { createSessionCheck } from './core/session-check.ts'
 import { createSubjectReader, requestOf } from './core/subjects.ts'
 import { createTenantPolicies } from './core/tenant-policies.ts'
 import type { TenantResolver } from './core/tenant-resolver.ts'
@@ -126,10 +127,14 @@ export async function buildServer(
   assertEveryRouteSaysWho(app)
 
   const routes = collectRoutes(app)
+  const ownOrigins = new Set([new URL(config.publicUrl).origin, ...config.allowedOrigins])
   const identification = {
     pool,
     tenants: dependencies.tenants,
     isOwnHost: compileTrustedHosts(ownHosts(config)),
+    isOwnOrigin: (origin: string) => ownOrigins.has(origin),
+    verifyAccessToken: () => undefined,
+    checkSession: createSessionCheck(pool),
     defaultTenant: config.defaultTenant,
     clock,
     log,

@@ -37,6 +37,9 @@ export function parseApiKeyToken(
   return { lookupId, secretHash: sha256(secret) }
 }
 
+/** Whether a credential means to be an API key, well formed or not. */
+export const isApiKeyToken = (token: string): boolean => token.startsWith('rmp_live_')
+
 /** Compares two hashes in constant time. */
 export function isSameHash(left: Buffer, right: Buffer): boolean {
   return left.length === right.length && timingSafeEqual(left, right)

@@ -4,12 +4,13 @@ import type { Pool } from '../database/connect.ts'
 import { inTenant } from '../database/tenant.ts'
 import { isSameHash, parseApiKeyToken } from './api-key-token.ts'
 import type { Actor } from './context.ts'
+import { ACCESS_COOKIE, readCookie } from './cookies.ts'
 import { ProblemError } from './problem.ts'
 
 /** Who a credential stands for, and which tenant it belongs to. */
 export interface Authenticated {
   readonly tenantId: string
-  readonly actor: Actor & { readonly kind: 'api-key' }
+  readonly actor: Extract<Actor, { readonly kind: 'api-key' | 'user' }>
 }
 
 interface KeyRow {
@@ -24,17 +25,31 @@ interface KeyRow {
 /** `last_used_at` is written at most this often per key. */
 const useResolutionMs = 60_000
 
-/** The bearer token of a request; undefined when there is none. @throws ProblemError when it names two or a malformed one. */
-export function credentialOf(request: FastifyRequest): string | undefined {
-  const header = request.headers.authorization
-  const key = request.headers['x-api-key']
-  if (header === undefined && key === undefined) return undefined
+/** What a request was sent with. A cookie is a person's, `X-API-Key` a key, `Authorization` either. */
+export interface Credential {
+  readonly token: string
+  readonly from: 'authorization' | 'api-key' | 'cookie'
+}
+
+/**
+ * The credential of a request; undefined when there is none.
+ *
+ * @throws ProblemError when it carries two, or a malformed one.
+ */
+export function credentialOf({ headers }: Pick<FastifyRequest, 'headers'>): Credential | undefined {
+  const { authorization, cookie } = headers
+  const key = headers['x-api-key']
+  const inCookie = readCookie(cookie, ACCESS_COOKIE)
   // Two in one field were refused before (`doubledField`).
-  if (header !== undefined && key !== undefined) throw new ProblemError('ambiguous-credentials')
-  if (header === undefined) return String(key)
-  const [, token] = /^Bearer +([!-~]+) *$/i.exec(header) ?? []
-  if (token === undefined) throw invalid('header')
-  return token
+  if ([authorization, key, inCookie].filter((each) => each !== undefined).length > 1) {
+    throw new ProblemError('ambiguous-credentials')
+  }
+  if (inCookie !== undefined) return { token: inCookie, from: 'cookie' }
+  if (key !== undefined) return { token: String(key), from: 'api-key' }
+  if (authorization === undefined) return undefined
+  const [, token] = /^Bearer +([!-~]+) *$/i.exec(authorization) ?? []
+  if (token === undefined) throw invalidCredential('header')
+  return { token, from: 'authorization' }
 }
 
 /**
@@ -49,14 +64,14 @@ export async function authenticateApiKey(
   log: Logger,
 ): Promise<Authenticated> {
   const parsed = parseApiKeyToken(token)
-  if (parsed === undefined) throw invalid('malformed')
+  if (parsed === undefined) throw invalidCredential('malformed')
   const found = await pool.query<KeyRow>({
     name: 'find-api-keys',
     text: 'select * from auth.find_api_keys($1)',
     values: [parsed.lookupId],
   })
   const row = found.rows.find((each) => isSameHash(each.secret_hash, parsed.secretHash))
-  if (row === undefined) throw invalid('unknown')
+  if (row === undefined) throw invalidCredential('unknown')
   if (!row.tenant_is_active) throw new ProblemError('tenant-suspended')
   noteUse(pool, row, nowMs, log)
   return { tenantId: row.tenant_id, actor: { kind: 'api-key', id: row.id, scopes: row.scopes } }
@@ -75,5 +90,6 @@ function noteUse(pool: Pool, row: KeyRow, nowMs: number, log: Logger): void {
   ).catch((error: unknown) => log.warn({ err: error, keyId: row.id }, 'the use of an API key was not noted'))
 }
 
-const invalid = (reason: string): ProblemError =>
+/** One answer for everything that does not hold. @param reason - for the log alone. */
+export const invalidCredential = (reason: string): ProblemError =>
   new ProblemError('credential-invalid', { reason, headers: { 'www-authenticate': 'Bearer error="invalid_token"' } })

@@ -2,9 +2,28 @@ import type { Logger } from 'pino'
 import type { InTenant } from '../database/tenant.ts'
 import type { Tenant } from './tenant-resolver.ts'
 
-/** Who acts: somebody without a credential, an API key of the tenant, or whoever runs the command line. */
+/** Somebody who is signed in. */
+export interface Person {
+  readonly kind: 'user'
+  readonly id: string
+  readonly sessionId: string
+  /** What the person's roles grant at this moment; see `includesPermission`. */
+  readonly permissions: readonly string[]
+  /** Authenticator assurance level: 2 once a second factor was shown. */
+  readonly aal: 1 | 2
+  /** How the person proved who they are (RFC 8176). */
+  readonly amr: readonly string[]
+  /** When they last did. Unix time in milliseconds. */
+  readonly authTimeMs: number
+  readonly transport: 'bearer' | 'cookie'
+  /** What the session is for alone; null: for everything. */
+  readonly restriction: 'enrol-mfa' | null
+}
+
+/** Who acts: somebody without a credential, a person, an API key of the tenant, or whoever runs the command line. */
 export type Actor =
   | { readonly kind: 'public' }
+  | Person
   | { readonly kind: 'api-key'; readonly id: string; readonly scopes: readonly string[] }
   | { readonly kind: 'operator'; readonly id: 'cli' }
 

@@ -1,3 +1,4 @@
+import { isScope } from './access.ts'
 import { html, type Markup } from './html.ts'
 import type { ExampleSchema } from './openapi-example.ts'
 
@@ -176,7 +177,9 @@ function accessSentence({ 'x-access': access = 'none', security = [] }: ShownOpe
   if (access === 'public' && keyScope !== undefined)
     return html`Anybody may call it, for a tenant; an API key with the scope <code>${keyScope}</code> is told more.`
   if (access === 'public') return html`Anybody may call it, for a tenant.`
-  return html`Needs an API key with the scope <code>${access}</code>.`
+  if (access === 'session') return html`Needs a person who is signed in.`
+  if (!isScope(access)) return html`Needs a person whose roles grant <code>${access}</code>.`
+  return html`Needs an API key with the scope <code>${access}</code>, or a person whose roles grant it.`
 }
 
 function guardSentence(policy = 'none'): Markup {
@@ -260,7 +263,9 @@ function command(
   const [type, media] = Object.entries(operation.requestBody?.content ?? {})[0] ?? []
   const lines = [
     `curl ${method === 'GET' ? '' : `-X ${method} `}'${document.servers?.[0]?.url ?? ''}${filled}'`,
-    ...(access === 'none' || access === 'public' ? [] : [`-H "Authorization: Bearer $REMPART_API_KEY"`]),
+    ...(access === 'none' || access === 'public'
+      ? []
+      : [`-H "Authorization: Bearer ${isScope(access) ? '$REMPART_API_KEY' : '$REMPART_ACCESS_TOKEN'}"`]),
     ...(type === undefined
       ? []
       : [`-H 'Content-Type: ${type}'`, `-d '${JSON.stringify(media?.example).replaceAll("'", "'\\''")}'`]),

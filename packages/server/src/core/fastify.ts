@@ -29,6 +29,10 @@ declare module 'fastify' {
      * one the call is anybody's.
      */
     keyScope?: Scope
+    /** Whether a session that is only for setting up a second factor may call it. */
+    restricted?: boolean
+    /** Whether the person must have proved who they are within the last minutes (RFC 9470). */
+    stepUp?: boolean
     /** The route's own policy; absent: the general one; `none`: never limited. */
     guard?: PolicyInput | 'none'
     /** Whether `:formId` names the tenant when nothing else does. */

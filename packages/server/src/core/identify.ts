@@ -3,20 +3,26 @@ import type { Logger } from 'pino'
 import type { Pool } from '../database/connect.ts'
 import { type InTenant, tenantScope } from '../database/tenant.ts'
 import type { Access, Scope } from './access.ts'
-import { authenticateApiKey, credentialOf } from './auth.ts'
+import { isApiKeyToken } from './api-key-token.ts'
+import { type Authenticated, authenticateApiKey, type Credential, credentialOf } from './auth.ts'
+import { authoriseKey, authorisePerson } from './authorise.ts'
 import type { Actor, Clock, Context } from './context.ts'
+import { assertOwnPage } from './csrf.ts'
 import type { App } from './fastify.ts'
+import { authenticatePerson, type PersonDependencies } from './person.ts'
 import { ProblemError } from './problem.ts'
 import type { ProblemCode } from './problem-catalogue.ts'
 import type { KnownPath } from './route-table.ts'
 import type { Tenant, TenantKey, TenantResolver } from './tenant-resolver.ts'
 import { parseHost } from './trusted-hosts.ts'
 
-export interface IdentifyDependencies {
+export interface IdentifyDependencies extends PersonDependencies {
   readonly pool: Pool
   readonly tenants: TenantResolver
   /** Whether a Host is the server's own (its public URL, loopback, the trusted list) and so names no tenant. */
   readonly isOwnHost: (host: string | undefined) => boolean
+  /** Whether a browser origin is one that acts for every tenant: the public URL's, and those of the configuration. */
+  readonly isOwnOrigin: (origin: string) => boolean
   /** Slug of the tenant of a call that names none. */
   readonly defaultTenant: string | undefined
   readonly clock: Clock
@@ -93,34 +99,45 @@ function identifyPublic(
 
 async function identifyActor(
   request: FastifyRequest,
-  scope: Access,
+  access: Exclude<Access, 'public' | 'none'>,
   dependencies: IdentifyDependencies,
 ): Promise<void> {
-  const token = credentialOf(request)
-  if (token === undefined) {
+  const credential = credentialOf(request)
+  if (credential === undefined) {
     throw new ProblemError('authentication-required', { headers: { 'www-authenticate': 'Bearer' } })
   }
-  const { tenantId, actor } = await authenticateApiKey(
-    dependencies.pool,
-    token,
-    dependencies.clock.now(),
-    dependencies.log,
-  )
+  const { tenantId, actor } = await authenticate(credential, dependencies)
   const tenant = await dependencies.tenants.find({ kind: 'id', value: tenantId })
   if (tenant === null) throw new ProblemError('tenant-suspended')
-  // A tenant that the request names must be the credential's own, whether or not the other one exists.
+  await assertNamesNoOther(request, tenantId, dependencies)
+  if (credential.from === 'cookie') {
+    assertOwnPage(request, (origin) => dependencies.isOwnOrigin(origin) || tenant.allowedOrigins.includes(origin))
+  }
+  if (actor.kind === 'user') authorisePerson(actor, access, request.route, dependencies.clock.now())
+  else authoriseKey(actor.scopes, access)
+  setContext(request, tenant, actor, dependencies)
+}
+
+function authenticate(credential: Credential, dependencies: IdentifyDependencies): Promise<Authenticated> {
+  const { pool, clock, log } = dependencies
+  const isKey =
+    credential.from === 'api-key' || (credential.from === 'authorization' && isApiKeyToken(credential.token))
+  return isKey
+    ? authenticateApiKey(pool, credential.token, clock.now(), log)
+    : authenticatePerson(credential, dependencies)
+}
+
+/** A tenant that the request names must be the credential's own, whether or not the other one exists. */
+async function assertNamesNoOther(
+  request: FastifyRequest,
+  tenantId: string,
+  dependencies: IdentifyDependencies,
+): Promise<void> {
   for (const key of namedKeys(request, dependencies)) {
     const named = await dependencies.tenants.find(key)
     if (named === null && key.kind === 'domain') throw new ProblemError('untrusted-host')
     if (named?.id !== tenantId) throw new ProblemError('tenant-conflict')
   }
-  if (!actor.scopes.includes(scope)) {
-    throw new ProblemError('scope-missing', {
-      parameters: { scope },
-      headers: { 'www-authenticate': `Bearer error="insufficient_scope", scope="${scope}"` },
-    })
-  }
-  setContext(request, tenant, actor, dependencies)
 }
 
 /** Look-ups of tenants that preflights, which the guard does not count, or refused requests may have under way. */

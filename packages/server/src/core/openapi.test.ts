@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../testing/database.ts'
 import { type DescribedOperation, describedOperations, type OpenApi } from '../testing/openapi.ts'
 import { startTestServer, type TestServer } from '../testing/server.ts'
+import { isScope } from './access.ts'
 import { canonicalEmail } from './email.ts'
 import { exampleOf } from './openapi-example.ts'
 
@@ -62,8 +63,11 @@ describe('every operation', () => {
       const isOpen = operation['x-access'] === 'public' || operation['x-access'] === 'none'
       if (!isOpen)
         expect(operation.security).toEqual([
-          { apiKey: [operation['x-access']] },
-          { apiKeyHeader: [operation['x-access']] },
+          ...(isScope(String(operation['x-access']))
+            ? [{ apiKey: [operation['x-access']] }, { apiKeyHeader: [operation['x-access']] }]
+            : []),
+          { accessToken: [] },
+          { sessionCookie: [] },
         ])
     }
   })

@@ -1,6 +1,7 @@
 import swagger from '@fastify/swagger'
 import type { TSchema } from 'typebox'
-import type { Access, Scope } from './access.ts'
+import { type Access, isScope, type Scope } from './access.ts'
+import { ACCESS_COOKIE } from './cookies.ts'
 import type { App } from './fastify.ts'
 import { generalPolicy } from './guard.ts'
 import { completeDocument, type OpenApiDocument } from './openapi-document.ts'
@@ -47,6 +48,7 @@ const tags = [
     name: 'gates',
     description: 'Registration lists with a capacity and a waiting list, and what staff do with them.',
   },
+  { name: 'auth', description: 'People: signing up, in and out, and their tokens.' },
   { name: 'health', description: 'Whether the server is alive, ready, and what it is doing.' },
   { name: 'metrics', description: 'Figures of one process, for Prometheus.' },
   { name: 'documentation', description: 'This document and its page.' },
@@ -88,6 +90,19 @@ export async function installOpenApi(
             name: 'X-API-Key',
             description: 'The same key in a field of its own.',
           },
+          accessToken: {
+            type: 'http',
+            scheme: 'bearer',
+            bearerFormat: 'JWT',
+            description: 'The access token of a person who is signed in, whose roles grant what is named.',
+          },
+          sessionCookie: {
+            type: 'apiKey',
+            in: 'cookie',
+            name: ACCESS_COOKIE,
+            description:
+              'The same in a browser. What changes something also asks for `Origin`, `X-Rempart-CSRF: 1` and a JSON body.',
+          },
           metricsToken: { type: 'http', scheme: 'bearer', description: 'The value of REMPART_METRICS_TOKEN.' },
         },
       },
@@ -116,7 +131,11 @@ export async function installOpenApi(
 }
 
 function securityOf(access: Access, keyScope: Scope | undefined): readonly Record<string, readonly string[]>[] {
-  if (access !== 'none' && access !== 'public') return [{ apiKey: [access] }, { apiKeyHeader: [access] }]
+  if (access === 'none') return []
   // The empty requirement says that a key is optional.
-  return keyScope === undefined ? [] : [{}, { apiKey: [keyScope] }, { apiKeyHeader: [keyScope] }]
+  if (access === 'public') return keyScope === undefined ? [] : [{}, ...keyed(keyScope)]
+  const session = [{ accessToken: [] }, { sessionCookie: [] }]
+  return isScope(access) ? [...keyed(access), ...session] : session
 }
+
+const keyed = (scope: Scope) => [{ apiKey: [scope] }, { apiKeyHeader: [scope] }]

@@ -110,8 +110,8 @@ export const problemTypes = {
     401,
     { en: 'Authentication required', fr: 'Authentification requise' },
     {
-      en: 'Send an API key as Authorization: Bearer.',
-      fr: 'Envoyez une clé d’API dans Authorization: Bearer.',
+      en: 'Send an access token or an API key as Authorization: Bearer.',
+      fr: 'Envoyez un jeton d’accès ou une clé d’API dans Authorization: Bearer.',
     },
   ),
   'credential-invalid': problem(
@@ -126,6 +126,46 @@ export const problemTypes = {
     403,
     { en: 'Not allowed', fr: 'Non autorisé' },
     { en: 'This credential lacks the scope {scope}.', fr: 'Cette identification n’a pas la portée {scope}.' },
+  ),
+  'permission-missing': problem(
+    403,
+    { en: 'Not allowed', fr: 'Non autorisé' },
+    {
+      en: 'Your roles do not grant {permission}.',
+      fr: 'Vos rôles n’accordent pas {permission}.',
+    },
+  ),
+  'session-required': problem(
+    403,
+    { en: 'For people only', fr: 'Réservé aux personnes' },
+    {
+      en: 'This takes a person who is signed in; an API key cannot do it.',
+      fr: 'Il faut une personne connectée ; une clé d’API ne le peut pas.',
+    },
+  ),
+  'mfa-enrolment-required': problem(
+    403,
+    { en: 'Second factor required', fr: 'Second facteur exigé' },
+    {
+      en: 'Set up a second factor first: this session is for that alone.',
+      fr: 'Configurez d’abord un second facteur : cette session ne sert qu’à cela.',
+    },
+  ),
+  'csrf-refused': problem(
+    403,
+    { en: 'Sent by another site', fr: 'Envoyé par un autre site' },
+    {
+      en: 'With cookies, send Origin, X-Rempart-CSRF: 1 and a JSON body, from a page of this origin.',
+      fr: 'Avec des cookies, envoyez Origin, X-Rempart-CSRF: 1 et un corps JSON, depuis une page de cette origine.',
+    },
+  ),
+  'step-up-required': problem(
+    401,
+    { en: 'Sign in again', fr: 'Reconnectez-vous' },
+    {
+      en: 'This asks for a proof of who you are that is not older than {seconds} seconds. Confirm at /auth/step-up.',
+      fr: 'Ceci demande une preuve de votre identité de moins de {seconds} secondes. Confirmez à /auth/step-up.',
+    },
   ),
   'tenant-conflict': problem(
     403,

@@ -122,6 +122,10 @@ export function findKeyName(tx: Tx, keyId: string) {
   return tx.selectFrom('api_key').select('name').where('id', '=', keyId).executeTakeFirst()
 }
 
+export function findPersonName(tx: Tx, userId: string) {
+  return tx.selectFrom('user_account').select('name').where('id', '=', userId).executeTakeFirst()
+}
+
 /** @param period - `YYYY-MM`. */
 export function findQuota(tx: Tx, tenantId: string, period: string) {
   return tx

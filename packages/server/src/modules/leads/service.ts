@@ -81,6 +81,7 @@ export async function readLeadQuota(context: Context): Promise<LeadQuota> {
 }
 
 async function authorName(tx: Tx, { actor }: Context): Promise<string> {
+  if (actor.kind === 'user') return (await queries.findPersonName(tx, actor.id))?.name ?? 'user'
   if (actor.kind !== 'api-key') return actor.kind
   return (await queries.findKeyName(tx, actor.id))?.name ?? 'api-key'
 }
