@@ -4,10 +4,12 @@ import fastifyRateLimit from '@fastify/rate-limit'
 import type { PolicyInput } from '@rempart/guard'
 import { expressGuard } from '@rempart/guard/express'
 import { fastifyGuard } from '@rempart/guard/fastify'
+import { createRedisStore } from '@rempart/guard/redis'
 import express, { type Express } from 'express'
 import { rateLimit } from 'express-rate-limit'
 import fastify, { type FastifyInstance } from 'fastify'
 import helmet from 'helmet'
+import { Redis } from 'ioredis'
 
 /** One contender of bench/frameworks.ts, by its name: one GET that answers a constant, with what the name says around it. */
 
@@ -31,6 +33,13 @@ const securityHeaders = {
   'x-xss-protection': '0',
 } as const
 
+/** Decisions that Redis did not answer in time: a run with any of them measures something else. */
+let countMisses = (): number => 0
+
+function connectRedis(): Redis {
+  return new Redis(process.env['BENCH_REDIS_URL'] ?? '')
+}
+
 const fastifyApps: Readonly<Record<string, (app: FastifyInstance) => Promise<unknown>>> = {
   'fastify bare': async () => undefined,
   'fastify + rempart': async (app) => app.register(fastifyGuard, guarded),
@@ -42,6 +51,13 @@ const fastifyApps: Readonly<Record<string, (app: FastifyInstance) => Promise<unk
     await app.register(cors, { origin: [origin] })
     await app.register(fastifyRateLimit, { max: limit, timeWindow: 60_000 })
   },
+  'fastify + rempart, redis': async (app) => {
+    const store = createRedisStore({ client: connectRedis(), secret: 'the secret of the measurement' })
+    countMisses = () => store.state().misses
+    await app.register(fastifyGuard, { ...guarded, store })
+  },
+  'fastify + @fastify/rate-limit, redis': async (app) =>
+    app.register(fastifyRateLimit, { max: limit, timeWindow: 60_000, redis: connectRedis() }),
 }
 
 const expressApps: Readonly<Record<string, (app: Express) => unknown>> = {
@@ -64,13 +80,13 @@ if (furnishFastify !== undefined) {
     { schema: { response: { 200: { type: 'object', properties: { hello: { type: 'string' } } } } } },
     (_request, reply) => void reply.send({ hello: 'world' }),
   )
-  app.get('/cpu', () => process.cpuUsage())
+  app.get('/cpu', () => ({ ...process.cpuUsage(), misses: countMisses() }))
   await app.listen({ port, host: '127.0.0.1' })
 } else if (furnishExpress !== undefined) {
   const app = express()
   furnishExpress(app)
   app.get('/hello', (_request, response) => void response.json({ hello: 'world' }))
-  app.get('/cpu', (_request, response) => void response.json(process.cpuUsage()))
+  app.get('/cpu', (_request, response) => void response.json({ ...process.cpuUsage(), misses: 0 }))
   app.listen(port, '127.0.0.1')
 } else {
   throw new Error(`no contender is called ${JSON.stringify(name)}`)
