@@ -11,6 +11,13 @@ export const keyLabels = {
   proofOfWork: 'rempart/proof-of-work/v1',
   guardStore: 'rempart/guard-store/v1',
   guardEvents: 'rempart/guard-events/v1',
+  knownDevice: 'rempart/known-device/v1',
+  totpSecret: 'rempart/totp-secret/v1',
+  sessionMetadata: 'rempart/session-metadata/v1',
+  signingKey: 'rempart/signing-key/v1',
+  refreshSuccessor: 'rempart/refresh-successor/v1',
+  mailbox: 'rempart/mailbox/v1',
+  auditSubjects: 'rempart/audit-subjects/v1',
 } as const
 
 /**

@@ -1,0 +1,95 @@
+import { availableParallelism } from 'node:os'
+
+/** What libuv starts when nobody says otherwise; `UV_THREADPOOL_SIZE` changes it before the process begins. */
+const defaultThreads = 4
+
+/** Too many passwords are waiting to be hashed. Routes answer 503 with `Retry-After`. */
+export class HashQueueFullError extends Error {
+  override readonly name = 'HashQueueFullError'
+  /** When the queue is likely to have room, in whole seconds, 1 to 60. */
+  readonly retryAfterSeconds: number
+
+  constructor(retryAfterSeconds: number) {
+    super('too many passwords are waiting to be hashed')
+    this.retryAfterSeconds = retryAfterSeconds
+  }
+}
+
+/** A queue of costly jobs: a bounded number at once, a bounded number waiting, first come first served. */
+export interface HashQueue {
+  /**
+   * Runs the job when its turn comes and answers what it answers. A job that fails gives its place back like any other.
+   *
+   * @throws HashQueueFullError at once, without starting the job, when `maxQueue` others are waiting.
+   */
+  run<Result>(job: () => Promise<Result>): Promise<Result>
+  /** How many jobs are at work and how many wait. */
+  load(): { readonly running: number; readonly waiting: number }
+}
+
+/** How a queue is bounded. */
+export interface HashQueueOptions {
+  /** Jobs at once, at least 1. */
+  readonly concurrency: number
+  /** Jobs that wait beyond those, 0 or more. */
+  readonly maxQueue: number
+}
+
+/**
+ * How many passwords to hash at once: no more than there are cores, and always one thread of libuv's pool less than it
+ * has, so that files and name look-ups go on while everybody signs in.
+ *
+ * @param threads - The size of the pool, when `UV_THREADPOOL_SIZE` was given. Default 4.
+ */
+export function defaultHashConcurrency(threads = defaultThreads): number {
+  return Math.max(1, Math.min(availableParallelism(), threads - 1))
+}
+
+/**
+ * Makes a queue.
+ *
+ * @throws RangeError a bound is no integer or under its least value.
+ */
+export function createHashQueue({ concurrency, maxQueue }: HashQueueOptions): HashQueue {
+  if (!Number.isInteger(concurrency) || concurrency < 1) throw new RangeError('concurrency is an integer of at least 1')
+  if (!Number.isInteger(maxQueue) || maxQueue < 0) throw new RangeError('maxQueue is an integer of at least 0')
+
+  const waiting: (() => void)[] = []
+  let running = 0
+  let meanMs = 100
+
+  /** The place is handed over, not given back: whoever comes between two jobs must not overtake those who wait. */
+  function leave(): void {
+    const next = waiting.shift()
+    if (next === undefined) running -= 1
+    else next()
+  }
+
+  async function enter(): Promise<void> {
+    if (running < concurrency) {
+      running += 1
+      return
+    }
+    if (waiting.length >= maxQueue) throw new HashQueueFullError(secondsToRoom())
+    await new Promise<void>((resolve) => waiting.push(resolve))
+  }
+
+  function secondsToRoom(): number {
+    const drainMs = (meanMs * (waiting.length + 1)) / concurrency
+    return Math.min(60, Math.max(1, Math.ceil(drainMs / 1000)))
+  }
+
+  return {
+    async run(job) {
+      await enter()
+      const startedMs = performance.now()
+      try {
+        return await job()
+      } finally {
+        meanMs += (performance.now() - startedMs - meanMs) / 8
+        leave()
+      }
+    },
+    load: () => ({ running, waiting: waiting.length }),
+  }
+}
