@@ -20,7 +20,8 @@ const CLIENT_MASK = 0x3ffff
 const GENERATION_MASK = 0x1fff
 const GENERATION_SHIFT = 18
 
-const SETS = 32_768
+const FIRST_SETS = 1_024
+const MOST_SETS = 32_768
 const WAYS = 4
 const SET_WORDS = 8
 
@@ -34,9 +35,10 @@ export function createAddressReader(
   clientOf: (address: ClientAddress) => number,
   trustedProxies: readonly string[],
 ): AddressReader {
-  /** IPv4 addresses as numbers: four of them and their clients in half a line of the processor's cache. */
-  const sets = new Int32Array(SETS * SET_WORDS).fill(-1)
-  const hands = new Uint8Array(SETS)
+  /** IPv4 addresses as numbers: four of them and their clients in half a line of the processor's cache; 0 is none. */
+  let sets = new Int32Array(FIRST_SETS * SET_WORDS)
+  let hands = new Uint8Array(FIRST_SETS)
+  let setMask = FIRST_SETS - 1
   const texts = createByteCache(32_768, 48)
   const resolve: AddressResolver | undefined =
     trustedProxies.length === 0 ? undefined : createAddressResolver({ trustedProxies, header: 'x-forwarded-for' })
@@ -63,8 +65,16 @@ export function createAddressReader(
     }
     return -1
   }
+  /** Keeps the table as dense as it can be, for the processor's cache; what it forgets comes back by itself. */
+  const growFor = (clients: number): void => {
+    const count = setMask + 1
+    if (clients <= count * 2 || count === MOST_SETS) return
+    sets = new Int32Array(count * 2 * SET_WORDS)
+    hands = new Uint8Array(count * 2)
+    setMask = count * 2 - 1
+  }
   const findIpv4 = (bytes: Buffer, line: LogLine, ipv4: number): number => {
-    const set = (Math.imul(ipv4, 0x9e3779b1) >>> 17) & (SETS - 1)
+    const set = (Math.imul(ipv4, 0x9e3779b1) >>> 17) & setMask
     const first = set * SET_WORDS
     const known = recallIpv4(first, ipv4)
     if (known >= 0) return known
@@ -75,6 +85,7 @@ export function createAddressReader(
     hands[set] = (hand + 1) % WAYS
     sets[first + hand] = ipv4
     sets[first + WAYS + hand] = remembered(client)
+    growFor(table.size)
     return client
   }
 
@@ -100,14 +111,15 @@ export function createAddressReader(
         return clientOf(resolve(peer.text, { 'x-forwarded-for': forwarded }))
       }
       const ipv4 = readIpv4(bytes, line.addressStart, line.addressEnd)
-      return ipv4 === NOT_IPV4 ? findText(bytes, view, line) : findIpv4(bytes, line, ipv4 | 0)
+      return ipv4 === NOT_IPV4 ? findText(bytes, view, line) : findIpv4(bytes, line, ipv4)
     },
   }
 }
 
-const NOT_IPV4 = -1
+/** 0.0.0.0 is nobody's address, and is read as a text. */
+const NOT_IPV4 = 0
 
-/** The 32 bits of a dotted IPv4, unsigned; -1 for anything else, and for octets with a leading zero. */
+/** The 32 bits of a dotted IPv4; {@link NOT_IPV4} for anything else, and for octets with a leading zero. */
 function readIpv4(bytes: Buffer, start: number, end: number): number {
   if (end - start > 15) return NOT_IPV4
   let value = 0
@@ -116,24 +128,25 @@ function readIpv4(bytes: Buffer, start: number, end: number): number {
   let dots = 0
   for (let position = start; position < end; position += 1) {
     const digit = (bytes[position] ?? 0) - 48
-    if (digit === DOT_DIGIT && digits > 0) {
-      value = value * 256 + octet
+    if (digit >= 0 && digit <= 9) {
+      octet = octet * 10 + digit
+      digits += 1
+    } else {
+      if (digit !== DOT_DIGIT || !isOctet(octet, digits)) return NOT_IPV4
+      value = (value << 8) | octet
       octet = 0
       digits = 0
       dots += 1
-    } else {
-      octet = octet * 10 + digit
-      digits += 1
-      if (!isOctet(digit, octet, digits)) return NOT_IPV4
     }
   }
-  return dots === 3 && digits > 0 ? value * 256 + octet : NOT_IPV4
+  return dots === 3 && isOctet(octet, digits) ? (value << 8) | octet : NOT_IPV4
 }
 
 /** A dot as a digit. */
 const DOT_DIGIT = -2
 
-function isOctet(digit: number, octet: number, digits: number): boolean {
+function isOctet(octet: number, digits: number): boolean {
   // Two digits make ten or more, three a hundred: what is less has a leading zero.
-  return digit >= 0 && digit <= 9 && octet <= 255 && (digits === 1 || octet >= (digits === 2 ? 10 : 100))
+  if (digits === 2) return octet >= 10
+  return digits === 3 ? octet >= 100 && octet <= 255 : digits === 1
 }

@@ -1,5 +1,6 @@
 import { classifyUserAgent, type UserAgentClass, type UserAgentReading } from '../signals/user-agent.ts'
 import { addBytes, createByteCache, findBytes, isBytesAt } from './byte-cache.ts'
+import { AGENT_BITS, AGENT_SHIFT } from './clients.ts'
 import { decodeText, type Escapes } from './log-formats.ts'
 
 /** One User-Agent of a log. */
@@ -9,8 +10,8 @@ export interface LoggedAgent {
   /** Tells it from every other, whatever their length. */
   readonly name: string
   readonly reading: UserAgentReading
-  /** The bit of its class. */
-  readonly classBit: number
+  /** The bit of its class, and one of 16 that tells it from most others: what is kept of it with a client. */
+  readonly bits: number
   /** What rules count by that count by the fingerprint. */
   readonly normalized: string
 }
@@ -64,7 +65,7 @@ export function createAgentTable(normalize: (userAgent: string) => string): Agen
       text: text.slice(0, KEPT_LENGTH),
       name: String(number),
       reading,
-      classBit: 1 << classes.indexOf(reading.class),
+      bits: bitsOf(reading.class, number),
       normalized: normalize(text),
     })
     places.push(-1)
@@ -76,7 +77,7 @@ export function createAgentTable(normalize: (userAgent: string) => string): Agen
       text: `(${name})`,
       name,
       reading: { class: name, score: 0, reason: 'too-many' },
-      classBit: 1 << classes.indexOf(name),
+      bits: bitsOf(name, agents.length),
       normalized: `(${name})`,
     })
     places.push(-1)
@@ -117,7 +118,11 @@ export function createAgentTable(normalize: (userAgent: string) => string): Agen
   }
 }
 
-const emptyAgent: LoggedAgent = { text: '', name: '', reading: classifyUserAgent(''), classBit: 0, normalized: '' }
+const emptyAgent: LoggedAgent = { text: '', name: '', reading: classifyUserAgent(''), bits: 0, normalized: '' }
+
+function bitsOf(name: UserAgentClass, number: number): number {
+  return (1 << classes.indexOf(name)) | (1 << (AGENT_SHIFT + ((Math.imul(number, 0x9e3779b1) >>> 16) % AGENT_BITS)))
+}
 
 /** The classes whose bits are set. */
 export function classesOf(bits: number): readonly UserAgentClass[] {

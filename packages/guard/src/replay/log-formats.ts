@@ -60,9 +60,12 @@ export function readFirstSecond(sample: Buffer): number | undefined {
   const parse = detectFormat(sample)?.createParser()
   if (parse === undefined) return undefined
   const line = createLogLine()
-  const first = splitLines(sample).find(([start, end]) => parse(sample, start, end, line) === 'line')
+  const view = viewOf(sample)
+  const first = splitLines(sample).find(([start, end]) => parse(sample, start, end, line, view) === 'line')
   return first === undefined ? undefined : line.second
 }
+
+const viewOf = ({ buffer, byteOffset, length }: Buffer): DataView => new DataView(buffer, byteOffset, length)
 
 function splitLines(sample: Buffer): readonly (readonly [start: number, end: number])[] {
   const lines: [number, number][] = []
@@ -85,9 +88,10 @@ function countLines(
 ): number {
   const parse = createParser()
   const line = createLogLine()
+  const view = viewOf(sample)
   let count = 0
   for (const [start, end] of lines) {
-    if (parse(sample, start, end, line) !== 'line') continue
+    if (parse(sample, start, end, line, view) !== 'line') continue
     if (line.addressEnd - line.addressStart > 64) continue
     if (parseClientAddress(sample.toString('latin1', line.addressStart, line.addressEnd)) !== undefined) count += 1
   }

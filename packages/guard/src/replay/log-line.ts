@@ -39,8 +39,13 @@ export type BadLine = 'address' | 'time' | 'request' | 'status' | 'shape' | 'too
  */
 export type Parsed = 'line' | 'aside' | 'no-request' | BadLine
 
-/** Reads one line of a format between two places, not blank, the line break left out. It may remember what the next line shares. */
-export type LineParser = (bytes: Buffer, start: number, end: number, line: LogLine) => Parsed
+/**
+ * Reads one line of a format between two places, not blank, the line break left out. It may remember what the next line
+ * shares.
+ *
+ * @param view - The same bytes.
+ */
+export type LineParser = (bytes: Buffer, start: number, end: number, line: LogLine, view: DataView) => Parsed
 
 /**
  * The formats that are read. `combined` is Apache's and nginx's own, with or without its last two fields; `vhost` the same

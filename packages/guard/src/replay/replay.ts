@@ -3,8 +3,6 @@ import type { PolicyInput } from '../policy.ts'
 import { createAddressReader } from './addresses.ts'
 import { createAgentTable } from './agents.ts'
 import {
-  AGENT_BITS,
-  AGENT_SHIFT,
   AGENTS,
   ASSETS,
   CLIENT_ERRORS,
@@ -196,7 +194,7 @@ export function createReplay(options: ReplayOptions): Replay {
     const agent = agents.numberOf(bytes, view, line.agentStart, line.agentEnd, escapes, likely)
     const route = routes.numberOf(bytes, view, line, escapes)
     const isAsset = routes.route(route).isAsset
-    note(client, agent, isAsset, line)
+    note(client, agent, likely, isAsset, line)
     request.client = client
     request.route = route
     request.agent = agent
@@ -208,7 +206,7 @@ export function createReplay(options: ReplayOptions): Replay {
   }
 
   /** Notes what a line tells of its client, in the order of the lines. */
-  const note = (client: number, agent: number, isAsset: boolean, line: LogLine): void => {
+  const note = (client: number, agent: number, likely: number, isAsset: boolean, line: LogLine): void => {
     const { words } = clients
     const at = client * CLIENT_WORDS
     const { status, second: time } = line
@@ -223,22 +221,30 @@ export function createReplay(options: ReplayOptions): Replay {
       addOne(words, at + REFERRERS)
       totals.referrers += 1
     }
-    const hour = Math.floor((time + line.zoneMinutes * 60) / 3_600) % 24
-    setBits(words, at + HOURS, 1 << hour)
-    if (hour < NIGHT_END) addOne(words, at + NIGHT_REQUESTS)
+    if (time !== lastTime || line.milli > 0 || line.zoneMinutes !== lastZone) noteSpan(line)
+    setBits(words, at + HOURS, hourBit)
+    if (isNight) addOne(words, at + NIGHT_REQUESTS)
     const path = routes.pathHash()
     setBits(words, at + PATHS + ((path >>> 5) & 1), 1 << (path & 31))
-    const agentBit = 1 << (AGENT_SHIFT + ((Math.imul(agent, 0x9e3779b1) >>> 16) % AGENT_BITS))
-    setBits(words, at + AGENTS, agents.agent(agent).classBit | agentBit)
-    words[at + LAST_AGENT] = agent
-    words[at + LATEST] = Math.max(wordAt(words, at + LATEST), time - EPOCH_SECOND)
-    if (time !== lastTime || line.milli > 0) noteSpan(line)
+    if (agent !== likely || agent === 0) {
+      setBits(words, at + AGENTS, agents.agent(agent).bits)
+      words[at + LAST_AGENT] = agent
+    }
+    const since = time - EPOCH_SECOND
+    if (since > wordAt(words, at + LATEST)) words[at + LATEST] = since
   }
 
-  /** The time of the line before, so that the span is looked at once a second. */
+  /** The time of the line before, so that the clock is looked at once a second. */
   let lastTime = -1
-  const noteSpan = ({ second: time, milli, hasAgent }: LogLine): void => {
+  let lastZone = 0
+  let hourBit = 0
+  let isNight = false
+  const noteSpan = ({ second: time, milli, zoneMinutes, hasAgent }: LogLine): void => {
     lastTime = time
+    lastZone = zoneMinutes
+    const hour = Math.floor((time + zoneMinutes * 60) / 3_600) % 24
+    hourBit = 1 << hour
+    isNight = hour < NIGHT_END
     const ms = time * 1_000 + milli
     if (ms < totals.fromMs) totals.fromMs = ms
     if (ms > totals.toMs) totals.toMs = ms

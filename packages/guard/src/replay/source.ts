@@ -44,7 +44,7 @@ export function openSource(
       hooks.noteLine()
       return true
     }
-    const parsed = parse === undefined ? 'shape' : parse(bytes, start, end, line)
+    const parsed = parse === undefined ? 'shape' : parse(bytes, start, end, line, view)
     if (parsed !== 'line') {
       hooks.noteLine()
       noteOther(hooks, parsed, bytes.subarray(start, end))

@@ -3,6 +3,7 @@ import { compilePolicy, type Plan } from '../plan.ts'
 import { definePolicy } from '../policy.ts'
 import type { Rule } from '../rule-kinds.ts'
 import { MAX_UNITS } from '../rules/rate-limit.ts'
+import type { WindowCounter } from '../store.ts'
 import type { LoggedAgent } from './agents.ts'
 import type { JudgedPolicy } from './judged-rules.ts'
 
@@ -17,8 +18,11 @@ export interface TrialRule {
   readonly capacity: number
   /** Counts every arrival, as if there were no limit; undefined where no limit is suggested. */
   readonly measure: Plan | undefined
-  /** Whether a client has one counter under the rule, so that measuring may begin late. */
-  readonly isLazy: boolean
+  /**
+   * The same counter with no limit, where a client has one under the rule: measuring may then begin late, and needs no
+   * key. Undefined where it has several, or none is measured.
+   */
+  readonly ownCounter: WindowCounter | undefined
   /** Requests that this rule decided to refuse or to challenge. */
   refused: number
   challenged: number
@@ -50,14 +54,15 @@ export function createTrialPolicy({ input, partly }: JudgedPolicy, rules: TrialR
   const policy = definePolicy(input)
   const { early } = compilePolicy(policy)
   const add = (rule: Rule, capacity: number): TrialRule => {
+    const measure = createMeasure(policy.id, rule)
     const made: TrialRule = {
       index: rules.length,
       policyId: policy.id,
       rule,
       isPartly: partly.includes(rule.id),
       capacity,
-      measure: createMeasure(policy.id, rule),
-      isLazy: rule.kind === 'rate-limit' && rule.by.length === 1 && rule.by[0] === 'ip',
+      measure,
+      ownCounter: ownCounterOf(rule, measure),
       refused: 0,
       challenged: 0,
       shadowRefused: 0,
@@ -93,6 +98,12 @@ function createMeasure(policyId: string, rule: Rule): Plan | undefined {
   ).early
 }
 
+function ownCounterOf(rule: Rule, measure: Plan | undefined): WindowCounter | undefined {
+  const isOwn = rule.kind === 'rate-limit' && rule.by.length === 1 && rule.by[0] === 'ip' && rule.cost === 1
+  const counter = isOwn ? measure?.counts[0]?.counter : undefined
+  return counter?.shape === 'window' ? counter : undefined
+}
+
 /** Who a request comes from, as the engine asks. One object serves every request. */
 export interface TrialSubjects {
   ip: ClientAddress
@@ -108,7 +119,7 @@ export interface TrialSubjects {
 export function createTrialSubjects(): TrialSubjects {
   return {
     ip: { text: '', key: '', family: 4 },
-    agent: { text: '', name: '', reading: { class: 'empty', score: 0, reason: '' }, classBit: 0, normalized: '' },
+    agent: { text: '', name: '', reading: { class: 'empty', score: 0, reason: '' }, bits: 0, normalized: '' },
     day: 0,
     route: '',
     headers: undefined,

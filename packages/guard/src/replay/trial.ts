@@ -7,6 +7,7 @@ import type { PolicyInput } from '../policy.ts'
 import type { Store, Take } from '../store.ts'
 import { createMemoryStore } from '../stores/memory.ts'
 import type { LoggedAgent } from './agents.ts'
+import { type ArrivalCounters, createArrivalCounters } from './arrivals.ts'
 import { judgedPart, type UnjudgedRule } from './judged-rules.ts'
 import { coarsen } from './maxima.ts'
 import type { RouteStep } from './routes.ts'
@@ -39,6 +40,9 @@ export interface Trial {
   marks: Int32Array
   /** One word for each client and rule: the greatest count with no limit; 0 while it is not measured. */
   measured: Int32Array
+  /** One word for each client and rule: its counter of arrivals, from 1; 0 for none. */
+  counters: Int32Array
+  readonly arrivals: ArrivalCounters
   requests: number
   exempt: number
   refused: number
@@ -86,7 +90,7 @@ const DAY_MS = 86_400_000
  */
 export function createTrial(name: string, inputs: readonly PolicyInput[], storeBytes: number): Trial {
   const store = createMemoryStore({ budgetBytes: storeBytes })
-  const measureStore = createMemoryStore({ budgetBytes: storeBytes / 2 })
+  const measureStore = createMemoryStore({ budgetBytes: storeBytes / 4 })
   const rules: TrialRule[] = []
   const judged = inputs.map(judgedPart)
   const policies = judged.map((each) => createTrialPolicy(each, rules))
@@ -107,6 +111,8 @@ export function createTrial(name: string, inputs: readonly PolicyInput[], storeB
     clients: new Int32Array(0),
     marks: new Int32Array(0),
     measured: new Int32Array(0),
+    counters: new Int32Array(0),
+    arrivals: createArrivalCounters(storeBytes / 4),
     requests: 0,
     exempt: 0,
     refused: 0,
@@ -217,13 +223,35 @@ function measure(
   subjects: TrialSubjects,
   nowMs: number,
 ): void {
+  const isLazy = rule.ownCounter !== undefined
   const isBegun = (wordAt(trial.marks, at) & MEASURING) !== 0
-  if (!isBegun && rule.isLazy && fits && used * 4 < rule.capacity) return
-  const units = isBegun || !rule.isLazy ? 1 : Math.max(1, fits ? used : used + 1)
-  decide(plan, measureStore, subjects, units, nowMs)
-  const count = Math.min(plan.slate.takes[0]?.used ?? 0, MOST_COUNT)
+  if (!isBegun && isLazy && fits && used * 4 < rule.capacity) return
+  const units = isBegun || !isLazy ? 1 : Math.max(1, fits ? used : used + 1)
+  if (!isBegun) beginMeasuring(trial, rule, at)
+  const count = Math.min(countArrivals(trial, rule, plan, at, measureStore, subjects, units, nowMs), MOST_COUNT)
   if (count > wordAt(trial.measured, at)) trial.measured[at] = count
-  if (!isBegun) setBits(trial.marks, at, MEASURING)
+}
+
+function beginMeasuring({ marks, counters, arrivals }: Trial, { ownCounter }: TrialRule, at: number): void {
+  setBits(marks, at, MEASURING)
+  if (ownCounter !== undefined) counters[at] = arrivals.begin() + 1
+}
+
+/** Counts in the client's own counter; in a store where it has several, or where there was no room for one more. */
+function countArrivals(
+  { counters, arrivals }: Trial,
+  { ownCounter }: TrialRule,
+  plan: Plan,
+  at: number,
+  measureStore: Store,
+  subjects: TrialSubjects,
+  units: number,
+  nowMs: number,
+): number {
+  const counter = wordAt(counters, at)
+  if (counter > 0 && ownCounter !== undefined) return arrivals.add(counter - 1, ownCounter, nowMs, units)
+  decide(plan, measureStore, subjects, units, nowMs)
+  return plan.slate.takes[0]?.used ?? 0
 }
 
 /** Lists and signals count nothing: what they decided is told by the decision. */
@@ -265,6 +293,9 @@ function forget(trial: Trial, client: number): void {
     const count = coarsen(maximumOf(trial, at))
     if (count > 0) departed.set(count, (departed.get(count) ?? 0) + 1)
     if (at < trial.marks.length) {
+      const counter = wordAt(trial.counters, at)
+      if (counter > 0) trial.arrivals.end(counter - 1)
+      trial.counters[at] = 0
       trial.marks[at] = 0
       trial.measured[at] = 0
     }
@@ -276,6 +307,7 @@ function grow(trial: Trial, client: number): void {
   trial.clients = enlarged(trial.clients, count * CLIENT_STRIDE)
   trial.marks = enlarged(trial.marks, count * trial.rules.length)
   trial.measured = enlarged(trial.measured, count * trial.rules.length)
+  trial.counters = enlarged(trial.counters, count * trial.rules.length)
 }
 
 function enlarged(words: Int32Array, length: number): Int32Array {

@@ -34,10 +34,10 @@ export function createS3Parser(): LineParser {
   const fields = createFields(17)
   const readTime = createCommonTimeReader()
 
-  return (bytes, start, end, line) => {
+  return (bytes, start, end, line, view) => {
     if (splitFields(bytes, start, end, SPACE, true, fields) < 17) return 'shape'
     const at = fields.starts[2] ?? 0
-    if ((fields.ends[2] ?? 0) !== at + COMMON_TIME_LENGTH || !readTime(bytes, at, line)) return 'time'
+    if ((fields.ends[2] ?? 0) !== at + COMMON_TIME_LENGTH || !readTime(bytes, view, at, line)) return 'time'
     line.addressStart = fields.starts[3] ?? 0
     line.addressEnd = fields.ends[3] ?? 0
     return readTexts(bytes, fields, { status: 9, request: 8, referrer: 15, agent: 16 }, line)

@@ -14,11 +14,22 @@ export function findByte(bytes: Buffer, byte: number, start: number, end: number
 }
 
 /** The place of the quote that closes a text, those behind a backslash passed over, or -1. */
-export function closingQuote(bytes: Buffer, start: number, end: number): number {
-  // Nearly every text is free of backslashes at its end, and the native search is faster from some twenty bytes on.
-  const quote = bytes.indexOf(QUOTE, start)
-  if (quote < 0 || quote >= end) return -1
-  return bytes[quote - 1] === BACKSLASH && quote > start ? escapedQuote(bytes, start, end) : quote
+export function closingQuote(bytes: Buffer, view: DataView, start: number, end: number): number {
+  const quote = findQuote(bytes, view, start, end)
+  // Nearly every text is free of backslashes at its end.
+  return quote > start && bytes[quote - 1] === BACKSLASH ? escapedQuote(bytes, start, end) : quote
+}
+
+/** The place of the next quote, or -1. Four bytes are looked at in one: texts are long, and a call into Node costs more. */
+function findQuote(bytes: Buffer, view: DataView, start: number, end: number): number {
+  let position = start
+  for (; position + 4 <= end; position += 4) {
+    const others = view.getInt32(position, true) ^ 0x22222222
+    // The lowest bit that remains is that of the first byte equal to a quote.
+    const found = (others - 0x01010101) & ~others & 0x80808080
+    if (found !== 0) return position + ((31 - Math.clz32(found & -found)) >> 3)
+  }
+  return findByte(bytes, QUOTE, position, end)
 }
 
 function escapedQuote(bytes: Buffer, start: number, end: number): number {

@@ -16,17 +16,17 @@ const CLOSE_BRACKET = 93
 export function createCommonParser(withVirtualHost: boolean): LineParser {
   const readTime = createCommonTimeReader()
 
-  return (bytes, start, end, line) => {
+  return (bytes, start, end, line, view) => {
     const addressEnd = findByte(bytes, SPACE, start, end)
     if (addressEnd <= start) return 'shape'
     line.addressStart = start
     line.addressEnd = addressEnd
     const open = findTime(bytes, addressEnd, end)
-    if (open < 0 || !readTime(bytes, open + 1, line)) return 'time'
+    if (open < 0 || !readTime(bytes, view, open + 1, line)) return 'time'
     if (withVirtualHost && !skipVirtualHost(bytes, open, line)) return 'address'
     const requestStart = open + COMMON_TIME_LENGTH + 4
     if (bytes[requestStart - 2] !== SPACE || bytes[requestStart - 1] !== QUOTE) return 'shape'
-    return readRest(bytes, requestStart, end, line)
+    return readRest(bytes, view, requestStart, end, line)
   }
 }
 
@@ -52,14 +52,14 @@ function skipVirtualHost(bytes: Buffer, open: number, line: LogLine): boolean {
   return true
 }
 
-function readRest(bytes: Buffer, requestStart: number, end: number, line: LogLine): Parsed {
-  const requestEnd = readRequest(bytes, requestStart, end, line)
+function readRest(bytes: Buffer, view: DataView, requestStart: number, end: number, line: LogLine): Parsed {
+  const requestEnd = readRequest(bytes, view, requestStart, end, line)
   if (requestEnd < 0) return 'request'
   const statusStart = requestEnd + 2
   const statusEnd = findByte(bytes, SPACE, statusStart, end)
   line.status = readStatus(bytes, statusStart, statusEnd < 0 ? end : statusEnd)
   if (line.status < 0) return 'status'
-  readTexts(bytes, statusEnd < 0 ? end : statusEnd + 1, end, line)
+  readTexts(bytes, view, statusEnd < 0 ? end : statusEnd + 1, end, line)
   return line.methodEnd > line.methodStart ? 'line' : 'no-request'
 }
 
@@ -67,31 +67,38 @@ function readRest(bytes: Buffer, requestStart: number, end: number, line: LogLin
  * Reads `GET /path?query HTTP/1.1"`; the place of the closing quote, or -1 where there is none. What is no request (a
  * TLS greeting sent in clear, an empty connection) leaves an empty method.
  */
-function readRequest(bytes: Buffer, start: number, end: number, line: LogLine): number {
+function readRequest(bytes: Buffer, view: DataView, start: number, end: number, line: LogLine): number {
   let position = start
   while (position < end && isUpper(bytes[position])) position += 1
   line.methodStart = start
   line.methodEnd = bytes[position] === SPACE ? position : start
   line.pathStart = position + 1
   line.pathEnd = position + 1
-  if (line.methodEnd === start) return closingQuote(bytes, start, end)
+  if (line.methodEnd === start) return closingQuote(bytes, view, start, end)
 
   position = pathEnd(bytes, position + 1, end)
   line.pathEnd = position
   // ` HTTP/1.1"` and ` HTTP/2.0"` close nine bytes on; a query or a space in the path makes it a search.
   if (bytes[position] === SPACE && bytes[position + 1] === 72 && bytes[position + 9] === QUOTE) return position + 9
-  return closingQuote(bytes, position, end)
+  return closingQuote(bytes, view, position, end)
 }
 
 function pathEnd(bytes: Buffer, start: number, end: number): number {
   let position = start
-  for (; position < end; position += 1) {
-    const byte = bytes[position]
-    if (byte === SPACE || byte === QUESTION || byte === QUOTE) break
-    if (byte === BACKSLASH) position += 1
+  while (position < end) {
+    const byte = bytes[position] ?? SPACE
+    position += 1
+    if (isPathStop[byte] === 0) continue
+    if (byte !== BACKSLASH) return position - 1
+    position += 1
   }
-  return Math.min(position, end)
+  return end
 }
+
+/** What a path may end at, and what may hide it. */
+const isPathStop = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte === SPACE || byte === QUESTION || byte === QUOTE || byte === BACKSLASH ? 1 : 0,
+)
 
 /** Methods are read in capitals, hyphens and underscores left out: that is every one there is in use. */
 function isUpper(byte: number | undefined): boolean {
@@ -99,7 +106,7 @@ function isUpper(byte: number | undefined): boolean {
 }
 
 /** Reads the size, then the referrer, the User-Agent and perhaps the forwarded address, each in quotes. */
-function readTexts(bytes: Buffer, start: number, end: number, line: LogLine): void {
+function readTexts(bytes: Buffer, view: DataView, start: number, end: number, line: LogLine): void {
   line.hasReferrer = false
   line.hasAgent = false
   line.agentStart = end
@@ -109,25 +116,25 @@ function readTexts(bytes: Buffer, start: number, end: number, line: LogLine): vo
   const referrer = nextText(bytes, start, end)
   if (referrer < 0) return
   const isDash = bytes[referrer] === DASH && bytes[referrer + 1] === QUOTE
-  const referrerEnd = isDash ? referrer + 1 : closingQuote(bytes, referrer, end)
+  const referrerEnd = isDash ? referrer + 1 : closingQuote(bytes, view, referrer, end)
   if (referrerEnd < 0) return
   line.hasReferrer = !isEmptyText(bytes, referrer, referrerEnd)
 
   const agent = nextText(bytes, referrerEnd + 1, end)
   if (agent < 0) return
-  const closed = closingQuote(bytes, agent, end)
+  const closed = closingQuote(bytes, view, agent, end)
   // A line cut off by its logger still tells most of its User-Agent.
   const agentEnd = closed < 0 ? end : closed
   line.hasAgent = true
   line.agentStart = agent
   line.agentEnd = isEmptyText(bytes, agent, agentEnd) ? agent : agentEnd
-  if (agentEnd + 1 < end) readForwarded(bytes, agentEnd + 1, end, line)
+  if (agentEnd + 1 < end) readForwarded(bytes, view, agentEnd + 1, end, line)
 }
 
-function readForwarded(bytes: Buffer, start: number, end: number, line: LogLine): void {
+function readForwarded(bytes: Buffer, view: DataView, start: number, end: number, line: LogLine): void {
   const forwarded = nextText(bytes, start, end)
   if (forwarded < 0 || forwarded !== start + 2) return
-  const closed = closingQuote(bytes, forwarded, end)
+  const closed = closingQuote(bytes, view, forwarded, end)
   if (closed < 0 || isEmptyText(bytes, forwarded, closed)) return
   line.forwardedStart = forwarded
   line.forwardedEnd = closed

@@ -14,29 +14,31 @@ export interface LogTime {
   zoneMinutes: number
 }
 
+/** Where the words of `17/May/2015:10:05:` and of ` +0000` begin, the seconds between them left out. */
+const wordPlaces = [14, 10, 6, 2, 0, 20, 22] as const
+
 /**
  * Builds the reader of `17/May/2015:10:05:03 +0000`. Lines of one minute share all but their seconds, so the rest is
  * turned into a time once a minute.
  *
  * @returns A function that writes into `time`; false for what is no time.
  */
-export function createCommonTimeReader(): (bytes: Buffer, start: number, time: LogTime) => boolean {
-  const known = new Uint8Array(COMMON_TIME_LENGTH)
+export function createCommonTimeReader(): (bytes: Buffer, view: DataView, start: number, time: LogTime) => boolean {
+  const known = new Int32Array(wordPlaces.length)
   let minuteSecond = 0
   let zoneMinutes = 0
 
-  const isKnown = (bytes: Buffer, start: number): boolean => {
+  const isKnown = (view: DataView, start: number): boolean =>
     // The minute first: it is what changes.
-    for (let index = 17; index >= 0; index -= 1) {
-      if (bytes[start + index] !== known[index]) return false
-    }
-    for (let index = 20; index < COMMON_TIME_LENGTH; index += 1) {
-      if (bytes[start + index] !== known[index]) return false
-    }
-    return true
-  }
+    view.getInt32(start + 14, true) === known[0] &&
+    view.getInt32(start + 10, true) === known[1] &&
+    view.getInt32(start + 6, true) === known[2] &&
+    view.getInt32(start + 2, true) === known[3] &&
+    view.getInt32(start, true) === known[4] &&
+    view.getInt32(start + 20, true) === known[5] &&
+    view.getInt32(start + 22, true) === known[6]
 
-  const learn = (bytes: Buffer, start: number): boolean => {
+  const learn = (bytes: Buffer, view: DataView, start: number): boolean => {
     const text = String.fromCharCode(...bytes.subarray(start, start + COMMON_TIME_LENGTH))
     const parts = commonTime.exec(text)
     if (parts === null) return false
@@ -45,18 +47,19 @@ export function createCommonTimeReader(): (bytes: Buffer, start: number, time: L
     const zone = (Number(zoneHours) * 60 + Number(zoneRest)) * (sign === '-' ? -1 : 1)
     const at = utcSecond(Number(year), month + 1, Number(day), Number(hour), Number(minute))
     if (at < 0) return false
-    known.set(bytes.subarray(start, start + COMMON_TIME_LENGTH))
+    for (const [index, place] of wordPlaces.entries()) known[index] = view.getInt32(start + place, true)
     minuteSecond = at - zone * 60
     zoneMinutes = zone
     return true
   }
 
-  return (bytes, start, time) => {
+  return (bytes, view, start, time) => {
+    if (start + COMMON_TIME_LENGTH > bytes.length) return false
     const tens = (bytes[start + 18] ?? 0) - 48
     const ones = (bytes[start + 19] ?? 0) - 48
     // 60 is a leap second.
     if (tens < 0 || tens > 6 || ones < 0 || ones > 9) return false
-    if (!(isKnown(bytes, start) || learn(bytes, start))) return false
+    if (!(isKnown(view, start) || learn(bytes, view, start))) return false
     time.second = minuteSecond + tens * 10 + ones
     time.milli = 0
     time.zoneMinutes = zoneMinutes
