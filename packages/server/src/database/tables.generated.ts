@@ -355,6 +355,39 @@ export interface Session {
   user_id: string;
 }
 
+export interface SigningKey {
+  activated_at: Timestamp | null;
+  algorithm: string;
+  created_at: Generated<Timestamp>;
+  /**
+   * Thumbprint of the public part (RFC 7638).
+   */
+  kid: string;
+  /**
+   * Signs nothing earlier: by then everybody who keeps the published keys has seen it.
+   */
+  not_before: Timestamp;
+  /**
+   * For people to read. Processes believe the one they make of the private part.
+   */
+  public_jwk: Json;
+  purpose: string;
+  /**
+   * By then nothing that it signed is still valid.
+   */
+  remove_after: Timestamp | null;
+  retired_at: Timestamp | null;
+  /**
+   * When the next one takes over, if it may sign by then.
+   */
+  rotate_after: Timestamp | null;
+  /**
+   * PKCS #8 under a key that is derived from the master secret and bound to purpose and kid.
+   */
+  sealed_private: Buffer;
+  state: string;
+}
+
 export interface SubmissionReceipt {
   created_at: Generated<Timestamp>;
   form_id: string;
@@ -452,6 +485,7 @@ export interface DB {
   schema_migration: SchemaMigration;
   security_event: SecurityEvent;
   session: Session;
+  signing_key: SigningKey;
   submission_receipt: SubmissionReceipt;
   tenant: Tenant;
   tenant_domain: TenantDomain;

@@ -8,6 +8,7 @@ import type pg from 'pg'
 /** Tables that hold no tenant's rows. */
 const withoutTenant: Readonly<Record<string, string>> = {
   schema_migration: 'the history of the schema, readable by every process that must know whether it is up to date',
+  signing_key: 'the keys that sign for every tenant; read-only, and of no use without the master secret',
 }
 
 /** Tables whose tenant is vouched for by something else than a reference. */
@@ -79,6 +80,11 @@ const definerFunctions: Readonly<Record<string, { readonly owner: string; readon
   // Tables are made and dropped by their owner alone: one makes the next days, the other drops days gone by.
   'make_security_event_days()': { owner: 'rempart_owner', callers: 'rempart_app,rempart_worker' },
   'drop_security_event_days(integer)': { owner: 'rempart_owner', callers: 'rempart_worker' },
+  // The serving roles change no key but through these, which keep one active and one next.
+  'turn_signing_keys(text)': { owner: 'rempart_owner', callers: 'rempart_app,rempart_worker' },
+  'add_signing_key(text,text,text,jsonb,bytea)': { owner: 'rempart_owner', callers: 'rempart_app' },
+  'hasten_signing_keys(text)': { owner: 'rempart_owner', callers: 'rempart_worker' },
+  'end_signing_keys(text)': { owner: 'rempart_owner', callers: 'rempart_worker' },
   [SUBMIT_LEADS]: { owner: 'rempart_intake', callers: 'rempart_app,rempart_worker' },
 }
 
