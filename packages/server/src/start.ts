@@ -54,7 +54,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     const secretKey = config.secretKey ?? (await loadOrCreateSecret(join(config.dataDir, 'secret.key')))
     const isFirstStart = config.embedded && config.demo === 'on' ? await seedDemo(database.worker) : false
     const { app: serving, worker, appTarget } = database
-    const tenants = createTenantResolver(serving)
+    const tenants = createTenantResolver(serving, { onLookUp: metrics.tenantLookUp })
     const policyFeed = startPolicyFeed({ target: appTarget, pool: serving, tenants, log })
     opened.push(() => policyFeed.stop())
     const days = scheduleEventDays({ app: serving, worker, keptMs: config.eventRetentionMs, log })

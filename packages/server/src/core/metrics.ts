@@ -49,6 +49,8 @@ export interface Metrics {
   intake(kind: string, outcome: IntakeOutcome, reason?: string, count?: number): void
   /** Counts one look at a changed policy file: `applied`, `unchanged` or `refused`. */
   policyReload(result: string): void
+  /** Counts one question to the database for a tenant: `found`, `missing` or `failed`. */
+  tenantLookUp(result: string): void
   /** Records how many rows one database call stored. */
   batch(kind: string, size: number): void
   /** Reads the guard's store at each scrape. */
@@ -103,6 +105,13 @@ export function createMetrics(options: { readonly isProcessIncluded?: boolean } 
   })
   // Known from the start, so that an alert on their growth sees the first one.
   for (const result of ['applied', 'unchanged', 'refused']) policyReloads.inc({ result }, 0)
+  const tenantLookUps = new Counter({
+    name: 'rempart_tenant_lookups_total',
+    help: 'Questions to the database for the tenant of a request, by what came of them; missing: somebody tries names.',
+    labelNames: ['result'],
+    registers: [registry],
+  })
+  for (const result of ['found', 'missing', 'failed']) tenantLookUps.inc({ result }, 0)
   const timeRequest = distribution(registry, {
     name: 'rempart_http_request_duration_seconds',
     help: 'Time from a request to the end of its answer.',
@@ -127,6 +136,7 @@ export function createMetrics(options: { readonly isProcessIncluded?: boolean } 
     decision: (policy, rule, outcome) => countDecision(policy, rule, outcome, 1),
     intake: (kind, outcome, reason = '', count = 1) => countIntake(kind, outcome, reason, count),
     policyReload: (result) => policyReloads.inc({ result }),
+    tenantLookUp: (result) => tenantLookUps.inc({ result }),
     batch: (kind, size) => sizeBatch(kind, '', size),
     watchGuardStore: (read) => watchGuardStore(registry, read),
     watchSharedStore: (read) => watchSharedStore(registry, read),

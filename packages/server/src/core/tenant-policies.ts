@@ -8,6 +8,7 @@ import {
 import type { FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import { findNamedTenant } from './identify.ts'
+import { createLookUpBudget } from './look-up-budget.ts'
 import type { PolicySet } from './policy-set.ts'
 import { tenantPolicy } from './tenant-bounds.ts'
 import type { Tenant, TenantKey, TenantResolver } from './tenant-resolver.ts'
@@ -28,16 +29,14 @@ export interface TenantPolicies {
   /** What of a tenant's is in force under these policies; undefined for nothing. The same object until one of them changes. */
   inForce(tenant: Tenant, set: PolicySet): PolicyOverrides | undefined
   /**
-   * The same for a request that has not been identified, from what it names; at once when its tenant is in memory. A call
-   * that takes a credential is under the installation's policies: what it names, anybody can name.
+   * The same for a request that has not been identified, from what it names; at once when its tenant is in memory, or has
+   * been. A call that takes a credential is under the installation's policies: what it names, anybody can name. So is a
+   * call that names a tenant nobody has looked up yet while its client has used up the look-ups it may cause.
    */
   early(request: FastifyRequest, set: PolicySet): PolicyOverrides | undefined | Promise<PolicyOverrides | undefined>
   /** What keeps an override from being in force; none for one that is. */
   faults(policy: PolicyInput | undefined, policyId: string, rules: RuleOverrides): readonly PolicyFault[]
 }
-
-/** Look-ups for requests that no limit has judged yet; while so many are under way, others are judged as of no tenant. */
-const mostLookUps = 32
 
 /** Applies what tenants have otherwise, as far as the operator allows it. */
 export function createTenantPolicies(dependencies: TenantPoliciesDependencies): TenantPolicies {
@@ -46,7 +45,8 @@ export function createTenantPolicies(dependencies: TenantPoliciesDependencies): 
     PolicyOverrides,
     { readonly set: PolicySet; readonly allowed: PolicyOverrides | undefined }
   >()
-  let lookUps = 0
+  const lookUps = createLookUpBudget()
+  let renewals = 0
 
   const faults: TenantPolicies['faults'] = (policy, policyId, rules) => {
     if (policy === undefined) return [{ path: policyId, message: 'there is no policy of that name' }]
@@ -76,17 +76,38 @@ export function createTenantPolicies(dependencies: TenantPoliciesDependencies): 
     judged.set(policyOverrides, { set, allowed })
     return allowed
   }
-  const lookUp = async (names: readonly TenantKey[], set: PolicySet): Promise<PolicyOverrides | undefined> => {
-    lookUps += 1
+  /** Undefined where a name is nobody's, two disagree, or the tenant has nothing otherwise. */
+  const ofOne = (named: readonly (Tenant | null | undefined)[], set: PolicySet): PolicyOverrides | undefined => {
+    const [tenant] = named
+    return tenant && named.every((each) => each?.id === tenant.id) ? inForce(tenant, set) : undefined
+  }
+  const lookUp = async (
+    names: readonly TenantKey[],
+    client: string,
+    set: PolicySet,
+  ): Promise<PolicyOverrides | undefined> => {
+    lookUps.begin(client)
+    let isMissing = false
     try {
       const tenant = await findNamedTenant(tenants, names)
+      isMissing = tenant === null
       return tenant === null ? undefined : inForce(tenant, set)
     } catch {
       // The database is away: the installation's policies hold.
       return undefined
     } finally {
-      lookUps -= 1
+      lookUps.end(client, isMissing)
     }
+  }
+  const renew = (names: readonly TenantKey[]): void => {
+    if (renewals >= mostRenewals) return
+    renewals += 1
+    findNamedTenant(tenants, names)
+      // The database is away: what is known goes on being known.
+      .catch(() => {})
+      .finally(() => {
+        renewals -= 1
+      })
   }
 
   return {
@@ -96,13 +117,20 @@ export function createTenantPolicies(dependencies: TenantPoliciesDependencies): 
       if (!anyOverrides() || !isAnybodys(request)) return undefined
       const names = namesOf(request)
       const known = names.map((name) => tenants.peek(name))
-      if (known.some((tenant) => tenant === undefined)) return lookUps < mostLookUps ? lookUp(names, set) : undefined
-      const [tenant] = known
-      const isOne = tenant && known.every((each) => each?.id === tenant.id)
-      return isOne ? inForce(tenant, set) : undefined
+      if (!known.includes(undefined)) return ofOne(known, set)
+      // A tenant that was in memory a moment ago waits for nothing: its figures are read anew beside the request.
+      const recalled = names.map((name, index) => known[index] ?? tenants.recall(name))
+      if (!recalled.includes(undefined)) {
+        renew(names)
+        return ofOne(recalled, set)
+      }
+      return lookUps.allows(request.client.key) ? lookUp(names, request.client.key, set) : undefined
     },
   }
 }
+
+/** Tenants in memory that may be read anew at a time. */
+const mostRenewals = 32
 
 function isAnybodys({ route, headers }: FastifyRequest): boolean {
   if (route.access !== 'public') return false

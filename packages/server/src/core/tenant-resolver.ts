@@ -1,6 +1,7 @@
 import type { PolicyOverrides } from '@rempart/guard'
 import { LRUCache } from 'lru-cache'
 import type { Pool } from '../database/connect.ts'
+import { createLookupMemory } from './lookup-memory.ts'
 
 /** A tenant as requests see it. */
 export interface Tenant {
@@ -21,6 +22,8 @@ export type TenantKey = { readonly kind: 'slug' | 'id' | 'domain' | 'form'; read
 export interface TenantResolver {
   /** The tenant from memory: a tenant, `null` when it is known not to exist, `undefined` when the database must be asked. */
   peek(key: TenantKey): Tenant | null | undefined
+  /** The tenant that a key was last known to name, for what may be out of date: it may be suspended since. */
+  recall(key: TenantKey): Tenant | undefined
   /** The active tenant of a key; `null` when there is none (a suspended one included). */
   find(key: TenantKey): Promise<Tenant | null>
   /** Forgets one tenant, after a change of it anywhere. */
@@ -42,9 +45,22 @@ interface Row {
   policy_overrides: PolicyOverrides | null
 }
 
+/** What came of one question to the database. */
+type TenantLookUp = 'found' | 'missing' | 'failed'
+
+export interface TenantResolverOptions {
+  /** Told of each question to the database. */
+  readonly onLookUp?: (result: TenantLookUp) => void
+  /** Monotonic milliseconds; of the process when absent. */
+  readonly nowMs?: () => number
+}
+
 /** Looks tenants up through the definer functions of the `auth` schema and remembers the answers for five seconds. */
-export function createTenantResolver(pool: Pick<Pool, 'query'>): TenantResolver {
-  const known = new LRUCache<string, { tenant: Tenant | null }>({ max: 10_000, ttl: staleMs })
+export function createTenantResolver(
+  pool: Pick<Pool, 'query'>,
+  { onLookUp = () => {}, nowMs }: TenantResolverOptions = {},
+): TenantResolver {
+  const memory = createLookupMemory<Tenant>({ max: 10_000, freshMs: staleMs, ...(nowMs && { nowMs }) })
   const overrides = new LRUCache<string, { readonly text: string; readonly read: PolicyOverrides }>({ max: 10_000 })
   const nobody = Promise.resolve(null)
   let pending = new Map<string, Promise<Tenant | null>>()
@@ -70,10 +86,17 @@ export function createTenantResolver(pool: Pick<Pool, 'query'>): TenantResolver 
     // What was asked before a `clear` may be answered after it, with what is no longer so: it goes to who asked alone.
     const current = pending
     const answer = ask(key)
-      .then((tenant) => {
-        if (current === pending) known.set(name, { tenant })
-        return tenant
-      })
+      .then(
+        (tenant) => {
+          onLookUp(tenant === null ? 'missing' : 'found')
+          if (current === pending) memory.learn(name, tenant)
+          return tenant
+        },
+        (error: unknown) => {
+          onLookUp('failed')
+          throw error
+        },
+      )
       .finally(() => current.delete(name))
     current.set(name, answer)
     return answer
@@ -90,23 +113,26 @@ export function createTenantResolver(pool: Pick<Pool, 'query'>): TenantResolver 
   }
 
   return {
-    peek: (key) => (key.value === '' ? null : known.get(`${key.kind}:${key.value}`)?.tenant),
+    peek: (key) => (key.value === '' ? null : memory.peek(nameOf(key))),
+    recall: (key) => memory.recall(nameOf(key)),
     find(key) {
       if (key.value === '') return nobody
-      const name = `${key.kind}:${key.value}`
-      const cached = known.get(name)
-      return cached === undefined ? (pending.get(name) ?? lookUp(name, key)) : Promise.resolve(cached.tenant)
+      const name = nameOf(key)
+      const known = memory.peek(name)
+      return known === undefined ? (pending.get(name) ?? lookUp(name, key)) : Promise.resolve(known)
     },
     forget(tenantId) {
-      for (const [name, { tenant }] of known.entries()) if (tenant?.id === tenantId) known.delete(name)
+      memory.forget((_, tenant) => tenant?.id === tenantId)
       pending = new Map()
     },
     clear() {
-      known.clear()
+      memory.clear()
       pending = new Map()
     },
   }
 }
+
+const nameOf = ({ kind, value }: TenantKey): string => `${kind}:${value}`
 
 function fromRow(row: Row, policyOverrides: PolicyOverrides | undefined): Tenant {
   return Object.freeze({

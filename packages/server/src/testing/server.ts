@@ -51,7 +51,7 @@ export async function startTestServer(database: TestDatabase, options: TestServe
   const clock = { nowMs: Date.now() }
   const logLines: string[] = []
   const metrics = createMetrics({ isProcessIncluded: false })
-  const tenants = createTenantResolver(database.app)
+  const tenants = createTenantResolver(database.app, { onLookUp: metrics.tenantLookUp })
   const app = await buildServer(
     {
       config,

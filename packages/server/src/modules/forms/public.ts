@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { LRUCache } from 'lru-cache'
 import type { Context } from '../../core/context.ts'
+import { createLookupMemory } from '../../core/lookup-memory.ts'
 import { ProblemError } from '../../core/problem.ts'
 import { type CompiledForm, compileForm } from './definition/compile.ts'
 import { type Evaluation, evaluateAnswers } from './definition/evaluate.ts'
@@ -20,8 +20,8 @@ export interface PublishedForm {
 export type FormKey = { readonly slug: string } | { readonly id: string }
 
 export interface PublishedForms {
-  /** The form from memory: `null` when it is known not to be published, `undefined` when the database must be asked. */
-  peek(tenantId: string, key: FormKey): PublishedForm | null | undefined
+  /** The form as it was last found, for what may be out of date: it may be archived since. The database is not asked. */
+  recall(tenantId: string, key: FormKey): PublishedForm | undefined
   /** The published form of the context's tenant; `null` when there is none. */
   find(context: Pick<Context, 'tenant' | 'inTenant'>, key: FormKey): Promise<PublishedForm | null>
   /** Forgets a tenant's forms, after one was changed in this process. */
@@ -33,7 +33,7 @@ const staleMs = 2_000
 
 /** Remembers published forms, compiled, for two seconds. */
 export function createPublishedForms(): PublishedForms {
-  const known = new LRUCache<string, { form: PublishedForm | null }>({ max: 2_000, ttl: staleMs })
+  const memory = createLookupMemory<PublishedForm>({ max: 2_000, freshMs: staleMs })
   const pending = new Map<string, Promise<PublishedForm | null>>()
   /** Counts the changes of each tenant, so that an answer read before a change is not remembered after it. */
   const changes = new Map<string, number>()
@@ -48,16 +48,16 @@ export function createPublishedForms(): PublishedForms {
     // The definition was checked against this schema before it was stored.
     const form =
       row === undefined ? null : publishedForm({ ...row, definition: row.definition as unknown as FormDefinition })
-    if (changes.get(tenantId) === changesBefore) known.set(nameOf(tenantId, key), { form })
+    if (changes.get(tenantId) === changesBefore) memory.learn(nameOf(tenantId, key), form)
     return form
   }
 
   return {
-    peek: (tenantId, key) => known.get(nameOf(tenantId, key))?.form,
+    recall: (tenantId, key) => memory.recall(nameOf(tenantId, key)),
     find(context, key) {
       const name = nameOf(context.tenant.id, key)
-      const cached = known.get(name)
-      if (cached !== undefined) return Promise.resolve(cached.form)
+      const known = memory.peek(name)
+      if (known !== undefined) return Promise.resolve(known)
       const asked = pending.get(name)
       if (asked !== undefined) return asked
       const answer = load(context, key).finally(() => pending.delete(name))
@@ -66,7 +66,7 @@ export function createPublishedForms(): PublishedForms {
     },
     forget(tenantId) {
       changes.set(tenantId, (changes.get(tenantId) ?? 0) + 1)
-      for (const name of known.keys()) if (name.startsWith(`t:${tenantId}:`)) known.delete(name)
+      memory.forget((name) => name.startsWith(`t:${tenantId}:`))
       for (const name of pending.keys()) if (name.startsWith(`t:${tenantId}:`)) pending.delete(name)
     },
   }

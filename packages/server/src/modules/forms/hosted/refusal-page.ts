@@ -49,36 +49,21 @@ const comesBack: ReadonlySet<ProblemCode> = new Set([
 /** Of those, the ones after which the token is of no more use. */
 const needsToken: ReadonlySet<ProblemCode> = new Set(['form-expired', 'render-token-invalid', 'idempotency-key-reused'])
 
-/** Forms that may be looked up at a time for requests that nothing has counted. */
-const mostLookUps = 4
-
 /**
  * Shows a refusal in place: the form with what was typed, a fresh token where the old one is of no use, and what to
  * change beside each answer. What another site sent is never shown, for it would be that site's words on this page.
  */
 export function createRefusalPage(dependencies: RefusalPageDependencies): ProblemPage {
-  let lookUps = 0
-
-  async function findForm(context: Context, slug: string): Promise<PublishedForm | undefined> {
-    const known = dependencies.forms.peek(context.tenant.id, { slug })
-    if (known !== undefined || lookUps >= mostLookUps) return known ?? undefined
-    lookUps += 1
-    try {
-      return (await dependencies.forms.find(context, { slug })) ?? undefined
-    } catch {
-      // The database is away, which may be why the request is refused.
-      return undefined
-    } finally {
-      lookUps -= 1
-    }
-  }
-
   async function show(...[request, reply, { code, options }]: Parameters<ProblemPage>): Promise<Page> {
     const identified: Context | undefined = request.context
     const context = identified ?? (await dependencies.contextOf(request).catch(() => undefined))
     if (context !== undefined) dependencies.blocks.letFrame(reply, context.tenant)
     const isOwn = request.method === 'POST' && isFromOwnPage(request, dependencies.publicUrl)
-    const form = context && isOwn && comesBack.has(code) ? await findForm(context, slugOf(request)) : undefined
+    // Nothing has counted a request that the guard refused: what is not in memory is not looked up for it.
+    const form =
+      context && isOwn && comesBack.has(code)
+        ? dependencies.forms.recall(context.tenant.id, { slug: slugOf(request) })
+        : undefined
     const pairs = form && (await pairsOf(request, code))
     return context && form && pairs
       ? returned(context, request, reply, { form, pairs, code, options }, dependencies)

@@ -1,0 +1,39 @@
+import { describe, expect, it } from 'vitest'
+import { createLookupMemory } from './lookup-memory.ts'
+
+const memoryOf = (max: number) => createLookupMemory<{ id: string }>({ max, freshMs: 5_000 })
+
+describe('the memory of look-ups', () => {
+  it('keeps what was found, however many names that stand for nothing were tried since', () => {
+    const memory = memoryOf(100)
+    for (let index = 0; index < 100; index += 1) memory.learn(`real-${index}`, { id: String(index) })
+    for (let index = 0; index < 10_000; index += 1) memory.learn(`made-up-${index}`, null)
+    for (let index = 0; index < 100; index += 1) expect(memory.peek(`real-${index}`)).toEqual({ id: String(index) })
+    const remembered = Array.from({ length: 10_000 }, (_, index) => memory.peek(`made-up-${index}`))
+    expect(remembered.filter((answer) => answer === null)).toHaveLength(100)
+  })
+
+  it('tells nothing once it is stale, but recalls for an hour what was found', () => {
+    let nowMs = 1
+    const memory = createLookupMemory<{ id: string }>({ max: 10, freshMs: 5_000, nowMs: () => nowMs })
+    memory.learn('acme', { id: 'a' })
+    memory.learn('nobody', null)
+    nowMs += 5_001
+    expect([memory.peek('acme'), memory.peek('nobody')]).toEqual([undefined, undefined])
+    expect([memory.recall('acme'), memory.recall('nobody')]).toEqual([{ id: 'a' }, undefined])
+    nowMs += 3_600_000
+    expect(memory.recall('acme')).toBeUndefined()
+  })
+
+  it('recalls nothing that was found missing since, forgotten or cleared', () => {
+    const memory = memoryOf(10)
+    for (const name of ['a', 'b', 'c']) memory.learn(name, { id: name })
+    memory.learn('a', null)
+    expect([memory.peek('a'), memory.recall('a')]).toEqual([null, undefined])
+    memory.forget((name, found) => found?.id === 'b' || name === 'a')
+    expect(['a', 'b', 'c'].map((name) => memory.peek(name))).toEqual([undefined, undefined, { id: 'c' }])
+    expect(memory.recall('b')).toBeUndefined()
+    memory.clear()
+    expect(memory.recall('c')).toBeUndefined()
+  })
+})
