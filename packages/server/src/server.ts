@@ -20,6 +20,7 @@ import {
   findNamedTenant,
   installIdentification,
 } from './core/identify.ts'
+import { createSessionCheck } from './core/identity/session-check.ts'
 import { createKnownOrigins } from './core/known-origins.ts'
 import { installLifecycle } from './core/lifecycle.ts'
 import { installUnmatched } from './core/method-not-allowed.ts'
@@ -33,10 +34,11 @@ import { installRequestBodies } from './core/request-body.ts'
 import { collectRoutes } from './core/route-table.ts'
 import { deriveKey, keyLabels } from './core/secrets.ts'
 import { createSerializerCompiler } from './core/serialization.ts'
-import { createSessionCheck } from './core/session-check.ts'
 import { createSubjectReader, requestOf } from './core/subjects.ts'
 import { createTenantPolicies } from './core/tenant-policies.ts'
 import type { TenantResolver } from './core/tenant-resolver.ts'
+import { createAccessTokens } from './core/tokens/access-token.ts'
+import { createSigningKeys, type SigningKeys } from './core/tokens/signing-keys.ts'
 import { compileTrustedHosts } from './core/trusted-hosts.ts'
 import { createValidatorCompiler } from './core/validation.ts'
 import type { Pool } from './database/connect.ts'
@@ -54,6 +56,7 @@ import { registerRoutes, registerSchemas } from './modules/gates/register-routes
 import { gateRoutes, gateSchemas } from './modules/gates/routes.ts'
 import { healthRoutes, healthSchemas } from './modules/health/routes.ts'
 import type { RedisHealth } from './modules/health/service.ts'
+import { wellKnownRoutes } from './modules/keys/routes.ts'
 import { createLeadIntake } from './modules/leads/intake.ts'
 import { leadSubmitPolicy } from './modules/leads/policy.ts'
 import { leadRoutes, leadSchemas } from './modules/leads/routes.ts'
@@ -82,6 +85,8 @@ export interface ServerDependencies {
   readonly policyFile: unknown
   /** What is heard of the policies of tenants; absent: each is looked up, and no change is told to others. */
   readonly policyFeed?: Pick<PolicyFeed, 'any' | 'changed'>
+  /** The keys of access tokens; absent: read when the first is asked for, and followed by nothing. */
+  readonly signingKeys?: SigningKeys
   readonly metrics: Metrics
   readonly log: Logger
   readonly clock: Clock
@@ -128,12 +133,15 @@ export async function buildServer(
 
   const routes = collectRoutes(app)
   const ownOrigins = new Set([new URL(config.publicUrl).origin, ...config.allowedOrigins])
+  const signingKeys = dependencies.signingKeys ?? createSigningKeys({ pool, masters: { current: master }, log })
+  const ownUrl = { issuer: config.publicUrl, audience: config.publicUrl }
+  const accessTokens = createAccessTokens({ ...ownUrl, keys: signingKeys, clock })
   const identification = {
     pool,
     tenants: dependencies.tenants,
     isOwnHost: compileTrustedHosts(ownHosts(config)),
     isOwnOrigin: (origin: string) => ownOrigins.has(origin),
-    verifyAccessToken: () => undefined,
+    verifyAccessToken: accessTokens.verify,
     checkSession: createSessionCheck(pool),
     defaultTenant: config.defaultTenant,
     clock,
@@ -228,6 +236,7 @@ export async function buildServer(
     healthRoutes(root as App, health, { isRoot: true })
     docsRoutes(root as App)
     metricsRoutes(root as App, metrics, config.metricsToken)
+    wellKnownRoutes(root as App, { signingKeys, publicUrl: config.publicUrl, contacts: config.securityContact, clock })
   })
   await app.register(async (pages) => {
     hostedFormRoutes(pages as App, {

@@ -23,7 +23,7 @@ export function readCookie(header: string | undefined, name: string): string | u
 
 /** A Set-Cookie field. @param maxAgeSeconds - 0 takes the cookie away. */
 export function hostCookie(
-  name: typeof ACCESS_COOKIE | typeof REFRESH_COOKIE | '__Host-rmp_device',
+  name: `__Host-${string}`,
   value: string,
   sameSite: 'Lax' | 'Strict',
   maxAgeSeconds: number,

@@ -29,6 +29,8 @@ declare module 'fastify' {
      * one the call is anybody's.
      */
     keyScope?: Scope
+    /** The late rules, those by account among them, are asked by the route itself (`app.accountGuard`). */
+    accountRules?: boolean
     /** Whether a session that is only for setting up a second factor may call it. */
     restricted?: boolean
     /** Whether the person must have proved who they are within the last minutes (RFC 9470). */

@@ -1,5 +1,6 @@
 import { definePolicy, type LoadedPolicy, type Policy, type PolicyFault, type Subject } from '@rempart/guard'
 import type { Config } from '../config.ts'
+import { isScope } from './access.ts'
 import type { PolicySet } from './policy-set.ts'
 import type { RouteFacts } from './route-table.ts'
 
@@ -39,6 +40,7 @@ interface Fault {
 interface Known {
   readonly tenant: boolean
   readonly apiKey: boolean
+  readonly account: boolean
 }
 
 function isFromPreset({ origins }: LoadedPolicy, ruleId: string): boolean {
@@ -54,8 +56,9 @@ function knownUnder({ policy }: LoadedPolicy, set: PolicySet, routes: readonly R
   return {
     tenant: own.some(({ config: { access } }) => access !== undefined && access !== 'none'),
     apiKey: own.some(({ config: { access, keyScope } }) =>
-      access === 'public' ? keyScope !== undefined : access !== undefined && access !== 'none',
+      access === 'public' ? keyScope !== undefined : access !== undefined && isScope(access),
     ),
+    account: own.some(({ config }) => config.accountRules === true),
   }
 }
 
@@ -81,7 +84,9 @@ function wanting(field: Fault['field'], message: string | undefined): readonly F
 }
 
 function subjectFault(subject: Subject, known: Known): string | undefined {
-  if (subject === 'account') return '"account": this server knows no accounts'
+  if (subject === 'account') {
+    return known.account ? undefined : '"account": no route under this policy is an attempt at an account'
+  }
   if (subject === 'api-key') return keyFault(known)
   return subject === 'tenant' && !known.tenant ? '"tenant": no route under this policy has a tenant' : undefined
 }

@@ -64,7 +64,7 @@ function refuse(
     ...(retryAfter !== undefined && { retryAfterSeconds: Number(retryAfter) }),
     ...(outcome === 'challenge' && { challenge: challenges.issue(request, policyId) }),
   }
-  sendProblem(request, reply, problemOf(decision), options, clock)
+  sendProblem(request, reply, problemOf(decision, request), options, clock)
 }
 
 /** Writes what a refusal tells its client, in place of what an earlier limit told, and answers the wait in seconds. */
@@ -77,8 +77,8 @@ function tellRefusal(reply: FastifyReply, decision: Decision, clock: { now(): nu
   return retryAfter
 }
 
-function problemOf({ outcome, reason }: Decision): ProblemCode {
-  if (outcome === 'challenge') return 'challenge-required'
+function problemOf({ outcome, reason }: Decision, { route }: FastifyRequest): ProblemCode {
+  if (outcome === 'challenge') return route.accountRules === true ? 'captcha-required' : 'challenge-required'
   if (reason === 'store-failure') return 'service-unavailable'
   return reason === 'access-list' || reason === 'signal' ? 'access-denied' : 'rate-limited'
 }

@@ -68,9 +68,24 @@ export interface ActivePolicies {
   compiled(policyId: string, tenant?: Tenant): CompiledPolicy | undefined
 }
 
+/** The rules that count by account, of routes with `accountRules`: asked by the route itself, once it has read the body. */
+export interface AccountGuard {
+  /**
+   * Judges one attempt at an account, whether or not there is such an account: every attempt counts, before anything is
+   * verified. Answers a refusal or a challenge itself.
+   *
+   * @param account - names the account within the installation: with its tenant.
+   * @returns whether the request may go on.
+   */
+  admits(request: FastifyRequest, reply: FastifyReply, account: string): Promise<boolean>
+  /** Forgets the attempts at an account, after one that succeeded. */
+  forgive(request: FastifyRequest, account: string): Promise<void>
+}
+
 declare module 'fastify' {
   interface FastifyInstance {
     policies: ActivePolicies
+    accountGuard: AccountGuard
   }
   interface FastifyRequest {
     /** The policies for which the request carries a challenge that was solved for it, and is used up; null for none. */
@@ -116,6 +131,24 @@ export function installGuard(app: App, dependencies: GuardDependencies): () => v
       return next
     },
   })
+  app.decorate('accountGuard', {
+    async admits(request, reply, account) {
+      for (const id of set.of(request)) {
+        if (!lateIds.has(id)) continue
+        const overrides = tenantPolicies.inForce(request.context.tenant, set)
+        const isSolved = request.solvedFor?.includes(id) === true
+        const answer = guard.late(id, subjectsOf(request, isSolved, account), { overrides })
+        if (!settle(request, reply, answer instanceof Promise ? await answer : answer)) return false
+      }
+      return true
+    },
+    async forgive(request, account) {
+      const overrides = tenantPolicies.inForce(request.context.tenant, set)
+      for (const id of set.of(request)) {
+        if (lateIds.has(id)) await guard.reportSuccess(id, subjectsOf(request, false, account), { overrides })
+      }
+    },
+  } satisfies AccountGuard)
   // A policy that is not in the list would count nothing, without a word.
   app.addHook('onRoute', ({ config, method, url }) => {
     const own = config?.guard
@@ -196,7 +229,7 @@ export function installGuard(app: App, dependencies: GuardDependencies): () => v
   return () =>
     app.addHook('onRequest', (request, reply, done) => {
       // A request without a tenant has no subject of a late rule.
-      if (lateIds.size === 0 || request.context === undefined) return done()
+      if (lateIds.size === 0 || request.context === undefined || request.route.accountRules === true) return done()
       const ids = set.of(request).filter((id) => lateIds.has(id))
       if (ids.length === 0) done()
       else ask(request, reply, ids, 'late', done)

@@ -3,14 +3,17 @@ import type { Pool } from '../database/connect.ts'
 import { inTenant } from '../database/tenant.ts'
 import { type Authenticated, type Credential, invalidCredential } from './auth.ts'
 import type { Clock, Person } from './context.ts'
+import type { LiveSession, SessionCheck } from './identity/session-check.ts'
 import { ProblemError } from './problem.ts'
-import type { LiveSession, SessionCheck } from './session-check.ts'
 
 /** What an access token says once its signature, its times and its audience hold. */
 export interface TokenClaims {
   readonly sub: string
   readonly tid: string
   readonly sid: string
+  /** Unix seconds. */
+  readonly exp: number
+  readonly iat: number
 }
 
 /** Reads an access token. Undefined for one that does not hold, whatever the reason. */

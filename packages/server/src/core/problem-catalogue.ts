@@ -122,6 +122,38 @@ export const problemTypes = {
       fr: 'L’identification est mal formée, inconnue, expirée ou révoquée.',
     },
   ),
+  'captcha-required': problem(
+    401,
+    { en: 'Proof required', fr: 'Preuve demandée' },
+    {
+      en: 'Solve the challenge and send the request again with the solution in the header Rempart-Proof.',
+      fr: 'Résolvez le défi (challenge) puis renvoyez la requête avec la solution dans l’en-tête Rempart-Proof.',
+    },
+  ),
+  'sign-in-refused': problem(
+    401,
+    { en: 'Sign-in refused', fr: 'Connexion refusée' },
+    {
+      en: 'The e-mail address or the password is not right.',
+      fr: 'L’adresse électronique ou le mot de passe n’est pas exact.',
+    },
+  ),
+  'email-unverified': problem(
+    403,
+    { en: 'Address not confirmed', fr: 'Adresse non confirmée' },
+    {
+      en: 'Confirm your e-mail address first, with the link that was sent to it.',
+      fr: 'Confirmez d’abord votre adresse électronique, avec le lien qui y a été envoyé.',
+    },
+  ),
+  'too-busy': problem(
+    503,
+    { en: 'Busy', fr: 'Occupé' },
+    {
+      en: 'Too many sign-ins at this moment; try again in a few seconds.',
+      fr: 'Trop de connexions en ce moment ; réessayez dans quelques secondes.',
+    },
+  ),
   'scope-missing': problem(
     403,
     { en: 'Not allowed', fr: 'Non autorisé' },

@@ -26,9 +26,9 @@ export interface SubjectDependencies {
 
 /**
  * What rules may count and judge by of a request whose body has not been read. `isSolved`: it carries a solved challenge.
- * Tenant and API key are known once the request has been identified.
+ * Tenant and API key are known once the request has been identified, the account once its body has been read.
  */
-export type SubjectReader = (request: FastifyRequest, isSolved: boolean) => Subjects
+export type SubjectReader = (request: FastifyRequest, isSolved: boolean, account?: string) => Subjects
 
 /**
  * Builds the function that tells the guard who a request comes from. What a policy does not ask for is not worked out:
@@ -48,7 +48,7 @@ export function createSubjectReader(dependencies: SubjectDependencies): SubjectR
     }),
     fingerprintOf: (input) => fingerprint(input, clock.now()).value,
   }
-  return (request, isSolved) => new RequestSubjects(request, isSolved, sources)
+  return (request, isSolved, account) => new RequestSubjects(request, isSolved, account, sources)
 }
 
 interface Sources {
@@ -68,12 +68,14 @@ const contextOf = (request: FastifyRequest): Context | undefined => request.cont
 /** Getters on a prototype, because an object with its own would cost each request more than its decision. */
 class RequestSubjects implements Subjects {
   readonly ip: ClientAddress
+  readonly account: string | undefined
   readonly #request: FastifyRequest
   readonly #isSolved: boolean
   readonly #sources: Sources
 
-  constructor(request: FastifyRequest, isSolved: boolean, sources: Sources) {
+  constructor(request: FastifyRequest, isSolved: boolean, account: string | undefined, sources: Sources) {
     this.ip = request.client
+    this.account = account
     this.#request = request
     this.#isSolved = isSolved
     this.#sources = sources

@@ -1,3 +1,4 @@
+import { insertBuiltinRoles } from '../../core/identity/builtin-roles.ts'
 import { createId } from '../../core/ids.ts'
 import type { Tenant } from '../../core/tenant-resolver.ts'
 import { isTimeZone } from '../../core/time-zone.ts'
@@ -66,6 +67,7 @@ export async function createTenant(pool: Pool, tenant: NewTenant): Promise<strin
         allowed_origins: tenant.allowedOrigins ?? [],
         max_leads_per_month: tenant.maxLeadsPerMonth ?? null,
       })
+      await insertBuiltinRoles(tx, id)
       for (const domain of tenant.domains ?? []) await queries.insertDomain(tx, id, domain.toLowerCase())
     })
   } catch (error) {

@@ -1,4 +1,4 @@
-import type { Pool } from '../database/connect.ts'
+import type { Pool } from '../../database/connect.ts'
 
 /** A session that was alive when it was asked for, and what its person may do. */
 export interface LiveSession {

@@ -1,0 +1,19 @@
+import { expect, it } from 'vitest'
+import { deviceLabel } from './device-label.ts'
+
+it('calls a device what its owner would', () => {
+  const agents = {
+    'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0': 'Firefox, Linux',
+    'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36 Edg/140.0':
+      'Edge, Windows',
+    'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/604.1':
+      'Safari, iPhone',
+    'Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Mobile Safari/537.36':
+      'Chrome, Android',
+    'curl/8.5.0': 'curl',
+    '<script>alert(1)</script>': null,
+    '': null,
+  }
+  for (const [agent, label] of Object.entries(agents)) expect(deviceLabel(agent)).toBe(label)
+  expect(deviceLabel(undefined)).toBeNull()
+})

@@ -1,0 +1,82 @@
+import { sql } from 'kysely'
+import type { Tx } from '../../database/tenant.ts'
+
+/** What a token is good for, once. */
+export type OneTimePurpose =
+  | 'verify-email'
+  | 'change-email'
+  | 'reset-password'
+  | 'mfa-challenge'
+  | 'invitation'
+  | 'oauth-state'
+  | 'oauth-registration'
+  | 'passkey-challenge'
+  | 'bootstrap'
+
+export interface OneTimeToken {
+  readonly tenantId: string
+  /** SHA-256 of the token. */
+  readonly hash: Buffer
+  readonly purpose: OneTimePurpose
+  readonly userId: string | null
+  /** What the token is bound to. */
+  readonly data: Readonly<Record<string, unknown>>
+  readonly expiresAt: Date
+}
+
+export async function insertOneTimeToken(tx: Tx, token: OneTimeToken): Promise<void> {
+  await tx
+    .insertInto('one_time_token')
+    .values({
+      tenant_id: token.tenantId,
+      token_hash: token.hash,
+      purpose: token.purpose,
+      user_id: token.userId,
+      data: JSON.stringify(token.data),
+      expires_at: token.expiresAt,
+    })
+    .execute()
+}
+
+/** What a token was good for. */
+export interface ConsumedToken {
+  readonly userId: string | null
+  readonly data: Readonly<Record<string, unknown>>
+}
+
+/** Uses a token up. Of any number at once, one gets what it was good for; undefined for every other, and once it has expired. */
+export async function consumeOneTimeToken(
+  tx: Tx,
+  tenantId: string,
+  hash: Buffer,
+  purpose: OneTimePurpose,
+): Promise<ConsumedToken | undefined> {
+  const row = await tx
+    .deleteFrom('one_time_token')
+    .where('tenant_id', '=', tenantId)
+    .where('token_hash', '=', hash)
+    .where('purpose', '=', purpose)
+    .where('expires_at', '>', sql<Date>`now()`)
+    .returning(['user_id', 'data'])
+    .executeTakeFirst()
+  return row && { userId: row.user_id, data: recordOf(row.data) }
+}
+
+/** Takes away what a person was given for these purposes: an older link does not outlive a newer one. */
+export async function withdrawOneTimeTokens(
+  tx: Tx,
+  tenantId: string,
+  userId: string,
+  purposes: readonly OneTimePurpose[],
+): Promise<void> {
+  await tx
+    .deleteFrom('one_time_token')
+    .where('tenant_id', '=', tenantId)
+    .where('user_id', '=', userId)
+    .where('purpose', 'in', [...purposes])
+    .execute()
+}
+
+/** The column holds an object, by its check. */
+const recordOf = (value: unknown): Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {}

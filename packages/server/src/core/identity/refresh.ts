@@ -1,0 +1,100 @@
+import type { InTenant, Tx } from '../../database/tenant.ts'
+import { createOpaqueToken, parseOpaqueToken } from '../credentials/opaque-token.ts'
+import { sealSuccessor, unsealSuccessor } from '../credentials/sealed-successor.ts'
+import { IDLE_DAYS, type OpenedSession, type SessionKit } from './session-kit.ts'
+import * as queries from './session-queries.ts'
+
+/** What became of a refresh token that was presented. */
+export type Refreshed =
+  | { readonly outcome: 'refreshed'; readonly session: OpenedSession }
+  /** Unknown, expired, or of a session that has ended. */
+  | { readonly outcome: 'refused' }
+  /** It had been used before: somebody else holds it, and the session has ended for both. */
+  | { readonly outcome: 'replayed'; readonly userId: string; readonly sessionId: string }
+
+type Row = NonNullable<Awaited<ReturnType<typeof queries.findRefreshToken>>>
+
+const idleMs = IDLE_DAYS * 86_400_000
+
+/**
+ * Exchanges a refresh token for its successor, once. The same token again within ten seconds gets the same successor, as
+ * long as that is unused: a client that lost the answer and a second tab stay signed in, and nothing forks. Later, or once
+ * the successor has been used, a used token ends the session.
+ *
+ * @param transport - how the token came: one from a cookie is no bearer token, and the other way round.
+ */
+export function refreshSession(
+  inTenant: InTenant,
+  kit: SessionKit,
+  tenantId: string,
+  token: string,
+  transport: 'bearer' | 'cookie',
+): Promise<Refreshed> {
+  const parsed = parseOpaqueToken('refresh', token)
+  if (parsed === undefined) return Promise.resolve({ outcome: 'refused' })
+  return inTenant(async (tx) => {
+    const row = await queries.findRefreshToken(tx, tenantId, parsed.hash)
+    if (row === undefined || !row.is_current || !row.is_alive || row.transport !== transport) {
+      return { outcome: 'refused' }
+    }
+    if (!row.is_used) {
+      const successor = await rotate(tx, kit, tenantId, token, parsed.hash, row)
+      if (successor !== undefined) return refreshed(tenantId, row, successor)
+    }
+    return repeat(tx, tenantId, token, parsed.hash)
+  })
+}
+
+/** The successor, when this call is the one that used the token up. */
+async function rotate(
+  tx: Tx,
+  kit: SessionKit,
+  tenantId: string,
+  token: string,
+  hash: Buffer,
+  row: Row,
+): Promise<string | undefined> {
+  const successor = createOpaqueToken('refresh')
+  const sealed = sealSuccessor(token, successor.token, [tenantId, row.session_id])
+  if (!(await queries.useRefreshToken(tx, tenantId, hash, { hash: successor.hash, sealed }))) return undefined
+  const now = new Date(kit.clock.now())
+  const expires = new Date(Math.min(row.absolute_expires_at.getTime(), now.getTime() + idleMs))
+  await queries.insertRefreshToken(tx, {
+    tenant_id: tenantId,
+    token_hash: successor.hash,
+    session_id: row.session_id,
+    created_at: now,
+    expires_at: expires,
+  })
+  await queries.extendSession(tx, tenantId, row.session_id, now, expires)
+  return successor.token
+}
+
+async function repeat(tx: Tx, tenantId: string, token: string, hash: Buffer): Promise<Refreshed> {
+  // Read anew: of two at once, the loser sees here what the winner has committed.
+  const row = await queries.findRefreshToken(tx, tenantId, hash)
+  if (row === undefined || !row.is_alive) return { outcome: 'refused' }
+  if (row.is_repeatable && row.sealed_successor !== null) {
+    return refreshed(tenantId, row, unsealSuccessor(token, row.sealed_successor, [tenantId, row.session_id]))
+  }
+  const { user_id: userId, session_id: sessionId } = row
+  await queries.revokeSessions(tx, tenantId, { userId, sessionId }, 'refresh-replay')
+  return { outcome: 'replayed', userId, sessionId }
+}
+
+function refreshed(tenantId: string, row: Row, refreshToken: string): Refreshed {
+  return {
+    outcome: 'refreshed',
+    session: {
+      tenantId,
+      userId: row.user_id,
+      sessionId: row.session_id,
+      // Check constraints hold both columns to these values.
+      aal: row.aal as 1 | 2,
+      transport: row.transport as 'bearer' | 'cookie',
+      amr: row.amr,
+      authTimeMs: row.auth_time.getTime(),
+      refreshToken,
+    },
+  }
+}

@@ -1,0 +1,142 @@
+import type { FastifyReply } from 'fastify'
+import type { Tx } from '../../database/tenant.ts'
+import type { Clock } from '../context.ts'
+import { ACCESS_COOKIE, hostCookie, REFRESH_COOKIE } from '../cookies.ts'
+import { createOpaqueToken } from '../credentials/opaque-token.ts'
+import { type KeyRing, seal } from '../credentials/sealing.ts'
+import { createId } from '../ids.ts'
+import { deviceLabel } from './device-label.ts'
+import * as queries from './session-queries.ts'
+
+/** A session lives this long at most, whatever happens. */
+export const ABSOLUTE_DAYS = 30
+/** A session that is not refreshed for so long ends, and so does a refresh token. */
+export const IDLE_DAYS = 7
+const dayMs = 86_400_000
+
+/** What an access token is minted of. */
+export interface MintedFor {
+  readonly tenantId: string
+  readonly userId: string
+  readonly sessionId: string
+  readonly aal: 1 | 2
+  readonly amr: readonly string[]
+  readonly authTimeMs: number
+}
+
+/** Signs an access token. */
+export type MintAccessToken = (session: MintedFor) => Promise<string>
+
+/** Life of an access token. */
+export const ACCESS_SECONDS = 900
+
+/** What every way of signing in opens its session with. */
+export interface SessionKit {
+  readonly mint: MintAccessToken
+  readonly clock: Clock
+  /** Seals address and User-Agent of a session. */
+  readonly clientRing: KeyRing
+}
+
+/** Where a sign-in comes from. Both are shown to the person alone. */
+export interface ClientFacts {
+  readonly address: string
+  readonly userAgent: string | undefined
+}
+
+/** What a session is opened for. */
+export interface Opening {
+  readonly tenantId: string
+  readonly userId: string
+  readonly aal: 1 | 2
+  /** RFC 8176. */
+  readonly amr: readonly string[]
+  readonly transport: 'bearer' | 'cookie'
+  readonly restriction?: 'enrol-mfa' | null
+  readonly client: ClientFacts
+  /** The end of a session that this one takes the place of: a new proof lengthens no session. */
+  readonly absoluteExpiresAt?: Date
+}
+
+/** A session with the tokens of its client. They are handed out once the transaction has been committed. */
+export interface OpenedSession extends MintedFor {
+  readonly refreshToken: string
+  readonly transport: 'bearer' | 'cookie'
+}
+
+/** Opens a session with a new id and its first refresh token. */
+export async function openSession(tx: Tx, kit: SessionKit, opening: Opening): Promise<OpenedSession> {
+  const { tenantId, userId, aal, amr, transport, client } = opening
+  const sessionId = createId()
+  const nowMs = kit.clock.now()
+  const now = new Date(nowMs)
+  const absolute = opening.absoluteExpiresAt ?? new Date(nowMs + ABSOLUTE_DAYS * dayMs)
+  const refresh = createOpaqueToken('refresh')
+  const expires = new Date(Math.min(absolute.getTime(), nowMs + IDLE_DAYS * dayMs))
+  await queries.insertSession(tx, {
+    tenant_id: tenantId,
+    id: sessionId,
+    user_id: userId,
+    aal,
+    amr,
+    auth_time: now,
+    transport,
+    restriction: opening.restriction ?? null,
+    device_label: deviceLabel(client.userAgent),
+    client_sealed: sealClient(kit.clientRing, client, tenantId, sessionId),
+    created_at: now,
+    idle_expires_at: expires,
+    absolute_expires_at: absolute,
+  })
+  await queries.insertRefreshToken(tx, {
+    tenant_id: tenantId,
+    token_hash: refresh.hash,
+    session_id: sessionId,
+    created_at: now,
+    expires_at: expires,
+  })
+  return { tenantId, userId, sessionId, aal, amr, authTimeMs: nowMs, refreshToken: refresh.token, transport }
+}
+
+/** Whose a session's sealed address is, and what for. */
+export const clientAad = (tenantId: string, sessionId: string): readonly string[] => [tenantId, sessionId, 'client']
+
+const longestUserAgent = 512
+
+function sealClient(ring: KeyRing, { address, userAgent }: ClientFacts, tenantId: string, sessionId: string): Buffer {
+  const text = JSON.stringify({ address, userAgent: userAgent?.slice(0, longestUserAgent).toWellFormed() ?? null })
+  return seal(ring, Buffer.from(text), clientAad(tenantId, sessionId))
+}
+
+/** RFC 6749 §5.1, and the members that S4's clients read. */
+export interface TokenReply {
+  readonly access_token?: string
+  readonly refresh_token?: string
+  readonly token_type: 'Bearer'
+  readonly expires_in: number
+  readonly mfa_required: boolean
+}
+
+/**
+ * Hands out the tokens of a session: in the body, or as cookies and then not in the body. Nobody may keep the answer.
+ *
+ * @param refreshToken - when it is another than the session was opened with.
+ */
+export async function answerTokens(reply: FastifyReply, kit: SessionKit, opened: OpenedSession): Promise<TokenReply> {
+  const accessToken = await kit.mint(opened)
+  reply.header('cache-control', 'no-store')
+  const rest = { token_type: 'Bearer', expires_in: ACCESS_SECONDS, mfa_required: false } as const
+  if (opened.transport === 'bearer') {
+    return { access_token: accessToken, refresh_token: opened.refreshToken, ...rest }
+  }
+  reply.header('set-cookie', [
+    hostCookie(ACCESS_COOKIE, accessToken, 'Lax', ACCESS_SECONDS),
+    hostCookie(REFRESH_COOKIE, opened.refreshToken, 'Strict', IDLE_DAYS * 86_400),
+  ])
+  return rest
+}
+
+/** Takes the cookies of a session away. */
+export function forgetCookies(reply: FastifyReply): void {
+  reply.header('set-cookie', [hostCookie(ACCESS_COOKIE, '', 'Lax', 0), hostCookie(REFRESH_COOKIE, '', 'Strict', 0)])
+}
