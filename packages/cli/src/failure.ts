@@ -10,6 +10,7 @@ import {
   problemBody,
   SchemaBehindError,
   SecretFileError,
+  SigningKeyError,
   TenantError,
 } from '@rempart/server'
 import { CommanderError } from 'commander'
@@ -44,6 +45,7 @@ function isForeseen(error: unknown): error is Error {
     PolicyFileError,
     SchemaBehindError,
     SecretFileError,
+    SigningKeyError,
     TenantError,
   ].some((kind) => error instanceof kind)
 }

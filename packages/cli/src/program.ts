@@ -6,6 +6,7 @@ import { addDatabaseCommands } from './commands/database.ts'
 import { addEventCommands } from './commands/events.ts'
 import { addFormCommands } from './commands/forms.ts'
 import { addGateCommands } from './commands/gates.ts'
+import { addKeyCommands } from './commands/keys.ts'
 import { addLeadCommands } from './commands/leads.ts'
 import { addPolicyCommands } from './commands/policy.ts'
 import { addReplayCommand } from './commands/replay.ts'
@@ -34,6 +35,7 @@ addFormCommands(program)
 addLeadCommands(program)
 addResourceCommands(program)
 addGateCommands(program)
+addKeyCommands(program)
 addPolicyCommands(program)
 addReplayCommand(program)
 for (const command of [program, ...program.commands]) command.helpCommand(false)

@@ -95,6 +95,13 @@ export const hostList = listOf(
   (item) => item.toLowerCase(),
 )
 
+/** Comma-separated addresses where a person is reached: `mailto:`, `https:` or `tel:`. @see RFC 9116 §2.5.3 */
+export const contactList = listOf(
+  (item) => /^(mailto:[^\s@]+@[^\s@]+|https:\/\/[^\s]+|tel:\+?[0-9.-]+)$/.test(item) && /^[!-~]{1,500}$/.test(item),
+  'a comma-separated list of addresses such as mailto:security@example.org or https://www.example.org/security',
+  (item) => item,
+)
+
 /** The host of a URL that has been validated. */
 export const hostName = (url: string): string => new URL(url).hostname
 

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { parseEnv } from 'node:util'
 import {
   choice,
+  contactList,
   durationMs,
   hostList,
   hostName,
@@ -137,6 +138,12 @@ export const settings = {
     text(1, 1024),
     'Master secret, 32 bytes or more. Generated in the embedded mode, required otherwise.',
     true,
+  ),
+  securityContact: setting(
+    'REMPART_SECURITY_CONTACT',
+    contactList,
+    [],
+    'Where to report a vulnerability, as `/.well-known/security.txt` says it: comma-separated `mailto:`, `https:` or `tel:` addresses, the preferred one first.',
   ),
   policyFile: optional(
     'REMPART_POLICY_FILE',

@@ -5,6 +5,13 @@ export { createLogger } from './core/logging.ts'
 export { createPolicySet, type PolicySet } from './core/policy-set.ts'
 export { ProblemError, problemBody } from './core/problem.ts'
 export { SecretFileError } from './core/secrets.ts'
+export {
+  type ListedKey,
+  listSigningKeys,
+  revokeSigningKeys,
+  rotateSigningKeys,
+} from './core/tokens/signing-key-table.ts'
+export { SigningKeyError } from './core/tokens/signing-keys.ts'
 export { isDatabaseUnavailable } from './database/connect.ts'
 export { EmbeddedDatabaseError } from './database/embedded-error.ts'
 export { MigrationError, migrate } from './database/migrate.ts'

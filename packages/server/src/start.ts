@@ -9,6 +9,7 @@ import type { App } from './core/fastify.ts'
 import { createMetrics, type Metrics } from './core/metrics.ts'
 import { deriveKey, keyLabels, loadOrCreateSecret } from './core/secrets.ts'
 import { createTenantResolver, type TenantResolver } from './core/tenant-resolver.ts'
+import { createSigningKeys, type SigningKeys } from './core/tokens/signing-keys.ts'
 import { type OpenDatabase, openDatabase } from './database/open.ts'
 import { seedDemo } from './demo.ts'
 import { type OpenGuardStore, openGuardStore } from './guard-store.ts'
@@ -59,10 +60,14 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     opened.push(() => policyFeed.stop())
     const days = scheduleEventDays({ app: serving, worker, keptMs: config.eventRetentionMs, log })
     opened.push(() => days.stop())
+    const signingKeys = createSigningKeys({ pool: serving, masters: { current: Buffer.from(secretKey) }, log })
+    opened.push(() => signingKeys.stop())
+    await signingKeys.follow(appTarget)
     const secret = deriveKey(Buffer.from(secretKey), keyLabels.guardStore)
     const guardStore = await openGuardStore(config, { target: database.appTarget, secret, metrics, log })
     opened.push(() => guardStore.close())
-    const parts = { database, metrics, log, secretKey, policyFile, stopping, guardStore, tenants, policyFeed }
+    const fed = { tenants, policyFeed, signingKeys }
+    const parts = { database, metrics, log, secretKey, policyFile, stopping, guardStore, ...fed }
     const app = await createApp(config, parts)
     warnAbout(config, log)
     await app.listen({ port: config.port, host: config.host })
@@ -103,6 +108,7 @@ interface Parts {
   readonly guardStore: OpenGuardStore
   readonly tenants: TenantResolver
   readonly policyFeed: PolicyFeed
+  readonly signingKeys: SigningKeys
 }
 
 async function createApp(config: Config, parts: Parts): Promise<App> {

@@ -50,6 +50,7 @@ const tags = [
   },
   { name: 'auth', description: 'People: signing up, in and out, and their tokens.' },
   { name: 'health', description: 'Whether the server is alive, ready, and what it is doing.' },
+  { name: 'well-known', description: 'What other services and researchers look for at a known address.' },
   { name: 'metrics', description: 'Figures of one process, for Prometheus.' },
   { name: 'documentation', description: 'This document and its page.' },
 ]

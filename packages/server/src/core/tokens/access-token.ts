@@ -1,0 +1,132 @@
+import { hash, type KeyObject } from 'node:crypto'
+import { CompactSign, compactVerify, errors } from 'jose'
+import { LRUCache } from 'lru-cache'
+import { invalidCredential } from '../auth.ts'
+import type { Clock } from '../context.ts'
+import { createId } from '../ids.ts'
+import { ACCESS_LIFETIME_S, type AccessClaims, inForce, readClaims, type TokenSubject } from './access-token-claims.ts'
+import { MAX_TOKEN_CHARS, parseTokenText } from './access-token-text.ts'
+import type { KeySet, SigningKeys, VerifyingKey } from './signing-keys.ts'
+
+/** A new access token, and what it says. */
+export interface MintedToken {
+  readonly token: string
+  readonly claims: AccessClaims
+  /** From now, in seconds. */
+  readonly expiresInS: number
+}
+
+/** Makes access tokens, and tells whose they are. */
+export interface AccessTokens {
+  /** A token of a session, good for fifteen minutes. @throws RangeError when the subject is not of its shape. */
+  mint(subject: TokenSubject): Promise<MintedToken>
+  /**
+   * What a token says, if this installation signed it for us and it is in force; at once for one that was verified
+   * before. Whether its session lives is not asked here.
+   *
+   * @throws ProblemError `credential-invalid`, one answer to whatever is wrong; its `reason` tells the log. Thrown or as
+   *   a rejection. The database's error when an unknown key cannot be looked for.
+   */
+  verify(token: string): AccessClaims | Promise<AccessClaims>
+  /** The same, with undefined for one that does not hold. */
+  read(token: string): AccessClaims | undefined | Promise<AccessClaims | undefined>
+}
+
+export interface AccessTokenDependencies {
+  readonly keys: Pick<SigningKeys, 'current' | 'ready' | 'readAgain'>
+  /** The public URL. */
+  readonly issuer: string
+  readonly audience: string
+  readonly clock: Clock
+}
+
+/** What a token came to: its claims, or why it is refused, as a word for the log. */
+type Verdict = AccessClaims | string
+
+/** Tokens whose signature is remembered: some 10 MB at most. A token more costs a verification again. */
+const maxRemembered = 10_000
+
+/**
+ * Access tokens after RFC 9068: a JWT that Ed25519 signs, with the type `at+jwt`.
+ *
+ * @see RFC 8725, and docs/decisions for why verified tokens are remembered
+ */
+export function createAccessTokens({ keys, issuer, audience, clock }: AccessTokenDependencies): AccessTokens {
+  const expected = { iss: issuer, aud: audience }
+  const remembered = new LRUCache<string, AccessClaims>({ max: maxRemembered })
+  let seen: KeySet | undefined
+
+  function judge(token: string): Verdict | Promise<Verdict> {
+    if (token.length > MAX_TOKEN_CHARS) return 'token-too-long'
+    const set = keys.current()
+    if (set !== seen) {
+      // Keys have come or gone: what they signed is verified again, or is no more.
+      remembered.clear()
+      seen = set
+    }
+    const digest = hash('sha256', token, 'base64url')
+    const claims = remembered.get(digest)
+    return claims === undefined ? judgeAnew(token, digest, set) : inForce(claims, clock.now())
+  }
+
+  async function judgeAnew(token: string, digest: string, known: KeySet | undefined): Promise<Verdict> {
+    const text = parseTokenText(token)
+    if (typeof text === 'string') return text
+    const set = await setWith(text.kid, known)
+    const key: VerifyingKey | undefined = set.find(text.kid)
+    if (key === undefined) return 'token-key'
+    if (!(await isSigned(token, key.publicKey))) return 'token-signature'
+    const claims = readClaims(text.claims, expected)
+    if (typeof claims === 'string') return claims
+    const verdict = inForce(claims, clock.now())
+    // Keys that changed meanwhile have emptied what is remembered, and this one may not be among them.
+    if (typeof verdict !== 'string' && seen === set && keys.current() === set) remembered.set(digest, claims)
+    return verdict
+  }
+
+  async function setWith(kid: string, known: KeySet | undefined): Promise<KeySet> {
+    const set = known ?? (await keys.ready())
+    return set.find(kid) === undefined ? keys.readAgain() : set
+  }
+
+  return {
+    async mint(subject) {
+      const { signing } = await keys.ready()
+      if (signing === undefined) throw new Error('there is no key to sign with')
+      const iat = Math.floor(clock.now() / 1_000)
+      const said = { ...expected, ...subject, jti: createId(), iat, exp: iat + ACCESS_LIFETIME_S }
+      const claims = readClaims(said, expected)
+      if (typeof claims === 'string') throw new RangeError(`the token would not hold: ${claims}`)
+      const token = await new CompactSign(Buffer.from(JSON.stringify(claims)))
+        .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid: signing.kid })
+        .sign(signing.privateKey)
+      return { token, claims, expiresInS: ACCESS_LIFETIME_S }
+    },
+    verify(token) {
+      const verdict = judge(token)
+      return verdict instanceof Promise ? verdict.then(claimsOrRefusal) : claimsOrRefusal(verdict)
+    },
+    read(token) {
+      const verdict = judge(token)
+      return verdict instanceof Promise ? verdict.then(claimsOrNothing) : claimsOrNothing(verdict)
+    },
+  }
+}
+
+async function isSigned(token: string, key: KeyObject): Promise<boolean> {
+  try {
+    await compactVerify(token, key, { algorithms: ['EdDSA'] })
+    return true
+  } catch (error) {
+    if (error instanceof errors.JOSEError) return false
+    throw error
+  }
+}
+
+function claimsOrRefusal(verdict: Verdict): AccessClaims {
+  if (typeof verdict === 'string') throw invalidCredential(verdict)
+  return verdict
+}
+
+const claimsOrNothing = (verdict: Verdict): AccessClaims | undefined =>
+  typeof verdict === 'string' ? undefined : verdict
