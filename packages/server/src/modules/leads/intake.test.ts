@@ -72,3 +72,31 @@ it('stores a batch over the turn of a month that brought traps before and after 
   )
   expect(counted).toEqual([{ count: 2 }])
 })
+
+it('judges the traps of a batch in their turn: as stored while there is room, as refused once there is none', async () => {
+  const limited = await createTenant(database.worker, { slug: 'limited', name: 'Limited', maxLeadsPerMonth: 5 })
+  const form = { tenantId: limited, id: createId(), slug: 'f', name: 'F', definition: DEMO_FORM }
+  await inTenant(database.worker, limited, (tx) => insertPublishedForm(tx, form))
+  const arrived = (dropped: boolean): Arrival => {
+    const { period, row } = arrival()
+    return { tenantId: limited, period, row: { ...row, formId: form.id, dropped } }
+  }
+  const mixed = Array.from({ length: 12 }, (_, index) => arrived(index % 2 === 1))
+  const verdicts = await submitLeads(database.app, [arrival(), ...mixed])
+  expect(verdicts.map(({ verdict }) => verdict)).toEqual([
+    'stored',
+    // The fifth honest one is the ninth of all.
+    ...['stored', 'dropped', 'stored', 'dropped', 'stored', 'dropped', 'stored', 'dropped', 'stored'],
+    ...['quota-exceeded', 'quota-exceeded', 'quota-exceeded'],
+  ])
+  const [alone] = await submitLeads(database.app, [arrived(true)])
+  expect(alone?.verdict).toBe('quota-exceeded')
+  const kept = await inTenant(database.worker, limited, async (tx) => ({
+    leads: (await tx.selectFrom('lead').select('id').execute()).length,
+    receipts: (await tx.selectFrom('submission_receipt').select('lead_id').execute()).length,
+    used: (await tx.selectFrom('quota_usage').select('used').executeTakeFirst())?.used,
+    traps: (await tx.selectFrom('intake_day').select('count').where('outcome', '=', 'dropped').executeTakeFirst())
+      ?.count,
+  }))
+  expect(kept).toEqual({ leads: 5, receipts: 9, used: 5, traps: 7 })
+})

@@ -308,6 +308,29 @@ describe('POST /leads/forms/:formId/submit', () => {
       }
     })
 
+    it('tells no bot that it fell into a trap: used up, it refuses a trapped submission as any other', async () => {
+      await server.close()
+      server = await startTestServer(database, { policyFile: withoutLimits, tenant: { maxLeadsPerMonth: 2 } })
+      form = await publish(DEMO_FORM)
+      const trap = async () => ({ ...(await submission()), honeypot: 'spam' })
+      expect((await post(await submission())).statusCode).toBe(201)
+      expect((await post(await trap(), { key: 'early' })).statusCode).toBe(201)
+      expect((await post(await submission())).statusCode).toBe(201)
+      const honest = await post(await submission(), { key: 'honest' })
+      const body = await trap()
+      const trapped = await post(body, { key: 'trapped' })
+      expect([trapped.statusCode, honest.statusCode]).toEqual([429, 429])
+      expect(Object.keys(trapped.headers)).toEqual(Object.keys(honest.headers))
+      const told = ({ requestId: _, timestamp: __, instance: ___, ...rest }: Record<string, unknown>) => rest
+      expect(told(trapped.json())).toEqual(told(honest.json()))
+      // Like an honest one it has spent neither its key nor its token.
+      expect((await post(body, { key: 'trapped' })).json()).toMatchObject({ code: honest.json().code })
+      expect((await post(body)).json()).toMatchObject({ code: honest.json().code })
+      // What was answered before is answered again.
+      expect((await post(await trap(), { key: 'early' })).statusCode).toBe(201)
+      expect([(await leads()).length, await used()]).toEqual([2, 2])
+    })
+
     it('begins anew with the month of the tenant’s own time zone', async () => {
       await server.close()
       server = await startTestServer(database, {
