@@ -514,7 +514,12 @@ export function describeAdapter(name: string, start: (setup: ContractSetup) => P
       for (let sent = 0; sent < 3; sent += 1) expect((await askRaw(port, 'GET', '/open')).status).toBe(200)
       const refused = await askRaw(port, 'GET', '/closed', { 'accept-language': 'fr' })
       expect(refused.status).toBe(503)
-      expect(JSON.parse(refused.body)).toMatchObject({ code: 'service-unavailable', error: 'Service indisponible' })
+      expect(refused.field('retry-after')).toBe('1')
+      expect(refused.field('x-ratelimit-limit')).toBeUndefined()
+      const body = JSON.parse(refused.body)
+      expect(body).toMatchObject({ code: 'service-unavailable', error: 'Service indisponible' })
+      // No limit was passed, and none is named.
+      expect(body['violated-policies']).toBeUndefined()
     })
 
     it('counts by account once the application knows it', async () => {

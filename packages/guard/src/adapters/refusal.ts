@@ -21,7 +21,8 @@ interface RefusalBody {
   readonly detail: string
   readonly code: string
   readonly error: string
-  readonly 'violated-policies': readonly string[]
+  /** Absent where no limit was passed. */
+  readonly 'violated-policies'?: readonly string[]
 }
 
 interface Kind {
@@ -59,7 +60,9 @@ function build(decision: Decision, locale: Locale): Refusal {
     detail: kind.detail[locale],
     code: kind.code,
     error: kind.title[locale],
-    'violated-policies': [`${decision.policyId}/${decision.ruleId ?? ''}`],
+    ...(decision.reason !== 'store-failure' && {
+      'violated-policies': [`${decision.policyId}/${decision.ruleId ?? ''}`],
+    }),
   }
   const headers = {
     'content-type': 'application/problem+json; charset=utf-8',
@@ -122,5 +125,7 @@ const kinds = {
     code: 'service-unavailable',
     title: { en: 'Service unavailable', fr: 'Service indisponible' },
     detail: { en: 'Try again in a moment.', fr: 'Réessayez dans un instant.' },
+    // A store that has failed is asked again every half second or sooner.
+    headers: { 'retry-after': '1' },
   },
 } as const satisfies Record<string, Kind>
