@@ -105,7 +105,7 @@ function boundTo(header: Buffer, parts: readonly string[]): Buffer {
     const text = Buffer.from(part)
     return Buffer.concat([uint32(text.length), text])
   })
-  return Buffer.concat([header, uint32(parts.length), ...encoded])
+  return Buffer.concat([header, ...encoded])
 }
 
 function uint32(value: number): Buffer {

@@ -81,6 +81,7 @@ describe('matchTotpStep', () => {
 
   it('answers in the first half minute of 1970 without a negative step', () => {
     expect(matchTotpStep(vectorSecret, '755224', 0)).toBe(0)
+    expect(matchTotpStep(vectorSecret, codeAt(vectorSecret, -1), 0)).toBeUndefined()
   })
 })
 
