@@ -86,6 +86,40 @@ describe.concurrent('api-key', () => {
   }, 30_000)
 })
 
+describe('keys', () => {
+  const published = async (): Promise<string[]> => {
+    const { keys } = (await (await fetch(`${url}/.well-known/jwks.json`)).json()) as { keys: { kid: string }[] }
+    return keys.map(({ kid }) => kid)
+  }
+
+  it('lists what the server publishes, with what becomes of each key and when', async () => {
+    const keys = JSON.parse((await run(['keys', 'list', '--json'])).stdout)
+    expect(keys.map(({ kid }: { kid: string }) => kid)).toEqual(await published())
+    expect(keys[0]).toMatchObject({ state: 'active', algorithm: 'EdDSA', retiredAt: null })
+    expect(keys[1]).toMatchObject({ state: 'next', activatedAt: null })
+    const table = (await run(['keys', 'list'], { env: { LANG: 'fr_FR.UTF-8' } })).stdout
+    expect(table).toMatch(/^CLÉ +ÉTAT +SIGNE DÈS +JUSQU’À +RETIRÉE\n[\w-]{43} +active .+\n[\w-]{43} +suivante /)
+  }, 30_000)
+
+  it('says when the next key takes over, which no cache may be late for', async () => {
+    const [, next] = await published()
+    const asked = await run(['keys', 'rotate'])
+    expect([asked.code, asked.stdout]).toEqual([0, ''])
+    expect(asked.stderr).toMatch(/^The key [\w-]{43} takes over at \d{4}-\d\d-\d\d \d\d:\d\dZ: /)
+    expect(asked.stderr).toContain(String(next))
+    expect((await run(['keys', 'rotate'], { env: { LANG: 'fr_FR.UTF-8' } })).stderr).toContain(
+      'Personne n’est déconnecté',
+    )
+  }, 30_000)
+
+  it('ends every key at once when that is asked for; the running server makes others', async () => {
+    const before = await published()
+    expect((await run(['keys', 'rotate', '--revoke'])).stderr).toContain('2 keys have ended, with every access token')
+    await expect.poll(published).toHaveLength(2)
+    await expect.poll(async () => (await published()).some((kid) => before.includes(kid))).toBe(false)
+  }, 30_000)
+})
+
 describe.concurrent('forms', () => {
   const yaml = (label: string) => `title: { en: Call me back }
 fields:

@@ -358,6 +358,8 @@ describe('class 12: one token has one spelling', () => {
   it('refuses it truncated at every length, from either end', async () => {
     const { token } = await tokens.mint(subject())
     expect(await outcomeOf(token)).toBeTypeOf('object')
+    expect(await outcomeOf(token.slice(0, -1))).toBe('token-malformed')
+    expect(await outcomeOf(`${token}A`)).toBe('token-malformed')
     for (let length = 0; length < token.length; length += 1) {
       expect(await outcomeOf(token.slice(0, length))).toBeTypeOf('string')
       expect(await outcomeOf(token.slice(token.length - length))).toBeTypeOf('string')

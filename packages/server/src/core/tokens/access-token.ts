@@ -5,7 +5,7 @@ import { invalidCredential } from '../auth.ts'
 import type { Clock } from '../context.ts'
 import { createId } from '../ids.ts'
 import { ACCESS_LIFETIME_S, type AccessClaims, inForce, readClaims, type TokenSubject } from './access-token-claims.ts'
-import { MAX_TOKEN_CHARS, parseTokenText } from './access-token-text.ts'
+import { parseTokenText } from './access-token-text.ts'
 import type { KeySet, SigningKeys, VerifyingKey } from './signing-keys.ts'
 
 /** A new access token, and what it says. */
@@ -43,13 +43,16 @@ export interface AccessTokenDependencies {
 /** What a token came to: its claims, or why it is refused, as a word for the log. */
 type Verdict = AccessClaims | string
 
+/** No token of ours comes near. */
+const maxTokenChars = 4_096
+
 /** Tokens whose signature is remembered: some 10 MB at most. A token more costs a verification again. */
 const maxRemembered = 10_000
 
 /**
  * Access tokens after RFC 9068: a JWT that Ed25519 signs, with the type `at+jwt`.
  *
- * @see RFC 8725, and docs/decisions for why verified tokens are remembered
+ * @see RFC 8725, and docs/decisions/0020-verified-access-tokens-are-remembered.md
  */
 export function createAccessTokens({ keys, issuer, audience, clock }: AccessTokenDependencies): AccessTokens {
   const expected = { iss: issuer, aud: audience }
@@ -57,7 +60,7 @@ export function createAccessTokens({ keys, issuer, audience, clock }: AccessToke
   let seen: KeySet | undefined
 
   function judge(token: string): Verdict | Promise<Verdict> {
-    if (token.length > MAX_TOKEN_CHARS) return 'token-too-long'
+    if (token.length > maxTokenChars) return 'token-too-long'
     const set = keys.current()
     if (set !== seen) {
       // Keys have come or gone: what they signed is verified again, or is no more.
