@@ -8,6 +8,8 @@ import { createAnswerBlocks } from './core/answer-blocks.ts'
 import { installCompression } from './core/compression.ts'
 import type { Clock } from './core/context.ts'
 import { installCors } from './core/cors.ts'
+import { createPasswordHasher } from './core/credentials/password-hasher.ts'
+import { createKeyRing } from './core/credentials/sealing.ts'
 import { docsRoutes } from './core/docs.ts'
 import { installErrorHandling, routeOf, sendProblem } from './core/errors.ts'
 import type { App } from './core/fastify.ts'
@@ -20,6 +22,7 @@ import {
   findNamedTenant,
   installIdentification,
 } from './core/identify.ts'
+import { createKnownDevices } from './core/identity/known-device.ts'
 import { createSessionCheck } from './core/identity/session-check.ts'
 import { createKnownOrigins } from './core/known-origins.ts'
 import { installLifecycle } from './core/lifecycle.ts'
@@ -42,6 +45,8 @@ import { createSigningKeys, type SigningKeys } from './core/tokens/signing-keys.
 import { compileTrustedHosts } from './core/trusted-hosts.ts'
 import { createValidatorCompiler } from './core/validation.ts'
 import type { Pool } from './database/connect.ts'
+import { loginPolicy, refreshPolicy, verifyTokenPolicy } from './modules/auth/policy.ts'
+import { authRoutes, authSchemas } from './modules/auth/routes.ts'
 import { contactPolicy } from './modules/contact/policy.ts'
 import { contactRoutes, contactSchemas } from './modules/contact/routes.ts'
 import { createContactIntake } from './modules/contact/service.ts'
@@ -121,6 +126,7 @@ export async function buildServer(
     ...gateSchemas,
     ...securityEventSchemas,
     ...policySchemas,
+    ...authSchemas,
   ]
   const protocol = { config, clock, metrics }
   const app: App = fastify({ ...protocolOptions(protocol), logger: false }).withTypeProvider<TypeBoxTypeProvider>()
@@ -198,6 +204,9 @@ export async function buildServer(
       resourceReadPolicy,
       gateRegisterPolicy,
       metricsPolicy,
+      loginPolicy,
+      refreshPolicy,
+      verifyTokenPolicy,
     ],
     subjectsOf: createSubjectReader({ config, reputation, fingerprintSecret, clock }),
     createChallenges: (mark) =>
@@ -271,6 +280,17 @@ export async function buildServer(
         policies: app.policies,
         tenantPolicies,
         onChanged: dependencies.policyFeed?.changed ?? ((tenantId) => dependencies.tenants.forget(tenantId)),
+      })
+      authRoutes(api, {
+        ...identification,
+        kit: {
+          accessTokens,
+          clock,
+          clientRing: createKeyRing({ current: master }, keyLabels.sessionMetadata),
+        },
+        accessTokens,
+        hasher: createPasswordHasher(),
+        devices: createKnownDevices(deriveKey(master, keyLabels.knownDevice)),
       })
       ownRoutes(api)
     },

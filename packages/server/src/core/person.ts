@@ -11,13 +11,10 @@ export interface TokenClaims {
   readonly sub: string
   readonly tid: string
   readonly sid: string
-  /** Unix seconds. */
-  readonly exp: number
-  readonly iat: number
 }
 
-/** Reads an access token. Undefined for one that does not hold, whatever the reason. */
-export type VerifyAccessToken = (token: string) => TokenClaims | undefined | Promise<TokenClaims | undefined>
+/** Reads an access token. @throws ProblemError `credential-invalid` for one that does not hold. */
+export type VerifyAccessToken = (token: string) => TokenClaims | Promise<TokenClaims>
 
 export interface PersonDependencies {
   readonly pool: Pool
@@ -41,7 +38,6 @@ export async function authenticatePerson(
   dependencies: PersonDependencies,
 ): Promise<Authenticated> {
   const claims = await dependencies.verifyAccessToken(token)
-  if (claims === undefined) throw invalidCredential('token')
   const session = await dependencies.checkSession(claims.tid, claims.sid)
   if (session === undefined || session.userId !== claims.sub) throw invalidCredential('session')
   if ((session.transport === 'cookie') !== (from === 'cookie')) throw invalidCredential('transport')

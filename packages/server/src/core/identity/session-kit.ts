@@ -5,6 +5,7 @@ import { ACCESS_COOKIE, hostCookie, REFRESH_COOKIE } from '../cookies.ts'
 import { createOpaqueToken } from '../credentials/opaque-token.ts'
 import { type KeyRing, seal } from '../credentials/sealing.ts'
 import { createId } from '../ids.ts'
+import type { AccessTokens } from '../tokens/access-token.ts'
 import { deviceLabel } from './device-label.ts'
 import * as queries from './session-queries.ts'
 
@@ -24,15 +25,12 @@ export interface MintedFor {
   readonly authTimeMs: number
 }
 
-/** Signs an access token. */
-export type MintAccessToken = (session: MintedFor) => Promise<string>
-
-/** Life of an access token. */
-export const ACCESS_SECONDS = 900
+/** Who signs in here: the application of this server itself. */
+const OWN_CLIENT = 'rempart'
 
 /** What every way of signing in opens its session with. */
 export interface SessionKit {
-  readonly mint: MintAccessToken
+  readonly accessTokens: Pick<AccessTokens, 'mint'>
   readonly clock: Clock
   /** Seals address and User-Agent of a session. */
   readonly clientRing: KeyRing
@@ -123,14 +121,22 @@ export interface TokenReply {
  * @param refreshToken - when it is another than the session was opened with.
  */
 export async function answerTokens(reply: FastifyReply, kit: SessionKit, opened: OpenedSession): Promise<TokenReply> {
-  const accessToken = await kit.mint(opened)
+  const { token: accessToken, expiresInS } = await kit.accessTokens.mint({
+    sub: opened.userId,
+    tid: opened.tenantId,
+    sid: opened.sessionId,
+    client_id: OWN_CLIENT,
+    amr: opened.amr,
+    acr: `aal${opened.aal}`,
+    auth_time: Math.floor(opened.authTimeMs / 1_000),
+  })
   reply.header('cache-control', 'no-store')
-  const rest = { token_type: 'Bearer', expires_in: ACCESS_SECONDS, mfa_required: false } as const
+  const rest = { token_type: 'Bearer', expires_in: expiresInS, mfa_required: false } as const
   if (opened.transport === 'bearer') {
     return { access_token: accessToken, refresh_token: opened.refreshToken, ...rest }
   }
   reply.header('set-cookie', [
-    hostCookie(ACCESS_COOKIE, accessToken, 'Lax', ACCESS_SECONDS),
+    hostCookie(ACCESS_COOKIE, accessToken, 'Lax', expiresInS),
     hostCookie(REFRESH_COOKIE, opened.refreshToken, 'Strict', IDLE_DAYS * 86_400),
   ])
   return rest

@@ -1,0 +1,55 @@
+import type { PolicyInput } from '@rempart/guard'
+
+/**
+ * Sign-in. The ladder is the account's, and a known device has one of its own. Three failures ask for a proof of work, five
+ * for waiting, ten lock for a quarter of an hour and then twice as long each time; whoever signs in starts anew.
+ */
+export const loginPolicy: PolicyInput = {
+  id: 'auth.login',
+  rules: [
+    { id: 'burst', kind: 'rate-limit', by: 'ip', limit: 5, window: '60s' },
+    {
+      id: 'ladder',
+      kind: 'escalation',
+      by: 'account',
+      window: '1d',
+      steps: [
+        { after: 3, do: 'challenge' },
+        { after: 5, do: 'delay', for: '1s', growth: 2, cap: '16s' },
+        { after: 10, do: 'lock', for: '15m', growth: 2, cap: '1d' },
+        { after: 10, do: 'alert' },
+      ],
+    },
+  ],
+}
+
+/** Refreshing: several tabs of several people behind one address. */
+export const refreshPolicy: PolicyInput = {
+  id: 'auth.refresh',
+  rules: [{ id: 'burst', kind: 'rate-limit', by: 'ip', limit: 60, window: '60s' }],
+}
+
+/** What asks for the password of somebody who is signed in: the same ladder as signing in. */
+export const passwordCheckPolicy: PolicyInput = {
+  id: 'auth.password-check',
+  rules: [
+    { id: 'burst', kind: 'rate-limit', by: 'ip', limit: 10, window: '60s' },
+    {
+      id: 'ladder',
+      kind: 'escalation',
+      by: 'account',
+      window: '1d',
+      steps: [
+        { after: 5, do: 'delay', for: '1s', growth: 2, cap: '16s' },
+        { after: 10, do: 'lock', for: '15m', growth: 2, cap: '1d' },
+        { after: 10, do: 'alert' },
+      ],
+    },
+  ],
+}
+
+/** Asking about tokens: an oracle if it were free. */
+export const verifyTokenPolicy: PolicyInput = {
+  id: 'auth.verify-token',
+  rules: [{ id: 'burst', kind: 'rate-limit', by: 'ip', limit: 60, window: '60s' }],
+}

@@ -1,0 +1,77 @@
+import { sql } from 'kysely'
+import type { Tx } from '../../database/tenant.ts'
+
+/** What signing in needs of a person; undefined for an address nobody has. */
+export function findForSignIn(tx: Tx, tenantId: string, emailNorm: string) {
+  return tx
+    .selectFrom('user_account as u')
+    .leftJoin('password_credential as p', (join) =>
+      join.onRef('p.tenant_id', '=', 'u.tenant_id').onRef('p.user_id', '=', 'u.id'),
+    )
+    .select(['u.id', 'u.is_active', 'u.mfa_required', 'u.email_verified_at', 'p.hash'])
+    .where('u.tenant_id', '=', tenantId)
+    .where('u.email_norm', '=', emailNorm)
+    .where('u.deleted_at', 'is', null)
+    .where('u.erased_at', 'is', null)
+    .executeTakeFirst()
+}
+
+export function findPerson(tx: Tx, tenantId: string, userId: string) {
+  return tx
+    .selectFrom('user_account as u')
+    .leftJoin('password_credential as p', (join) =>
+      join.onRef('p.tenant_id', '=', 'u.tenant_id').onRef('p.user_id', '=', 'u.id'),
+    )
+    .select(['u.id', 'u.email', 'u.email_norm', 'u.name', 'u.locale', 'u.email_verified_at', 'p.hash'])
+    .where('u.tenant_id', '=', tenantId)
+    .where('u.id', '=', userId)
+    .executeTakeFirst()
+}
+
+/** Codes of the roles that are in force for a person now. */
+export async function findRoleCodes(tx: Tx, tenantId: string, userId: string): Promise<readonly string[]> {
+  const rows = await tx
+    .selectFrom('role_assignment as a')
+    .innerJoin('role as r', (join) => join.onRef('r.tenant_id', '=', 'a.tenant_id').onRef('r.id', '=', 'a.role_id'))
+    .select('r.code')
+    .where('a.tenant_id', '=', tenantId)
+    .where('a.user_id', '=', userId)
+    .where((eb) => eb.or([eb('a.expires_at', 'is', null), eb('a.expires_at', '>', sql<Date>`now()`)]))
+    .orderBy('r.code')
+    .execute()
+  return rows.map(({ code }) => code)
+}
+
+/** Stores a hash in the place of another; nothing when the other has gone meanwhile. */
+export async function replaceHash(
+  tx: Tx,
+  tenantId: string,
+  userId: string,
+  hashes: { readonly from: string; readonly to: string },
+): Promise<void> {
+  await tx
+    .updateTable('password_credential')
+    .set({ hash: hashes.to })
+    .where('tenant_id', '=', tenantId)
+    .where('user_id', '=', userId)
+    .where('hash', '=', hashes.from)
+    .execute()
+}
+
+export async function noteSignIn(tx: Tx, tenantId: string, userId: string, at: Date): Promise<void> {
+  await tx
+    .updateTable('user_account')
+    .set({ last_login_at: at })
+    .where('tenant_id', '=', tenantId)
+    .where('id', '=', userId)
+    .execute()
+}
+
+export function findSessionEnd(tx: Tx, tenantId: string, sessionId: string) {
+  return tx
+    .selectFrom('session')
+    .select('absolute_expires_at')
+    .where('tenant_id', '=', tenantId)
+    .where('id', '=', sessionId)
+    .executeTakeFirst()
+}

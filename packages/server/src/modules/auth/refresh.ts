@@ -1,0 +1,49 @@
+import type { Logger } from 'pino'
+import type { Context } from '../../core/context.ts'
+import { parseOpaqueToken } from '../../core/credentials/opaque-token.ts'
+import { refreshSession } from '../../core/identity/refresh.ts'
+import type { OpenedSession, SessionKit } from '../../core/identity/session-kit.ts'
+import { ProblemError } from '../../core/problem.ts'
+import type { TenantResolver } from '../../core/tenant-resolver.ts'
+import type { Pool } from '../../database/connect.ts'
+import { inTenant } from '../../database/tenant.ts'
+
+export interface Refresher {
+  readonly kit: SessionKit
+  readonly pool: Pool
+  readonly tenants: TenantResolver
+}
+
+/**
+ * Exchanges a refresh token, whose tenant it names itself.
+ *
+ * @throws ProblemError `credential-invalid` for one that does not hold, `tenant-suspended`.
+ */
+export async function refreshTokens(
+  { log }: Pick<Context, 'log'>,
+  { kit, pool, tenants }: Refresher,
+  token: string,
+  transport: 'bearer' | 'cookie',
+): Promise<OpenedSession> {
+  const parsed = parseOpaqueToken('refresh', token)
+  const tenantId = parsed && (await findTenant(pool, parsed.hash))
+  if (tenantId === undefined) throw new ProblemError('credential-invalid', { reason: 'refresh-token' })
+  if ((await tenants.find({ kind: 'id', value: tenantId })) === null) throw new ProblemError('tenant-suspended')
+  const refreshed = await refreshSession((work) => inTenant(pool, tenantId, work), kit, tenantId, token, transport)
+  if (refreshed.outcome === 'refreshed') return refreshed.session
+  if (refreshed.outcome === 'replayed') warnOfReplay(log, tenantId, refreshed.sessionId)
+  throw new ProblemError('credential-invalid', { reason: `refresh-token-${refreshed.outcome}` })
+}
+
+function warnOfReplay(log: Logger, tenantId: string, sessionId: string): void {
+  log.warn({ tenantId, sessionId }, 'a refresh token was used twice: its session has been ended')
+}
+
+async function findTenant(pool: Pool, hash: Buffer): Promise<string | undefined> {
+  const found = await pool.query<{ tenant: string | null }>({
+    name: 'find-refresh-token-tenant',
+    text: 'select auth.find_refresh_token_tenant($1) as tenant',
+    values: [hash],
+  })
+  return found.rows[0]?.tenant ?? undefined
+}

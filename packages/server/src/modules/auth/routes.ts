@@ -1,0 +1,180 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { REFRESH_COOKIE, readCookie } from '../../core/cookies.ts'
+import { HashQueueFullError } from '../../core/credentials/hash-queue.ts'
+import { assertOwnPage } from '../../core/csrf.ts'
+import { canonicalEmail } from '../../core/email.ts'
+import type { App } from '../../core/fastify.ts'
+import { Ref } from '../../core/fields.ts'
+import type { KnownDevices } from '../../core/identity/known-device.ts'
+import { emailNorm } from '../../core/identity/new-user.ts'
+import { answerTokens, forgetCookies, type TokenReply as Tokens } from '../../core/identity/session-kit.ts'
+import { refusals } from '../../core/openapi.ts'
+import { ProblemError } from '../../core/problem.ts'
+import { loginPolicy, refreshPolicy, verifyTokenPolicy } from './policy.ts'
+import { type Refresher, refreshTokens } from './refresh.ts'
+import { LoginInput, LogoutInput, Me, RefreshInput, TokenReply, VerifyTokenInput, VerifyTokenReply } from './schema.ts'
+import { describeMe, personOf, signOut } from './service.ts'
+import { MFA_CHALLENGE_SECONDS, type SignInDependencies, signIn } from './sign-in.ts'
+import { type Introspection, introspect } from './verify-token.ts'
+
+export const authSchemas = [LoginInput, TokenReply, RefreshInput, LogoutInput, Me, VerifyTokenInput, VerifyTokenReply]
+
+export interface AuthDependencies extends SignInDependencies, Refresher, Introspection {
+  readonly devices: KnownDevices
+  /** Whether a browser origin acts for every tenant. */
+  readonly isOwnOrigin: (origin: string) => boolean
+}
+
+/** Signing in and out, and what becomes of tokens. */
+export function authRoutes(app: App, dependencies: AuthDependencies): void {
+  const { kit, devices } = dependencies
+  const answer = (reply: FastifyReply, opened: Parameters<typeof answerTokens>[2]): Promise<Tokens> =>
+    answerTokens(reply, kit, opened)
+
+  app.post(
+    '/auth/login',
+    {
+      schema: {
+        operationId: 'login',
+        summary: 'Sign in with an e-mail address and a password',
+        description:
+          'After some failures at an address, whoever has it or not, a proof of work is asked for (401 `captcha-required` with the challenge), then waiting, then the account is locked for a while. A device that has signed in before has attempts of its own.',
+        tags: ['auth'],
+        body: Ref(LoginInput),
+        response: { 200: Ref(TokenReply), ...refusals(400, 401, 403, 413, 415, 422, 429, 503) },
+      },
+      config: { access: 'public', guard: loginPolicy, accountRules: true, uncompressed: true },
+    },
+    async (request, reply) => {
+      const { context, body } = request
+      const transport = body.transport ?? 'bearer'
+      if (transport === 'cookie') assertOwnPage(request, (origin) => isAllowed(request, origin))
+      // The schema has seen that it is an address.
+      const norm = emailNorm(canonicalEmail(body.email) ?? body.email)
+      const owner = `${context.tenant.id}:${norm}`
+      const device = devices.find(request.headers.cookie, owner)
+      const account = device === undefined ? owner : `${owner}:${device}`
+      if (!(await app.accountGuard.admits(request, reply, account))) return reply
+      const credentials = { emailNorm: norm, password: body.password }
+      const client = { address: request.client.text, userAgent: request.headers['user-agent'] }
+      const signedIn = await unlessBusy(signIn(context, dependencies, credentials, { transport, client }))
+      await app.accountGuard.forgive(request, account)
+      reply.header('cache-control', 'no-store')
+      if (signedIn.outcome === 'second-factor') {
+        return {
+          token_type: 'Bearer' as const,
+          expires_in: MFA_CHALLENGE_SECONDS,
+          mfa_required: true,
+          mfa_session_token: signedIn.token,
+        }
+      }
+      const reply200 = await answer(reply, signedIn.session)
+      addCookie(reply, devices.remember(request.headers.cookie, owner))
+      return reply200
+    },
+  )
+
+  const isAllowed = (request: FastifyRequest, origin: string): boolean =>
+    dependencies.isOwnOrigin(origin) || request.context.tenant.allowedOrigins.includes(origin)
+
+  app.post(
+    '/auth/refresh',
+    {
+      schema: {
+        operationId: 'refreshTokens',
+        summary: 'Exchange a refresh token for new tokens',
+        description:
+          'Each refresh token is good once. Sent again within ten seconds it gets the same successor, so that a lost answer and a second tab do no harm; later, it ends the session.',
+        tags: ['auth'],
+        body: Ref(RefreshInput),
+        response: { 200: Ref(TokenReply), ...refusals(400, 401, 403, 413, 415, 422, 429, 503) },
+      },
+      config: { access: 'public', guard: refreshPolicy, uncompressed: true },
+    },
+    async (request, reply) => {
+      const inCookie = readCookie(request.headers.cookie, REFRESH_COOKIE)
+      const inBody = request.body.refresh_token
+      if (inCookie !== undefined && inBody !== undefined) throw new ProblemError('ambiguous-credentials')
+      if (inCookie !== undefined) assertOwnPage(request, (origin) => isAllowed(request, origin))
+      const token = inCookie ?? inBody
+      if (token === undefined) throw new ProblemError('authentication-required')
+      return answer(
+        reply,
+        await refreshTokens(request.context, dependencies, token, inCookie === undefined ? 'bearer' : 'cookie'),
+      )
+    },
+  )
+
+  app.post(
+    '/auth/logout',
+    {
+      schema: {
+        operationId: 'logout',
+        summary: 'Sign out, here or everywhere',
+        tags: ['auth'],
+        body: Ref(LogoutInput),
+        response: {
+          204: { type: 'null', description: 'Signed out.' },
+          ...refusals(400, 401, 403, 413, 415, 422, 429, 503),
+        },
+      },
+      config: { access: 'session', restricted: true },
+    },
+    async (request, reply) => {
+      await signOut(request.context, request.body.all === true)
+      if (personOf(request.context).transport === 'cookie') {
+        forgetCookies(reply)
+        reply.header('clear-site-data', '"cache", "cookies", "storage"')
+      }
+      return reply.code(204).send(null)
+    },
+  )
+
+  app.get(
+    '/auth/me',
+    {
+      schema: {
+        operationId: 'readMe',
+        summary: 'Read who is signed in, and what they may do',
+        tags: ['auth'],
+        response: { 200: Ref(Me), ...refusals(400, 401, 403, 429, 503) },
+      },
+      config: { access: 'session', restricted: true },
+    },
+    (request) => describeMe(request.context),
+  )
+
+  app.post(
+    '/auth/verify-token',
+    {
+      schema: {
+        operationId: 'verifyToken',
+        summary: 'Ask whether an access token of the tenant holds at this moment',
+        description: 'RFC 7662. Of a token that does not hold, whatever the reason, nothing is said but that.',
+        tags: ['auth'],
+        body: Ref(VerifyTokenInput),
+        response: { 200: Ref(VerifyTokenReply), ...refusals(400, 401, 403, 413, 415, 422, 429, 503) },
+      },
+      config: { access: 'session', guard: verifyTokenPolicy, uncompressed: true },
+    },
+    async (request, reply) => {
+      reply.header('cache-control', 'no-store')
+      return introspect(request.context, dependencies, request.body.token)
+    },
+  )
+}
+
+/** @throws ProblemError `too-busy` when as many passwords as may be are being checked already. */
+async function unlessBusy<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    if (error instanceof HashQueueFullError) throw new ProblemError('too-busy', { headers: { 'retry-after': '2' } })
+    throw error
+  }
+}
+
+function addCookie(reply: FastifyReply, cookie: string): void {
+  const before = reply.getHeader('set-cookie')
+  reply.header('set-cookie', before === undefined ? cookie : [...[before].flat().map(String), cookie])
+}

@@ -1,0 +1,85 @@
+import type { Context } from '../../core/context.ts'
+import { createOpaqueToken } from '../../core/credentials/opaque-token.ts'
+import type { PasswordHasher } from '../../core/credentials/password-hasher.ts'
+import { insertOneTimeToken } from '../../core/identity/one-time-tokens.ts'
+import type { SecondFactors } from '../../core/identity/second-factors.ts'
+import { type ClientFacts, type OpenedSession, openSession, type SessionKit } from '../../core/identity/session-kit.ts'
+import { ProblemError } from '../../core/problem.ts'
+import type { Tx } from '../../database/tenant.ts'
+import * as queries from './queries.ts'
+
+/** How long the second factor is waited for. */
+export const MFA_CHALLENGE_SECONDS = 300
+
+export interface SignInDependencies {
+  readonly kit: SessionKit
+  readonly hasher: PasswordHasher
+  readonly secondFactors?: SecondFactors
+}
+
+/** What a right password leads to. */
+export type SignedIn =
+  | { readonly outcome: 'session'; readonly session: OpenedSession }
+  | { readonly outcome: 'second-factor'; readonly token: string }
+
+/**
+ * Signs somebody in with a password. The same work is done for an address that nobody has, an account that is switched
+ * off and one without a password, and the answer is the same.
+ *
+ * @param emailNorm - see `emailNorm`.
+ * @throws ProblemError `sign-in-refused`, or `email-unverified` for who knows the password of an unconfirmed account.
+ */
+export async function signIn(
+  context: Context,
+  { kit, hasher, secondFactors }: SignInDependencies,
+  credentials: { readonly emailNorm: string; readonly password: string },
+  session: { readonly transport: 'bearer' | 'cookie'; readonly client: ClientFacts },
+): Promise<SignedIn> {
+  const tenantId = context.tenant.id
+  const found = await context.inTenant((tx) => queries.findForSignIn(tx, tenantId, credentials.emailNorm))
+  const verdict = await hasher.verifyAlways(credentials.password, found?.hash ?? undefined)
+  if (verdict.fault !== undefined) context.log.error({ fault: verdict.fault }, 'a stored password hash cannot be used')
+  if (found === undefined || !verdict.matches || !found.is_active) throw new ProblemError('sign-in-refused')
+  if (found.email_verified_at === null) throw new ProblemError('email-unverified')
+  const rehashed = verdict.needsRehash ? await hasher.hash(credentials.password) : undefined
+  const { id: userId, hash } = found
+
+  return context.inTenant(async (tx) => {
+    if (rehashed !== undefined && hash !== null) {
+      await queries.replaceHash(tx, tenantId, userId, { from: hash, to: rehashed })
+    }
+    if ((await secondFactors?.isEnrolled(tx, tenantId, userId)) === true) {
+      return { outcome: 'second-factor', token: await challengeSecondFactor(tx, context, userId, session.transport) }
+    }
+    const mustEnrol = found.mfa_required || (await secondFactors?.isRequired(tx, tenantId)) === true
+    await queries.noteSignIn(tx, tenantId, userId, new Date(kit.clock.now()))
+    const opened = await openSession(tx, kit, {
+      tenantId,
+      userId,
+      aal: 1,
+      amr: ['pwd'],
+      restriction: mustEnrol ? 'enrol-mfa' : null,
+      ...session,
+    })
+    return { outcome: 'session', session: opened }
+  })
+}
+
+/** What the second factor is to be sent with: bound to the person and the transport, good for five minutes. */
+async function challengeSecondFactor(
+  tx: Tx,
+  { tenant, clock }: Context,
+  userId: string,
+  transport: 'bearer' | 'cookie',
+): Promise<string> {
+  const challenge = createOpaqueToken('mfaChallenge')
+  await insertOneTimeToken(tx, {
+    tenantId: tenant.id,
+    hash: challenge.hash,
+    purpose: 'mfa-challenge',
+    userId,
+    data: { transport, amr: ['pwd'] },
+    expiresAt: new Date(clock.now() + MFA_CHALLENGE_SECONDS * 1_000),
+  })
+  return challenge.token
+}
