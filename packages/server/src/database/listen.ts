@@ -31,7 +31,7 @@ export function listen(target: ConnectionTarget, options: ListenOptions): Listen
   const connect = async (): Promise<void> => {
     const own = new pg.Client({
       ...target,
-      application_name: 'rempart-listen',
+      application_name: `rempart-listen ${channel}`,
       keepAlive: true,
       connectionTimeoutMillis: pulseMs,
       query_timeout: pulseMs,
