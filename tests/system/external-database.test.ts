@@ -22,6 +22,9 @@ const passwords = {
   rempart_worker: password('worker'),
 }
 
+/** One for all: what a database holds under one secret, no server with another can open. */
+const secretKey = randomBytes(48).toString('base64')
+
 let postgres: ExternalPostgres
 
 /** Settings of a process, as the role it may log in as. */
@@ -29,7 +32,7 @@ const settings = (over: Readonly<Record<string, string>> = {}): Record<string, s
   REMPART_DATABASE_URL: postgres.url('rempart_app', passwords.rempart_app),
   REMPART_DATABASE_WORKER_URL: postgres.url('rempart_worker', passwords.rempart_worker),
   REMPART_DEFAULT_TENANT: 'acme',
-  REMPART_SECRET_KEY: randomBytes(48).toString('base64'),
+  REMPART_SECRET_KEY: secretKey,
   ...over,
 })
 
