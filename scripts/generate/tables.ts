@@ -28,7 +28,7 @@ export async function tableTypes(): Promise<string> {
 const options = [
   ...['--dialect', 'postgres'],
   ...['--default-schema', 'public'],
-  ...['--exclude-pattern', '(auth|rempart_guard|security_event_days).*'],
+  ...['--exclude-pattern', '(auth|pgboss|rempart_guard|security_event_days).*'],
   // As the type parsers of database/connect.ts read them.
   ...['--date-parser', 'string'],
   ...['--type-mapping', '{"int8":"number"}'],

@@ -28,6 +28,17 @@ export const choice =
     return value === undefined ? { fault: `must be one of ${options.join(', ')}` } : { value }
   }
 
+/** Parts of the server that a process may run. */
+export type Part = 'api' | 'jobs'
+
+/** Comma-separated parts, one at least. */
+export const partList: Reader<readonly Part[]> = (raw) => {
+  const named = raw.split(',').map((item) => item.trim())
+  return named.every((item) => item === 'api' || item === 'jobs')
+    ? { value: (['api', 'jobs'] as const).filter((part) => named.includes(part)) }
+    : { fault: 'must be api, jobs or api,jobs' }
+}
+
 const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 
 /** A duration with its unit in the value: `250ms`, `15m`. The result is milliseconds. */

@@ -12,9 +12,11 @@ import {
   networkList,
   originList,
   type Parsed,
+  partList,
   postgresUrl,
   text,
 } from './config-values.ts'
+import { mailFrom, smtpUrl } from './core/mail/smtp-settings.ts'
 import { headerName, reputationFiles } from './core/reputation-settings.ts'
 import { secretStrengthFault } from './core/secrets.ts'
 import { redisUrl } from './redis-url.ts'
@@ -179,6 +181,29 @@ export const settings = {
     durationMs(86_400_000, 34_560_000_000),
     2_592_000_000,
     'How long security events are kept, in whole days.',
+  ),
+  contactRetentionMs: setting(
+    'REMPART_CONTACT_RETENTION',
+    durationMs(86_400_000, 315_360_000_000),
+    31_536_000_000,
+    'How long contact messages are kept before they are deleted for good.',
+  ),
+  run: setting(
+    'REMPART_RUN',
+    partList,
+    ['api', 'jobs'],
+    'What this process does: `api` answers requests, `jobs` sends mails and forgets what was kept long enough. A process without `api` answers `/health` and `/health/ready` alone.',
+  ),
+  smtp: optional(
+    'REMPART_SMTP_URL',
+    smtpUrl,
+    'The mail server: `smtp://user:password@host:587` (STARTTLS), `smtps://…:465` (TLS from the start) or `smtp+plain://relay:25` (TLS where offered). Absent: mails go to the mailbox of the data directory, which `rempart mailbox` shows.',
+    true,
+  ),
+  mailFrom: optional(
+    'REMPART_MAIL_FROM',
+    mailFrom,
+    'Who mails are from: `no-reply@example.org` or `Name <no-reply@example.org>`. Required with REMPART_SMTP_URL.',
   ),
   countryHeader: optional(
     'REMPART_COUNTRY_HEADER',
@@ -373,16 +398,26 @@ function weaknesses(values: Values, mode: { production: boolean; embedded: boole
     const fault = secretStrengthFault(values.secretKey)
     if (fault !== undefined) faults.push(`REMPART_SECRET_KEY ${fault}`)
   }
-  if (values.guardStore === 'redis' && values.redisUrl === undefined) {
-    faults.push('REMPART_REDIS_URL is required with REMPART_GUARD_STORE=redis')
-  }
-  if (values.headersTimeoutMs > values.requestTimeoutMs) {
-    faults.push('REMPART_HEADERS_TIMEOUT must not be longer than REMPART_REQUEST_TIMEOUT')
-  }
+  faults.push(...missingPartners(values))
   if (values.countryHeader !== undefined && values.trustedProxies.length === 0) {
     faults.push('REMPART_COUNTRY_HEADER is believed from trusted proxies only: set REMPART_TRUSTED_PROXIES')
   }
   return mode.production ? [...faults, ...productionWeaknesses(values)] : faults
+}
+
+/** Settings that make sense with another one only. */
+function missingPartners(values: Values): string[] {
+  const faults: string[] = []
+  if (values.guardStore === 'redis' && values.redisUrl === undefined) {
+    faults.push('REMPART_REDIS_URL is required with REMPART_GUARD_STORE=redis')
+  }
+  if (values.smtp !== undefined && values.mailFrom === undefined) {
+    faults.push('REMPART_MAIL_FROM is required with REMPART_SMTP_URL')
+  }
+  if (values.headersTimeoutMs > values.requestTimeoutMs) {
+    faults.push('REMPART_HEADERS_TIMEOUT must not be longer than REMPART_REQUEST_TIMEOUT')
+  }
+  return faults
 }
 
 function productionWeaknesses(values: Values): string[] {

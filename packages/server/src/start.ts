@@ -1,6 +1,4 @@
 import { readFileSync } from 'node:fs'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
@@ -13,7 +11,9 @@ import { createSigningKeys, type SigningKeys } from './core/tokens/signing-keys.
 import { type OpenDatabase, openDatabase } from './database/open.ts'
 import { seedDemo } from './demo.ts'
 import { type OpenGuardStore, openGuardStore } from './guard-store.ts'
-import { schedulePurge } from './modules/leads/retention.ts'
+import { startBackground } from './jobs/background.ts'
+import { startJobsProcess } from './jobs-process.ts'
+import { closeListener, listenForMetrics, urlOf } from './listeners.ts'
 import { type PolicyFeed, startPolicyFeed } from './modules/policies/feed.ts'
 import { scheduleEventDays } from './modules/security-events/retention.ts'
 import { inFile, type PolicyDocument, readPolicyFile } from './policy-file.ts'
@@ -38,10 +38,19 @@ export interface RunningServer {
 export const version: string = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')).version
 
 /**
- * Starts everything in order: database, checks, policies, routes, and the port last, so that nothing is served by a
- * server that is not whole.
+ * Starts everything in order: database, checks, policies, routes, jobs, and the port last, so that nothing is served by a
+ * server that is not whole. A process without the part `api` runs jobs alone.
  */
 export async function startServer(config: Config, log: Logger): Promise<RunningServer> {
+  return config.run.includes('api') ? await startServing(config, log) : await startWithoutServing(config, log)
+}
+
+async function startWithoutServing(config: Config, log: Logger): Promise<RunningServer> {
+  const { stop, ...started } = await startJobsProcess(config, log)
+  return { ...started, isFirstStart: false, reloadPolicies: undefined, stop: once(stop) }
+}
+
+async function startServing(config: Config, log: Logger): Promise<RunningServer> {
   const policyFile = config.policyFile === undefined ? undefined : readPolicyFile(resolve(config.policyFile))
   const database = await openDatabase(config, { log: ({ level, msg, ...details }) => log[level](details, msg) })
   const metrics = createMetrics()
@@ -54,11 +63,11 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
   try {
     const secretKey = config.secretKey ?? (await loadOrCreateSecret(join(config.dataDir, 'secret.key')))
     const isFirstStart = config.embedded && config.demo === 'on' ? await seedDemo(database.worker) : false
-    const { app: serving, worker, appTarget } = database
+    const { app: serving, appTarget } = database
     const tenants = createTenantResolver(serving, { onLookUp: metrics.tenantLookUp })
     const policyFeed = startPolicyFeed({ target: appTarget, pool: serving, tenants, log })
     opened.push(() => policyFeed.stop())
-    const days = scheduleEventDays({ app: serving, worker, keptMs: config.eventRetentionMs, log })
+    const days = scheduleEventDays({ app: serving, log })
     opened.push(() => days.stop())
     const signingKeys = createSigningKeys({ pool: serving, masters: { current: Buffer.from(secretKey) }, log })
     opened.push(() => signingKeys.stop())
@@ -70,10 +79,12 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     const parts = { database, metrics, log, secretKey, policyFile, stopping, guardStore, ...fed }
     const app = await createApp(config, parts)
     warnAbout(config, log)
+    if (config.run.includes('jobs')) {
+      const background = await startBackground(config, parts)
+      opened.push(() => background.stop())
+    }
     await app.listen({ port: config.port, host: config.host })
     const metricsServer = await listenForMetrics(config, metrics)
-    const purge = schedulePurge(database.worker, log)
-    opened.push(() => purge.stop())
     const watch = policyFile && watchPolicyFile(policyFile, { policies: app.policies, metrics, log })
     return {
       url: urlOf(config.host, app.server.address()),
@@ -86,9 +97,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
         watch?.stop()
         await sleep(config.shutdownDelayMs)
         await closeApp(app, config.shutdownTimeoutMs, log)
-        await new Promise<void>((resolve) =>
-          metricsServer === undefined ? resolve() : metricsServer.close(() => resolve()),
-        )
+        await closeListener(metricsServer)
         await closeAll()
       }),
     }
@@ -152,26 +161,6 @@ async function closeApp(app: App, timeoutMs: number, log: Logger): Promise<void>
   await app.close()
   clearInterval(sweep)
   clearTimeout(deadline)
-}
-
-async function listenForMetrics(config: Config, metrics: Metrics): Promise<Server | undefined> {
-  if (config.metricsPort === undefined) return undefined
-  const server = createServer((request, response) => {
-    if (request.url !== '/metrics' || request.method !== 'GET') return void response.writeHead(404).end()
-    metrics.render().then(
-      (text) => response.writeHead(200, { 'content-type': metrics.contentType }).end(text),
-      () => response.writeHead(500).end(),
-    )
-  })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject).listen(config.metricsPort, config.host, resolve)
-  })
-  return server
-}
-
-function urlOf(host: string, address: string | AddressInfo | null): string {
-  const port = typeof address === 'object' && address !== null ? address.port : 0
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
 function once(work: () => Promise<void>): () => Promise<void> {

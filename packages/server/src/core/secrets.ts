@@ -17,6 +17,7 @@ export const keyLabels = {
   signingKey: 'rempart/signing-key/v1',
   refreshSuccessor: 'rempart/refresh-successor/v1',
   mailbox: 'rempart/mailbox/v1',
+  mailRecipient: 'rempart/mail-recipient/v1',
   auditSubjects: 'rempart/audit-subjects/v1',
 } as const
 

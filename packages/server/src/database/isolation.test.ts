@@ -43,6 +43,7 @@ describe('tenant isolation', () => {
       'gate_registration → gate',
       'lead → form',
       'lead_note → lead',
+      'mail_outbox → user_account',
       'one_time_token → user_account',
       'password_credential → user_account',
       'refresh_token → session',

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
 import type { ConnectionTarget } from './connect.ts'
+import { installJobSchema } from './job-schema.ts'
 
 /** One migration file: `0003_contact.sql` has version 3. */
 export interface Migration {
@@ -72,6 +73,7 @@ export async function migrate(
       onApplied(migration.name)
     }
     await assertForced(client)
+    await installJobSchema(client)
     return pending.map((migration) => migration.name)
   } finally {
     await client.end()

@@ -12,6 +12,8 @@ export interface OpenDatabase {
   readonly worker: Pool
   /** Where a further pool as rempart_app connects. */
   readonly appTarget: ConnectionTarget
+  /** The same as rempart_worker. */
+  readonly workerTarget: ConnectionTarget
   /** What was found or made, for the start-up message. */
   readonly origin: 'initialised' | 'started' | 'adopted' | 'shared' | 'external'
   readonly version: string
@@ -52,7 +54,8 @@ async function openEmbedded(config: Config, options: OpenOptions): Promise<OpenD
     share: options.share ?? false,
   })
   const appTarget = embedded.connection('rempart_app')
-  const pools = createPools(config, appTarget, embedded.connection('rempart_worker'), options)
+  const workerTarget = embedded.connection('rempart_worker')
+  const pools = createPools(config, appTarget, workerTarget, options)
   try {
     await migrate(embedded.connection('rempart_owner'), (name) =>
       options.log({ level: 'info', msg: 'migration applied', migration: name }),
@@ -67,6 +70,7 @@ async function openEmbedded(config: Config, options: OpenOptions): Promise<OpenD
     app: pools.app,
     worker: pools.worker,
     appTarget,
+    workerTarget,
     origin: embedded.origin,
     version: embedded.version,
     async close() {
@@ -93,6 +97,7 @@ async function openExternal(config: Config, url: string, options: OpenOptions): 
       app: pools.app,
       worker: pools.worker,
       appTarget: app,
+      workerTarget: worker,
       origin: 'external',
       version: version.rows[0]?.version ?? '',
       close: () => closePools(pools),

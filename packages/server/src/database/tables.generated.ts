@@ -5,6 +5,14 @@
 
 import type { ColumnType } from "kysely";
 
+export type ArrayType<T> = ArrayTypeImpl<T> extends (infer U)[]
+  ? U[]
+  : ArrayTypeImpl<T>;
+
+export type ArrayTypeImpl<T> = T extends ColumnType<infer S, infer I, infer U>
+  ? ColumnType<S[], I[], U[]>
+  : T[];
+
 export type Generated<T> = T extends ColumnType<infer S, infer I, infer U>
   ? ColumnType<S, I | undefined, U>
   : ColumnType<T, T | undefined, T>;
@@ -168,6 +176,46 @@ export interface LeadNote {
   id: string;
   lead_id: string;
   tenant_id: string;
+}
+
+export interface MailOutbox {
+  attempts: Generated<number>;
+  created_at: Generated<Timestamp>;
+  expires_at: Timestamp;
+  id: string;
+  /**
+   * Never sent: the recipient had enough of them, or there is nobody to send it to. Stored all the same, so that the clock does not tell.
+   */
+  is_dropped: boolean;
+  locale: string;
+  /**
+   * When it is due; while a process sends it, when another may take it over.
+   */
+  next_attempt_at: Generated<Timestamp>;
+  /**
+   * Recipient and what the text is rendered from, encrypted: it holds the token of a link.
+   */
+  sealed: Buffer;
+  template: string;
+  tenant_id: string;
+  /**
+   * Whose mail it is, where that is known: it goes with the person.
+   */
+  user_id: string | null;
+}
+
+export interface MailRecipient {
+  /**
+   * Keyed hash of tenant and address.
+   */
+  recipient_hash: Buffer;
+  /**
+   * Of the last day, oldest first.
+   */
+  sent_at: Generated<ArrayType<Timestamp>>;
+  template: string;
+  tenant_id: string;
+  updated_at: Generated<Timestamp>;
 }
 
 export interface OneTimeToken {
@@ -474,6 +522,8 @@ export interface DB {
   intake_day: IntakeDay;
   lead: Lead;
   lead_note: LeadNote;
+  mail_outbox: MailOutbox;
+  mail_recipient: MailRecipient;
   one_time_token: OneTimeToken;
   password_credential: PasswordCredential;
   policy_override: PolicyOverride;

@@ -18,6 +18,7 @@ const withoutReference: Readonly<Record<string, string>> = {
 
 /** Indexes that do not start with the tenant, because they find it. */
 const lookUpIndexes: Readonly<Record<string, string>> = {
+  mail_outbox_due: 'mail that is due names the tenant it is sent for',
   tenant_pkey: 'the id of a tenant is the tenant',
   tenant_slug_key: 'a slug names one tenant',
   tenant_allowed_origins: 'a CORS preflight names an origin and no tenant',
@@ -33,6 +34,7 @@ const sharedUniqueness: readonly string[] = ['tenant_pkey', 'tenant_slug_key', '
 
 /** Policies besides `tenant_isolation`: the one that lets rempart_auth look before a tenant is known. */
 const lookUpPolicies: readonly string[] = [
+  'mail_lookup on mail_outbox',
   'tenant_lookup on tenant',
   'tenant_lookup on tenant_domain',
   'api_key_lookup on api_key',
@@ -68,6 +70,7 @@ export const SUBMIT_LEADS =
 /** Functions that run as another role than their caller: as whom, and who may call each. */
 const definerFunctions: Readonly<Record<string, { readonly owner: string; readonly callers: string }>> = {
   'auth.find_tenant(text,text)': { owner: 'rempart_auth', callers: 'rempart_app,rempart_worker' },
+  'auth.tenants_with_mail(integer)': { owner: 'rempart_auth', callers: 'rempart_worker' },
   'auth.list_tenants()': { owner: 'rempart_auth', callers: 'rempart_worker' },
   'auth.known_origins(text[])': { owner: 'rempart_auth', callers: 'rempart_app' },
   'auth.find_api_keys(text)': { owner: 'rempart_auth', callers: 'rempart_app,rempart_worker' },
@@ -90,6 +93,7 @@ const definerFunctions: Readonly<Record<string, { readonly owner: string; readon
 
 /** What rempart_auth may read: exactly the columns its functions answer or compare with. */
 const lookUpColumns: Readonly<Record<string, string>> = {
+  mail_outbox: 'next_attempt_at,tenant_id',
   tenant: 'allowed_origins,id,is_active,locale,name,slug,time_zone',
   tenant_domain: 'domain,tenant_id',
   api_key: 'expires_at,id,last_used_at,lookup_id,revoked_at,scopes,secret_hash,tenant_id',
@@ -171,7 +175,7 @@ const checks: readonly Check[] = [
   },
   {
     sql: `select k.conrelid::regclass || ' refers to ' || k.confrelid::regclass || ' without its tenant' as fault
-      from pg_constraint k where k.contype = 'f' and not exists (
+      from pg_constraint k where k.contype = 'f' and k.connamespace <> 'pgboss'::regnamespace and not exists (
         select from unnest(k.conkey, k.confkey) as pair (own, their)
         join pg_attribute a on a.attrelid = k.conrelid and a.attnum = pair.own
         join pg_attribute b on b.attrelid = k.confrelid and b.attnum = pair.their
@@ -265,6 +269,26 @@ const checks: readonly Check[] = [
     sql: `select c.relname || ' of the guard has a column that may be granted by itself' as fault
       from pg_class c join pg_attribute a on a.attrelid = c.oid
       where c.relnamespace = 'rempart_guard'::regnamespace and a.attacl is not null`,
+  },
+  // What pg-boss keeps: names of jobs and no tenant's data. Only the worker may reach it.
+  {
+    sql: `select coalesce(nullif(g.grantee, 0)::regrole::text, 'PUBLIC') || ' may ' || g.privilege_type || ' ' || g.name as fault
+      from (
+        select c.relname::text as name, a.grantee, a.privilege_type, a.is_grantable
+        from pg_class c cross join aclexplode(c.relacl) a where c.relnamespace = 'pgboss'::regnamespace
+        union all
+        select p.oid::regprocedure::text, a.grantee, a.privilege_type, a.is_grantable
+        from pg_proc p cross join aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a where p.pronamespace = 'pgboss'::regnamespace
+        union all
+        select 'the schema ' || n.nspname, a.grantee, a.privilege_type, a.is_grantable
+        from pg_namespace n cross join aclexplode(n.nspacl) a where n.nspname = 'pgboss') g
+      where g.grantee <> 'rempart_owner'::regrole
+        and (g.grantee <> 'rempart_worker'::regrole or g.is_grantable
+             or g.privilege_type <> all (array['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'EXECUTE', 'USAGE']))`,
+  },
+  {
+    sql: `select c.relname || ' of the jobs belongs to ' || c.relowner::regrole as fault from pg_class c
+      where c.relnamespace = 'pgboss'::regnamespace and c.relowner <> 'rempart_owner'::regrole`,
   },
   {
     sql: `select 'the definer function ' || p.oid::regprocedure || ' is not on the list' as fault

@@ -308,6 +308,28 @@ export const tableRegistry: readonly TableEntry[] = [
       reason: `marker ${tenantId}`,
     }),
   },
+  {
+    table: 'mail_outbox',
+    tenantColumn: 'tenant_id',
+    row: (tenantId, variant) => ({
+      tenant_id: tenantId,
+      id: idOf(tenantId, 'mail_outbox', variant),
+      template: 'verify-email',
+      locale: 'en',
+      sealed: bytes(32, tenantId, 'mail', variant),
+      is_dropped: true,
+      expires_at: '2100-01-01T00:00:00Z',
+    }),
+  },
+  {
+    table: 'mail_recipient',
+    tenantColumn: 'tenant_id',
+    row: (tenantId, variant) => ({
+      tenant_id: tenantId,
+      recipient_hash: bytes(32, tenantId, 'recipient', variant),
+      template: 'verify-email',
+    }),
+  },
 ]
 
 /** The INSERT of a row, with its values as parameters. */

@@ -1,4 +1,3 @@
-import type { Logger } from 'pino'
 import type { Pool } from '../../database/connect.ts'
 import { inTenant } from '../../database/tenant.ts'
 import { listTenants } from '../tenants/public.ts'
@@ -21,22 +20,4 @@ export async function purgeReceipts(pool: Pool, nowMs: number): Promise<number> 
     purged += await inTenant(pool, tenant.id, (tx) => deleteReceipts(tx, new Date(nowMs - receiptMs)))
   }
   return purged
-}
-
-/** Purges every ten minutes until stopped. A failed round is logged and the next one tries again. */
-export function schedulePurge(pool: Pool, log: Logger, everyMs = 600_000): { stop(): Promise<void> } {
-  let running: Promise<void> = Promise.resolve()
-  const timer = setInterval(() => {
-    running = purgeReceipts(pool, Date.now()).then(
-      (receipts) => log.debug({ receipts }, 'purged old receipts of submissions'),
-      (error: unknown) => log.warn({ err: error }, 'the purge of old receipts failed'),
-    )
-  }, everyMs)
-  timer.unref()
-  return {
-    stop() {
-      clearInterval(timer)
-      return running
-    },
-  }
 }

@@ -1,9 +1,10 @@
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { createLogger } from '../../core/logging.ts'
 import { inTenant } from '../../database/tenant.ts'
 import { asOwner, createTestDatabase, type TestDatabase } from '../../testing/database.ts'
 import { startTestServer, type TestServer, type TestServerOptions } from '../../testing/server.ts'
-import { turnEventDays } from './retention.ts'
+import { dropEventDays, scheduleEventDays } from './retention.ts'
 
 let database: TestDatabase
 let server: TestServer
@@ -246,7 +247,7 @@ describe('the days', () => {
     )
     return rows.map(({ relname }) => relname)
   }
-  const log = { debug: () => {}, warn: () => {} } as unknown as Parameters<typeof turnEventDays>[0]['log']
+  const log = createLogger({ level: 'silent' })
 
   it('are there a week ahead, and go when their time is over', async () => {
     await start()
@@ -259,7 +260,8 @@ describe('the days', () => {
     )
     const missing = before.at(-1) ?? ''
     await asOwner(database.target('rempart_owner'), `drop table security_event_days.${pg.escapeIdentifier(missing)}`)
-    await turnEventDays({ app: database.app, worker: database.worker, keptMs: 30 * 86_400_000, log })
+    await scheduleEventDays({ app: database.app, log }).stop()
+    expect(await dropEventDays(database.worker, 30 * 86_400_000)).toBe(1)
     expect(await days()).toEqual(before)
   })
 

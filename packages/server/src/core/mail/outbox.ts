@@ -1,0 +1,78 @@
+import type { Tx } from '../../database/tenant.ts'
+import { canonicalEmail } from '../email.ts'
+import { createId } from '../ids.ts'
+import type { Locale } from '../locale.ts'
+import { createMailLinks } from './links.ts'
+import { findAddressee, insertMail } from './outbox-queries.ts'
+import { type MailKeys, recipientHash, sealLetter } from './sealed-mail.ts'
+import type { MailTemplate } from './templates/content.ts'
+import { findTemplate, type MailData, type MailTemplateName } from './templates.ts'
+
+/**
+ * Who gets a mail: a person, at the address the account has now; an address, such as a new one that is to be proved; or
+ * nobody, for a request that names an address without an account, so that it takes what any other takes.
+ */
+export type MailRecipient = { readonly userId: string } | { readonly address: string } | { readonly nobodyAt: string }
+
+/** A mail to be queued. */
+export type NewMail = {
+  [Name in MailTemplateName]: {
+    readonly template: Name
+    readonly to: MailRecipient
+    /** Absent: the person's own, else English. */
+    readonly locale?: Locale
+    readonly data: MailData<Name>
+  }
+}[MailTemplateName]
+
+/** Puts mails in the outbox. */
+export interface MailQueue {
+  /**
+   * Queues a mail in the caller's tenant transaction: it is sent when that commits, and never when it does not. The same
+   * statements run whether the recipient exists and whether the cap on mails to one address is reached; the answer to a
+   * request must not depend on what it returns.
+   *
+   * @returns whether it will be sent. When not, a link that was sent before should stay good: whoever asks for mails in
+   * somebody's name must not end the one link that arrived.
+   * @throws RangeError the address is not one that mail can go to, or the token could not stand in a link.
+   */
+  queueMail(tx: Tx, mail: NewMail): Promise<boolean>
+}
+
+/** @param keys - of {@link createMailKeys}; the sender needs the same. */
+export function createMailQueue(keys: MailKeys): MailQueue {
+  return {
+    async queueMail(tx, { template, to, locale, data }) {
+      const { write, lifetimeMs, perHour, perDay } = templateOf(template)
+      // What cannot be written is a fault of the caller, who hears of it now and not in the log of a sender.
+      write(data, { locale: 'en', site: '', links: createMailLinks('') })
+      const person = await findAddressee(tx, 'userId' in to ? to.userId : undefined)
+      const address = 'address' in to ? deliverable(to.address) : (person.email ?? '')
+      const row = { tenantId: person.tenantId, id: createId(), template }
+      return insertMail(tx, {
+        id: row.id,
+        template,
+        locale: locale ?? person.locale ?? 'en',
+        userId: person.userId,
+        recipientHash: recipientHash(keys, row.tenantId, 'nobodyAt' in to ? to.nobodyAt : address),
+        sealed: sealLetter(keys, { to: address, data }, row),
+        isDecoy: address === '',
+        perHour,
+        perDay,
+        lifetimeMs,
+      })
+    },
+  }
+}
+
+function templateOf(name: MailTemplateName): MailTemplate<unknown> {
+  const template = findTemplate(name)
+  if (template === undefined) throw new RangeError('there is no such mail')
+  return template
+}
+
+function deliverable(address: string): string {
+  const canonical = canonicalEmail(address)
+  if (canonical === undefined) throw new RangeError('mail cannot go to this address')
+  return canonical
+}

@@ -1,0 +1,64 @@
+import { createHmac } from 'node:crypto'
+import { createKeyRing, type KeyRing, seal, unseal } from '../credentials/sealing.ts'
+import { deriveKey, keyLabels } from '../secrets.ts'
+
+/** What is needed to write and send one mail. Whoever has only the row has none of it. */
+export interface MailLetter {
+  /** Empty for a mail that nobody gets. */
+  readonly to: string
+  readonly data: unknown
+}
+
+/** Which row a letter is sealed for: it opens in no other. */
+export interface MailRow {
+  readonly tenantId: string
+  readonly id: string
+  readonly template: string
+}
+
+/** The keys of the outbox. Every process of an installation has the same. */
+export interface MailKeys {
+  readonly ring: KeyRing
+  readonly recipient: Buffer
+}
+
+/** @param master - the installation's secret, 32 bytes or more. */
+export function createMailKeys(master: Buffer): MailKeys {
+  return {
+    ring: createKeyRing({ current: master }, keyLabels.mailbox),
+    recipient: deriveKey(master, keyLabels.mailRecipient),
+  }
+}
+
+/** Lengths are rounded up to this, so that the size of a row does not tell whether somebody gets it. */
+const blockBytes = 1024
+
+/** Seals a letter for one row, padded to whole kilobytes. @throws RangeError when it has more than 8 KB. */
+export function sealLetter(keys: MailKeys, letter: MailLetter, row: MailRow): Buffer {
+  const text = JSON.stringify(letter)
+  const bytes = Buffer.byteLength(text)
+  if (bytes > 8 * blockBytes) throw new RangeError('what a mail is written from takes more than 8 KB')
+  const padded = Buffer.alloc(Math.ceil(bytes / blockBytes) * blockBytes, ' ')
+  padded.write(text)
+  return seal(keys.ring, padded, boundTo(row))
+}
+
+/** @throws UnsealError when it was sealed for another row or under another key. */
+export function openLetter(keys: MailKeys, sealed: Uint8Array, row: MailRow): MailLetter {
+  // Only `sealLetter` can have made what opens.
+  return JSON.parse(unseal(keys.ring, sealed, boundTo(row)).toString()) as MailLetter
+}
+
+const boundTo = ({ tenantId, id, template }: MailRow): readonly string[] => ['mail', tenantId, id, template]
+
+/**
+ * What the cap of a recipient is counted under: a keyed hash. Case and what follows a `+` make no other recipient,
+ * since the same person reads it.
+ */
+export function recipientHash(keys: MailKeys, tenantId: string, address: string): Buffer {
+  const at = address.lastIndexOf('@')
+  const local = address.slice(0, at)
+  const plus = local.indexOf('+')
+  const mailbox = `${plus > 0 ? local.slice(0, plus) : local}${address.slice(at)}`.toLowerCase()
+  return createHmac('sha256', keys.recipient).update(`${tenantId}\0${mailbox}`).digest()
+}

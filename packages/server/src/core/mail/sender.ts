@@ -1,0 +1,146 @@
+import { Counter, type Registry } from '@prometheus-io/client'
+import type { Logger } from 'pino'
+import type { ConnectionTarget, Pool } from '../../database/connect.ts'
+import { listen } from '../../database/listen.ts'
+import { inTenant } from '../../database/tenant.ts'
+import { deliver } from './delivery.ts'
+import type { Carrier } from './envelope.ts'
+import {
+  claimMails,
+  type DueMail,
+  deleteMail,
+  listTenantsWithMail,
+  postponeMail,
+  type TenantWithMail,
+} from './outbox-queries.ts'
+import { type Pace, usualPace } from './pace.ts'
+import type { MailKeys } from './sealed-mail.ts'
+import { createServerAbsence } from './server-absence.ts'
+import { createWriter } from './writer.ts'
+
+export interface MailSenderDependencies {
+  /** As rempart_worker. */
+  readonly pool: Pool
+  /** Where new mail is heard of. */
+  readonly listenAt: ConnectionTarget
+  readonly keys: MailKeys
+  readonly carrier: Carrier
+  readonly publicUrl: string
+  readonly registry: Registry
+  readonly log: Logger
+  /** Figures that tests shorten. */
+  readonly pace?: Partial<Pace>
+}
+
+/** Mails taken at once from one tenant, and sent side by side; one after the other they would wait for the slowest. */
+const batch = 5
+const tenantsAtOnce = 20
+
+/** Sends what is in the outbox. */
+export interface MailSender {
+  /** Looks at once. Resolves when everything that is due now has been tried. */
+  look(): Promise<void>
+  /** Takes no more; waits a little for what is under way, then breaks it off: it is due again at once. */
+  stop(): Promise<void>
+}
+
+/**
+ * Sends the mails of every tenant until stopped. Several processes may run one each: a mail is taken by one of them. It
+ * is sent at least once: where a process dies between the delivery and its record, another sends it again, under the
+ * same Message-ID.
+ */
+export function startMailSender(dependencies: MailSenderDependencies): MailSender {
+  const { pool, log, carrier } = dependencies
+  const pace = { ...usualPace, ...dependencies.pace }
+  const stopping = new AbortController()
+  const breakOff = new AbortController()
+  const absence = createServerAbsence(log, pace.firstPauseMs / 3)
+  const delivery = { write: createWriter(dependencies), carrier, absence, pace, log, breakOff: breakOff.signal }
+  const count = countMails(dependencies.registry)
+  const mayGoOn = (): boolean => !stopping.signal.aborted && !absence.isWaiting()
+
+  const handle = async (tenant: TenantWithMail, mail: DueMail): Promise<void> => {
+    const { outcome, again } = await deliver(delivery, tenant, mail)
+    count.inc({ template: mail.template, outcome })
+    await inTenant(pool, mail.tenant_id, (tx) =>
+      again === undefined ? deleteMail(tx, mail.id) : postponeMail(tx, mail.id, again.pauseMs, again.isCounted),
+    )
+  }
+  /** One batch of one tenant. Whether there may be more. */
+  const sendSome = async (tenant: TenantWithMail): Promise<boolean> => {
+    const due = await inTenant(pool, tenant.id, (tx) => claimMails(tx, batch, pace.leaseMs))
+    const done = await Promise.allSettled(due.map((mail) => handle(tenant, mail)))
+    // What could not be recorded is sent again when its lease is over.
+    for (const each of done) if (each.status === 'rejected') throw each.reason
+    return due.length === batch
+  }
+  const sendAll = async (tenant: TenantWithMail): Promise<void> => {
+    let isMore = true
+    while (isMore && mayGoOn()) isMore = await sendSome(tenant)
+  }
+  const round = async (): Promise<void> => {
+    let isMore = true
+    while (isMore && mayGoOn()) {
+      const tenants = await listTenantsWithMail(pool, tenantsAtOnce)
+      for (const tenant of tenants) await sendAll(tenant)
+      isMore = tenants.length === tenantsAtOnce
+    }
+  }
+
+  const look = createTurns(round, (error) => {
+    if (!stopping.signal.aborted) log.warn({ err: error }, 'the outbox could not be worked off; tried again shortly')
+  })
+  const timer = setInterval(() => void look(), pace.lookMs)
+  timer.unref()
+  const listener = listen(dependencies.listenAt, {
+    channel: 'rempart_mail',
+    onMessage: () => void look(),
+    onConnect: () => void look(),
+    onLost: (error) => log.warn({ reason: error.message }, 'new mail is seen late: the connection is lost'),
+  })
+  return {
+    look,
+    async stop() {
+      stopping.abort()
+      clearInterval(timer)
+      await listener.stop()
+      const deadline = setTimeout(() => breakOff.abort(), pace.stopMs)
+      await look()
+      clearTimeout(deadline)
+    },
+  }
+}
+
+function countMails(registry: Registry): Counter<'template' | 'outcome'> {
+  return new Counter({
+    name: 'rempart_mails_total',
+    help: 'Mails taken from the outbox, by template and by what became of them; dropped: beyond the cap, or for nobody.',
+    labelNames: ['template', 'outcome'],
+    registers: [registry],
+  })
+}
+
+/**
+ * One turn at a time. Whoever asks during a turn waits for the next one, which is the same for all who ask meanwhile:
+ * the running one may have looked before there was anything.
+ */
+function createTurns(turn: () => Promise<void>, onError: (error: unknown) => void): () => Promise<void> {
+  let running: Promise<void> | undefined
+  let next: Promise<void> | undefined
+  const start = (): Promise<void> => {
+    running = turn()
+      .catch(onError)
+      .finally(() => {
+        running = undefined
+      })
+    return running
+  }
+  return () => {
+    if (running === undefined) return start()
+    next ??= running.then(() => {
+      next = undefined
+      return start()
+    })
+    return next
+  }
+}

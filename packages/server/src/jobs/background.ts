@@ -1,0 +1,59 @@
+import { Buffer } from 'node:buffer'
+import type { Logger } from 'pino'
+import type { Config } from '../config.ts'
+import { createCarrier } from '../core/mail/carrier.ts'
+import { createMailKeys } from '../core/mail/sealed-mail.ts'
+import { startMailSender } from '../core/mail/sender.ts'
+import type { Metrics } from '../core/metrics.ts'
+import type { OpenDatabase } from '../database/open.ts'
+import { startJobs } from './jobs.ts'
+import { retentionJobs } from './retention.ts'
+
+export interface BackgroundDependencies {
+  readonly database: OpenDatabase
+  readonly secretKey: string
+  readonly metrics: Metrics
+  readonly log: Logger
+}
+
+/**
+ * Starts what a process does besides serving: it sends mails, and forgets what was kept long enough.
+ *
+ * @throws SchemaBehindError when the database lacks the tables of the jobs.
+ */
+export async function startBackground(
+  config: Config,
+  { database, secretKey, metrics, log }: BackgroundDependencies,
+): Promise<{ stop(): Promise<void> }> {
+  const { worker, workerTarget } = database
+  const { hostname } = new URL(config.publicUrl)
+  if (config.production && config.smtp === undefined) {
+    log.warn('REMPART_SMTP_URL is not set: mails reach nobody, they go to the mailbox of the data directory')
+  }
+  const { eventRetentionMs, contactRetentionMs } = config
+  const jobs = await startJobs({
+    target: workerTarget,
+    pool: worker,
+    jobs: retentionJobs({ worker, eventRetentionMs, contactRetentionMs, nowMs: () => Date.now() }),
+    log,
+  })
+  const sender = startMailSender({
+    pool: worker,
+    listenAt: workerTarget,
+    keys: createMailKeys(Buffer.from(secretKey)),
+    carrier: createCarrier({
+      smtp: config.smtp,
+      from: config.mailFrom ?? { name: '', address: `no-reply@${hostname}` },
+      host: hostname,
+      dataDir: config.dataDir,
+    }),
+    publicUrl: config.publicUrl,
+    registry: metrics.registry,
+    log,
+  })
+  return {
+    async stop() {
+      await Promise.all([sender.stop(), jobs.stop()])
+    },
+  }
+}

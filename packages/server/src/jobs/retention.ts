@@ -1,0 +1,49 @@
+import { deleteStaleMail } from '../core/mail/outbox-queries.ts'
+import type { Pool } from '../database/connect.ts'
+import { inTenant, type Tx } from '../database/tenant.ts'
+import { purgeMessages } from '../modules/contact/retention.ts'
+import { purgeReceipts } from '../modules/leads/retention.ts'
+import { dropEventDays } from '../modules/security-events/retention.ts'
+import { listTenants } from '../modules/tenants/public.ts'
+import { deleteEndedSessions, deleteSpentTokens } from './identity-queries.ts'
+import type { PeriodicJob } from './jobs.ts'
+
+export interface RetentionDependencies {
+  /** As rempart_worker. */
+  readonly worker: Pool
+  readonly eventRetentionMs: number
+  readonly contactRetentionMs: number
+  /** Unix time in milliseconds. */
+  readonly nowMs: () => number
+}
+
+const dayMs = 86_400_000
+/** A person sees for so long where the account was signed in to. */
+const sessionsKeptMs = 30 * dayMs
+/** Tokens refuse themselves when they are over; a day later nobody asks why. */
+const tokensKeptMs = dayMs
+
+/** What is forgotten, and when. Each is one short transaction per tenant, and safe to repeat. */
+export function retentionJobs(dependencies: RetentionDependencies): readonly PeriodicJob[] {
+  const { worker, nowMs } = dependencies
+  const before = (keptMs: number): Date => new Date(nowMs() - keptMs)
+  const everywhere = (work: (tx: Tx) => Promise<number>) => () => inEveryTenant(worker, work)
+  return [
+    { name: 'submission-receipts', cron: '*/10 * * * *', run: () => purgeReceipts(worker, nowMs()) },
+    { name: 'security-events', cron: '7 * * * *', run: () => dropEventDays(worker, dependencies.eventRetentionMs) },
+    {
+      name: 'contact-messages',
+      cron: '17 * * * *',
+      run: () => purgeMessages(worker, nowMs() - dependencies.contactRetentionMs),
+    },
+    { name: 'sessions', cron: '27 * * * *', run: everywhere((tx) => deleteEndedSessions(tx, before(sessionsKeptMs))) },
+    { name: 'spent-tokens', cron: '37 * * * *', run: everywhere((tx) => deleteSpentTokens(tx, before(tokensKeptMs))) },
+    { name: 'stale-mail', cron: '47 * * * *', run: everywhere((tx) => deleteStaleMail(tx, nowMs())) },
+  ]
+}
+
+async function inEveryTenant(worker: Pool, work: (tx: Tx) => Promise<number>): Promise<number> {
+  let rows = 0
+  for (const tenant of await listTenants(worker)) rows += await inTenant(worker, tenant.id, work)
+  return rows
+}
