@@ -1,7 +1,8 @@
 import { Buffer } from 'node:buffer'
+import { generateKeyPairSync } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { asOwner, createTestDatabase, type TestDatabase } from '../../testing/database.ts'
-import { createKeyRing } from '../credentials/sealing.ts'
+import { createKeyRing, seal } from '../credentials/sealing.ts'
 import { createId } from '../ids.ts'
 import { createLogger } from '../logging.ts'
 import { keyLabels } from '../secrets.ts'
@@ -249,6 +250,9 @@ describe('the private part', () => {
     expect(openKey(key, sealing)).toBeDefined()
     expect(openKey(key, ringOf(Buffer.alloc(32, 2)))).toBeUndefined()
     expect(openKey({ ...key, purpose: 'audit-head' }, sealing)).toBeUndefined()
+    const other = generateKeyPairSync('ed25519').privateKey.export({ format: 'der', type: 'pkcs8' })
+    const swapped = seal(sealing, other, ['signing-key', key.purpose, key.kid])
+    expect(openKey({ ...key, sealedPrivate: swapped }, sealing)).toBeUndefined()
     expect(openKey({ ...key, kid: makeKey('access-token', sealing).kid }, sealing)).toBeUndefined()
     for (const index of [0, 12, key.sealedPrivate.length - 1]) {
       const changed = Buffer.from(key.sealedPrivate)
