@@ -1,42 +1,46 @@
 import { execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { publint } from 'publint'
+import { build } from 'tsdown'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { brokenPipeline, listing, typedProgram } from '../support/guard-programs.ts'
+import { compile, importsOf, lend, type PackedGuard, packGuard, runtimes } from '../support/packed-guard.ts'
 import { until } from '../support/processes.ts'
 import { readSnippets } from '../support/readme-snippets.ts'
 
-/** What each entry may weigh with all it leads to, comments included, in KiB of gzip. */
+/** What each entry may weigh with all it leads to, in KiB of gzip: a tenth more than it does. */
 const bounds: Readonly<Record<string, number>> = {
-  '.': 100,
-  './fastify': 50,
-  './express': 50,
-  './nest': 50,
-  './hono': 50,
-  './fetch': 50,
-  './node': 50,
-  './compat': 25,
+  '.': 95,
+  './fastify': 48,
+  './express': 48,
+  './nest': 48,
+  './hono': 49,
+  './fetch': 49,
+  './node': 48,
+  './compat': 24,
+  './redis': 16,
+  './postgres': 7,
 }
+const mostOfTarball = 200 * 1_024
+
+/** Whose types an entry's own are made of: a program that uses the entry has them. */
+const frameworks = ['fastify', 'express', '@types/express', 'hono', '@nestjs/common', 'express-rate-limit']
+const ofFrameworks = /^\.\/(?:fastify|express|hono|nest|compat)$/
 
 const work = mkdtempSync(join(tmpdir(), 'rempart-package-'))
-const packed = join(work, 'package')
-let tarball = ''
-let manifest: { readonly exports: Record<string, Record<string, string> | string>; readonly [name: string]: unknown }
+let guard: PackedGuard
 
 beforeAll(() => {
-  execFileSync(process.execPath, ['scripts/build-guard.ts', packed], { stdio: ['ignore', 'ignore', 'inherit'] })
-  const [report] = JSON.parse(
-    execFileSync('npm', ['pack', '--json', '--pack-destination', work], { cwd: packed, encoding: 'utf8' }),
-  )
-  tarball = join(work, report.filename)
-  manifest = JSON.parse(readFileSync(join(packed, 'package.json'), 'utf8'))
+  guard = packGuard(work)
 }, 120_000)
 afterAll(() => rmSync(work, { recursive: true, force: true }))
 
 describe('the published package', () => {
   it('has no runtime dependency, and asks for no framework that is not used', () => {
+    const { manifest } = guard
     expect(manifest['dependencies']).toBeUndefined()
     expect(manifest['optionalDependencies']).toBeUndefined()
     const peers = Object.keys(manifest['peerDependencies'] ?? {}).sort()
@@ -45,8 +49,10 @@ describe('the published package', () => {
   })
 
   it('imports nothing at run time but itself and Node', () => {
-    for (const name of Object.keys(manifest.exports)) {
-      for (const file of reachedBy(name)) {
+    for (const name of guard.entries) {
+      const files = guard.filesOf(name)
+      expect(files).not.toHaveLength(0)
+      for (const file of files) {
         for (const specifier of importsOf(file)) {
           expect([file, specifier, /^(?:\.{1,2}\/|node:)/.test(specifier)]).toEqual([file, specifier, true])
         }
@@ -55,50 +61,85 @@ describe('the published package', () => {
   })
 
   it('passes publint without a word, and holds no source and no test', async () => {
-    const { messages } = await publint({ pkgDir: packed, pack: false, strict: true })
+    const { messages } = await publint({ pkgDir: guard.directory, pack: false, strict: true })
     expect(messages).toEqual([])
-    const listing = execFileSync('tar', ['-tzf', tarball], { encoding: 'utf8' }).trim().split('\n')
+    const listing = execFileSync('tar', ['-tzf', guard.tarball], { encoding: 'utf8' }).trim().split('\n')
     expect(listing).toContain('package/README.md')
     expect(listing).toContain('package/LICENSE')
     expect(listing.filter((file) => /\/src\/|test|contract|(?<!\.d)\.ts$/.test(file))).toEqual([])
+    expect(readFileSync(join(guard.directory, 'LICENSE'), 'utf8')).toMatch(/^MIT License\n/)
   })
 
   it('weighs no more than it may', () => {
-    const weights = Object.keys(bounds).map((name) => {
-      const text = reachedBy(name).map((file) => readFileSync(file))
-      return [name, Math.round((gzipSync(Buffer.concat(text)).length / 1_024) * 10) / 10] as const
+    expect(Object.keys(bounds).sort()).toEqual([...guard.entries].sort())
+    const weights = guard.entries.map((name) => {
+      const text = guard.filesOf(name).map((file) => readFileSync(file))
+      return [name, inKiB(gzipSync(Buffer.concat(text)).length)] as const
     })
-    process.stdout.write(`gzip KiB: ${weights.map(([name, weight]) => `${name} ${weight}`).join(', ')}\n`)
+    const { size } = statSync(guard.tarball)
+    const listed = weights.map(([name, weight]) => `${name} ${weight}`)
+    process.stdout.write(`gzip KiB: ${listed.join(', ')}; tarball ${inKiB(size)}\n`)
     for (const [name, weight] of weights) expect([name, weight <= (bounds[name] ?? 0)]).toEqual([name, true])
+    expect(size).toBeLessThan(mostOfTarball)
   })
 
-  it('types every entry for a stranger’s compiler', () => {
-    const home = install()
-    const lines = Object.keys(manifest.exports)
-      .filter((name) => name !== './package.json')
-      .map((name, index) => `import * as entry${index} from '@rempart/guard${name.slice(1)}'\nexport { entry${index} }`)
-    writeFileSync(join(home, 'all.ts'), lines.join('\n'))
-    const options = [
-      '--ignoreConfig',
-      '--noEmit',
-      '--strict',
-      '--module',
-      'nodenext',
-      '--target',
-      'es2022',
-      '--skipLibCheck',
-    ]
-    const types = ['--typeRoots', resolve('node_modules/@types'), '--types', 'node']
-    execFileSync(process.execPath, [resolve('node_modules/.bin/tsc'), ...options, ...types, join(home, 'all.ts')], {
-      stdio: 'inherit',
-      cwd: home,
+  it('leaves out of a bundle what its program does not use', async () => {
+    expect(guard.manifest['sideEffects']).toBe(false)
+    const home = guard.install()
+    const names = ['createRedisStore', 'createMemoryStore, createGuard', 'createReplay, renderReport']
+    const programs = names.map((name, index) => {
+      const entry = index === 0 ? '@rempart/guard/redis' : '@rempart/guard'
+      writeFileSync(join(home, `bundle-${index}.mjs`), `import { ${name} } from '${entry}'\nconsole.log(${name})\n`)
+      return [`bundle-${index}`, `bundle-${index}.mjs`] as const
     })
+    const weights: number[] = []
+    for (const [name, file] of programs) {
+      const outDir = join(home, `out-${name}`)
+      const entry = { [name]: file }
+      const quiet = { config: false, dts: false, hash: false, fixedExtension: false, logLevel: 'error' } as const
+      await build({ cwd: home, entry, outDir, format: 'esm', platform: 'node', noExternal: [/./], ...quiet })
+      weights.push(inKiB(gzipSync(readFileSync(join(outDir, `${name}.js`))).length))
+    }
+    process.stdout.write(`bundled KiB: ${names.map((name, index) => `${name} ${weights[index]}`).join('; ')}\n`)
+    const [redis = 0, memory = 0, replay = 0] = weights
+    expect(redis).toBeLessThan(16)
+    expect(memory).toBeLessThan(33)
+    expect(replay).toBeLessThan(77)
   })
+
+  it.each([
+    ['node16', ['--module', 'node16']],
+    ['bundler', ['--module', 'preserve', '--moduleResolution', 'bundler']],
+  ])('types every entry for a stranger’s strict compiler, resolved as %s', (_name, resolution) => {
+    const home = guard.install()
+    const importAll = (names: readonly string[]): string =>
+      names.map((name, index) => `export * as entry${index} from '@rempart/guard${name.slice(1)}'`).join('\n')
+    // Who uses no framework need not have the types of one.
+    compile(home, importAll(guard.entries.filter((name) => !ofFrameworks.test(name))), resolution)
+    lend(home, frameworks)
+    compile(home, `${typedProgram}\n${importAll(guard.entries)}`, resolution)
+  })
+
+  it.each(runtimes())(
+    'loads every entry with what its source exports, and nothing else happens, on %s',
+    (_name, node) => {
+      const home = guard.install()
+      const source = run(process.execPath, ['--conditions=rempart-source'], listing, 'packages/guard')
+      expect(Object.keys(JSON.parse(source).exports)).toEqual(guard.entries)
+      expect(JSON.parse(source).exports['.']).toEqual(
+        expect.arrayContaining(['createGuard', 'createReplay', 'loadPolicyFile', 'renderReport']),
+      )
+      expect(run(node, [], listing, home)).toBe(source)
+      // A CommonJS program is served by the same files.
+      const required = listing.replace('await import(name)', "createRequire(process.cwd() + '/')(name)")
+      expect(run(node, ['--disable-warning=ExperimentalWarning'], required, home)).toBe(source)
+    },
+  )
 
   it.each(runtimes())(
     'is installed without a registry and serves the README’s first program on %s',
     async (_name, node) => {
-      const home = install()
+      const home = guard.install()
       const [first] = readSnippets()
       const program = (first?.code ?? '')
         .replace(' as const', '')
@@ -131,79 +172,21 @@ describe('the published package', () => {
   )
 
   it.each(runtimes())('gives the slots of a broken pipeline back on %s', (_name, node) => {
-    const home = install()
+    const home = guard.install()
     writeFileSync(join(home, 'slots.mjs'), brokenPipeline)
     expect(execFileSync(node, ['slots.mjs'], { cwd: home, encoding: 'utf8', timeout: 30_000 })).toBe('429 then free')
   })
 })
 
-/** Three requests in one write wait for an answer when their connection breaks: their slots have to come back. */
-const brokenPipeline = `
-import { createServer } from 'node:http'
-import { connect } from 'node:net'
-import { setTimeout } from 'node:timers/promises'
-import { nodeGuard } from '@rempart/guard/node'
-
-const slots = { id: 'slots', rules: [{ id: 'at-once', kind: 'concurrency', by: 'ip', slots: 3, lease: '10m' }] }
-const protect = nodeGuard({ policies: [slots], fallback: 'slots' })
-let waiting = 0
-const server = createServer(protect(({ url }, response) => {
-  if (url === '/wait') waiting += 1
-  else response.end()
-}))
-await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
-const { port } = server.address()
-const client = connect(port, '127.0.0.1')
-client.write('GET /wait HTTP/1.1\\r\\nhost: localhost\\r\\n\\r\\n'.repeat(3))
-while (waiting < 3) await setTimeout(5)
-const full = await fetch('http://127.0.0.1:' + port)
-client.destroy()
-for (let tries = 0; tries < 200; tries += 1) {
-  const answers = await Promise.all([1, 2, 3].map(() => fetch('http://127.0.0.1:' + port)))
-  if (answers.every(({ status }) => status === 200)) {
-    process.stdout.write(full.status + ' then free')
-    process.exit(0)
-  }
-  await setTimeout(10)
-}
-process.stdout.write('the slots did not come back')
-process.exit(1)
-`
-
-/** An empty project with the tarball in it. */
-function install(): string {
-  const home = mkdtempSync(join(work, 'home-'))
-  writeFileSync(join(home, 'package.json'), '{ "private": true, "type": "module" }')
-  const flags = ['--offline', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel', 'error']
-  execFileSync('npm', ['install', tarball, ...flags], { cwd: home, stdio: ['ignore', 'ignore', 'inherit'] })
-  return home
+function run(node: string, flags: readonly string[], program: string, cwd: string): string {
+  const text = program.replace('ENTRIES', JSON.stringify(guard.entries))
+  return execFileSync(node, [...flags, '--input-type=module', '--eval', text], {
+    cwd,
+    encoding: 'utf8',
+    timeout: 60_000,
+  })
 }
 
-/** This process's Node, and the machine's own when there is another. */
-function runtimes(): readonly (readonly [name: string, node: string])[] {
-  const candidates = [process.execPath, '/usr/bin/node', '/usr/local/bin/node'].filter((path) => existsSync(path))
-  const named = candidates.map(
-    (path) => [execFileSync(path, ['--version'], { encoding: 'utf8' }).trim(), path] as const,
-  )
-  return named.filter(([version], index) => named.findIndex(([other]) => other === version) === index)
-}
-
-function importsOf(file: string): readonly string[] {
-  const text = readFileSync(file, 'utf8')
-  return [...text.matchAll(/^(?:import|export)\b[^'"]*?["']([^"']+)["'];?$/gm)].map(([, specifier = '']) => specifier)
-}
-
-/** The files that an entry loads. */
-function reachedBy(entry: string): readonly string[] {
-  const target = manifest.exports[entry]
-  const files = new Set<string>()
-  const visit = (file: string): void => {
-    if (files.has(file)) return
-    files.add(file)
-    for (const specifier of importsOf(file)) {
-      if (specifier.startsWith('.')) visit(resolve(dirname(file), specifier))
-    }
-  }
-  if (typeof target === 'object') visit(join(packed, target['default'] ?? ''))
-  return [...files]
+function inKiB(bytes: number): number {
+  return Math.round((bytes / 1_024) * 10) / 10
 }
