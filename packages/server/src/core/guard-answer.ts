@@ -56,21 +56,25 @@ function refuse(
   decision: Decision,
   { challenges, clock }: AnswerDependencies,
 ): void {
-  const { outcome, policyId } = decision
+  const { outcome, policyId, reason } = decision
   const retryAfter = tellRefusal(reply, decision, clock)
   const options = {
-    reason: decision.reason ?? 'rate-limit',
-    violatedPolicies: [`${policyId}/${decision.ruleId ?? ''}`],
+    reason: reason ?? 'rate-limit',
+    // Where the store did not answer no limit was passed.
+    ...(reason !== 'store-failure' && { violatedPolicies: [`${policyId}/${decision.ruleId ?? ''}`] }),
     ...(retryAfter !== undefined && { retryAfterSeconds: Number(retryAfter) }),
     ...(outcome === 'challenge' && { challenge: challenges.issue(request, policyId) }),
   }
   sendProblem(request, reply, problemOf(decision, request), options, clock)
 }
 
+/** Seconds: a store that has failed is asked again every half second or sooner. */
+const storeRetryAfter = '1'
+
 /** Writes what a refusal tells its client, in place of what an earlier limit told, and answers the wait in seconds. */
 function tellRefusal(reply: FastifyReply, decision: Decision, clock: { now(): number }): string | undefined {
   const fields = decision.counted || decision.retryAfterMs !== undefined ? rateLimitHeaders(decision, clock.now()) : {}
-  const retryAfter = fields['retry-after']
+  const retryAfter = decision.reason === 'store-failure' ? storeRetryAfter : fields['retry-after']
   setQuota(reply, decision.counted ? fields : {})
   // A lockout or a ladder has no figures to tell.
   if (!decision.counted && retryAfter !== undefined) reply.header('retry-after', retryAfter)

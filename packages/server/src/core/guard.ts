@@ -12,6 +12,7 @@ import {
   type Store,
 } from '@rempart/guard'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { mayChallenge } from './challenging-policy.ts'
 import type { App } from './fastify.ts'
 import { type EvidenceSettings, unfillableRules } from './fillable-rules.ts'
 import { settleDecision } from './guard-answer.ts'
@@ -163,8 +164,12 @@ export function installGuard(app: App, dependencies: GuardDependencies): () => v
   }
   const overridesAt = (moment: Moment, request: FastifyRequest) =>
     moment === 'early' ? tenantPolicies.early(request, set) : tenantPolicies.inForce(request.context.tenant, set)
-  const isSolvedAt = (moment: Moment, request: FastifyRequest, id: string) =>
-    moment === 'early' ? readProof(request, id, challenges) : request.solvedFor?.includes(id) === true
+  const isSolvedAt = (moment: Moment, request: FastifyRequest, policy: CompiledPolicy | undefined) => {
+    if (policy === undefined) return false
+    if (moment === 'late') return request.solvedFor?.includes(policy.id) === true
+    // A proof is used up by the policy that asked for it, and by no other.
+    return mayChallenge(policy) && readProof(request, policy.id, challenges)
+  }
   const askEach = async (
     request: FastifyRequest,
     reply: FastifyReply,
@@ -173,8 +178,8 @@ export function installGuard(app: App, dependencies: GuardDependencies): () => v
   ): Promise<boolean> => {
     const overrides = await overridesAt(moment, request)
     for (const id of ids) {
-      const isSolved = await isSolvedAt(moment, request, id)
-      // A reload may have removed it meanwhile.
+      const isSolved = await isSolvedAt(moment, request, guard.policy(id, overrides))
+      // A reload may have removed it, also meanwhile.
       if (guard.policy(id) === undefined) continue
       const answer = guard[moment](id, subjectsOf(request, isSolved), { overrides })
       // Given at once, it is overwritten by the next decision of this policy: it is not waited for.
@@ -258,7 +263,8 @@ async function readProof(request: FastifyRequest, policyId: string, challenges: 
   return isSolved
 }
 
-function outcomeOf(decision: Decision): 'allow' | 'challenge' | 'deny' | 'shadow-deny' {
+function outcomeOf(decision: Decision): 'allow' | 'challenge' | 'deny' | 'shadow-deny' | 'store-failure' {
+  if (decision.reason === 'store-failure') return 'store-failure'
   if (decision.outcome !== 'allow') return decision.outcome
   return decision.shadow ? 'shadow-deny' : 'allow'
 }

@@ -91,6 +91,22 @@ describe('a signal rule', () => {
     expect(text).toContain('rempart_challenges_total{outcome="expired"} 1')
   })
 
+  it('leaves a proof unread and unspent where the policy asks for none', async () => {
+    const asking = bots({ sources: ['userAgent'], challenge: 60 })
+    await start(asking)
+    const proof = await solve((await send(script)).json().challenge)
+    for (const silent of [{}, { mode: 'shadow', challenge: 60 }, { deny: 900 }]) {
+      const rules = Object.keys(silent).length === 0 ? contactRules({}) : bots({ sources: ['userAgent'], ...silent })
+      server.app.policies.replace(rules)
+      expect((await send({ ...browser, 'rempart-proof': proof })).statusCode).not.toBe(403)
+    }
+    server.app.policies.replace(asking)
+    expect(await server.metrics.render()).not.toContain('rempart_challenges_total{outcome="solved"}')
+    server.clock.nowMs += 301_000
+    expect((await send({ ...script, 'rempart-proof': proof })).statusCode).toBe(201)
+    expect((await send({ ...script, 'rempart-proof': proof })).statusCode).toBe(403)
+  })
+
   it.each([
     ['nothing', ''],
     ['a letter', 'x'],

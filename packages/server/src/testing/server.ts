@@ -1,4 +1,4 @@
-import { createMemoryStore } from '@rempart/guard'
+import { createMemoryStore, type Store } from '@rempart/guard'
 import type { Config } from '../config.ts'
 import { loadConfig } from '../config.ts'
 import type { Scope } from '../core/access.ts'
@@ -32,6 +32,8 @@ export interface TestServer {
 export interface TestServerOptions {
   readonly environment?: Readonly<Record<string, string>>
   readonly policyFile?: unknown
+  /** Where the guard counts; in memory when absent. */
+  readonly store?: Store
   readonly tenant?: Partial<NewTenant>
   /** Routes of the test's own, under `/api/v1`. */
   readonly ownRoutes?: (api: App) => void
@@ -58,7 +60,7 @@ export async function startTestServer(database: TestDatabase, options: TestServe
       secretKey: config.secretKey ?? 'Zk3vQm8xT1pLr6wYb9cN4hJd7sGf2aKe5uXo0iVtRqM=',
       pool: database.app,
       tenants,
-      store: createMemoryStore({ budgetBytes: 4_194_304 }),
+      store: options.store ?? createMemoryStore({ budgetBytes: 4_194_304 }),
       policyFile: options.policyFile,
       metrics,
       log: createLogger({ level: config.logLevel, destination: { write: (line) => void logLines.push(line) } }),
