@@ -127,8 +127,8 @@ function readIpv4(bytes: Buffer, start: number, end: number): number {
   let digits = 0
   let dots = 0
   for (let position = start; position < end; position += 1) {
-    const digit = (bytes[position] ?? 0) - 48
-    if (digit >= 0 && digit <= 9) {
+    const digit = digitAt(bytes, position)
+    if (digit <= 9) {
       octet = octet * 10 + digit
       digits += 1
     } else {
@@ -142,8 +142,13 @@ function readIpv4(bytes: Buffer, start: number, end: number): number {
   return dots === 3 && isOctet(octet, digits) ? (value << 8) | octet : NOT_IPV4
 }
 
+/** A byte as a digit, unsigned: above 9 for none. */
+function digitAt(bytes: Buffer, position: number): number {
+  return ((bytes[position] ?? 0) - 48) & 0xff
+}
+
 /** A dot as a digit. */
-const DOT_DIGIT = -2
+const DOT_DIGIT = 254
 
 function isOctet(octet: number, digits: number): boolean {
   // Two digits make ten or more, three a hundred: what is less has a leading zero.

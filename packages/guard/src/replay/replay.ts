@@ -43,7 +43,7 @@ import {
   MOST_COUNT,
   type Trial,
 } from './trial.ts'
-import { addOne, setBits, wordAt } from './words.ts'
+import { addOne, addWhere, setBits, wordAt } from './words.ts'
 
 /** One policy set to try. */
 export interface ReplaySet {
@@ -212,26 +212,30 @@ export function createReplay(options: ReplayOptions): Replay {
     const { status, second: time } = line
     totals.requests += 1
     addOne(words, at + REQUESTS)
-    if (status >= 400 && status < 500) addOne(words, at + CLIENT_ERRORS)
-    if (isAsset) {
-      addOne(words, at + ASSETS)
-      totals.assets += 1
-    }
-    if (line.hasReferrer) {
-      addOne(words, at + REFERRERS)
-      totals.referrers += 1
-    }
-    if (time !== lastTime || line.milli > 0 || line.zoneMinutes !== lastZone) noteSpan(line)
+    addWhere(words, at + CLIENT_ERRORS, status >= 400 && status < 500)
+    if (isAsset) noteAsset(at)
+    if (line.hasReferrer) noteReferrer(at)
+    if (!isClockOf(line)) noteSpan(line)
     setBits(words, at + HOURS, hourBit)
-    if (isNight) addOne(words, at + NIGHT_REQUESTS)
+    addWhere(words, at + NIGHT_REQUESTS, isNight)
     const path = routes.pathHash()
     setBits(words, at + PATHS + ((path >>> 5) & 1), 1 << (path & 31))
-    if (agent !== likely || agent === 0) {
-      setBits(words, at + AGENTS, agents.agent(agent).bits)
-      words[at + LAST_AGENT] = agent
-    }
+    if (agent !== likely || agent === 0) noteAgent(at, agent)
     const since = time - EPOCH_SECOND
     if (since > wordAt(words, at + LATEST)) words[at + LATEST] = since
+  }
+
+  const noteAsset = (at: number): void => {
+    addOne(clients.words, at + ASSETS)
+    totals.assets += 1
+  }
+  const noteReferrer = (at: number): void => {
+    addOne(clients.words, at + REFERRERS)
+    totals.referrers += 1
+  }
+  const noteAgent = (at: number, agent: number): void => {
+    setBits(clients.words, at + AGENTS, agents.agent(agent).bits)
+    clients.words[at + LAST_AGENT] = agent
   }
 
   /** The time of the line before, so that the clock is looked at once a second. */
@@ -239,6 +243,8 @@ export function createReplay(options: ReplayOptions): Replay {
   let lastZone = 0
   let hourBit = 0
   let isNight = false
+  const isClockOf = ({ second: time, milli, zoneMinutes }: LogLine): boolean =>
+    time === lastTime && milli === 0 && zoneMinutes === lastZone
   const noteSpan = ({ second: time, milli, zoneMinutes, hasAgent }: LogLine): void => {
     lastTime = time
     lastZone = zoneMinutes

@@ -34,22 +34,50 @@ export function renderReport(result: ReplayResult, language: ReportLanguage, sho
 ${result.isPartial ? html`<p class="warning">${words.text.partial}</p>` : undefined}
 <p class="conclusion">${words.conclusion(trial, result.clients.count)}</p>
 <p>${words.near(trial.nearMisses.length)}${trial.shadowRefused > 0 ? ` ${words.inShadow(trial.shadowRefused)}` : ''}</p>
+${inShort(result, trial, other, words)}
 ${logLine(result, words)}
 ${figures(trial, result, words)}
 </header>
 <main>
 ${timeSection(trial, words)}
+${limitsSection(trial, words)}
 ${result.comparison === undefined || other === undefined ? undefined : comparisonSection(result.comparison, trial, other, words)}
 ${refusedSection(trial, words)}
 ${nearSection(trial, words)}
 ${rulesSection(trial, words)}
-${limitsSection(trial, words)}
 </main>
 <footer>${methodSection(result, trial, words, showsAddresses)}</footer>
 </body>
 </html>
 `
   return page.text
+}
+
+/** The limits that are suggested where somebody was refused, and how the two policies compare: what a reader came for. */
+function inShort(
+  { comparison }: ReplayResult,
+  trial: TrialReading,
+  other: TrialReading | undefined,
+  words: ReportWords,
+): SafeHtml | undefined {
+  const suggestions = trial.rules
+    .filter(({ clientsRefused }) => clientsRefused > 0)
+    .flatMap((rule) => {
+      const said = suggestionOf(rule, words)
+      return said === undefined ? [] : [`${nameOf(rule)}${words.colon}${said}`]
+    })
+  const compared =
+    comparison === undefined || other === undefined ? [] : [words.sides(trial, other, comparison.clients.both)]
+  const said = [...suggestions, ...compared]
+  return said.length === 0 ? undefined : html`<ul class="short">${said.map((each) => html`<li>${each}</li>`)}</ul>`
+}
+
+function suggestionOf({ limits, clientsTouched }: RuleReading, words: ReportWords): string | undefined {
+  const suggestion = limits?.suggestion
+  if (suggestion === undefined) return undefined
+  const { share, number } = words
+  const { targetShare, limit, clients } = suggestion
+  return words.suggestion(share(targetShare), number(limit), number(clients), number(clientsTouched))
 }
 
 function logLine({ log }: ReplayResult, words: ReportWords): SafeHtml {
@@ -97,12 +125,12 @@ function rulesSection(trial: TrialReading, words: ReportWords): SafeHtml {
   const { text, number } = words
   const row = (rule: RuleReading): SafeHtml => html`<tr>
 <th scope="row">${nameOf(rule)}</th>
-<td>${words.ruleSays(rule)}${rule.isPartly ? html` <span class="note">(${text.partly})</span>` : undefined}</td>
-<td>${rule.mode === 'live' ? text.live : text.inShadow}</td>
-<td class="count">${number(rule.requests)}</td>
-<td class="count">${number(rule.mode === 'live' ? rule.refused + rule.challenged : rule.shadowRefused)}</td>
-<td class="count">${number(rule.clientsTouched)}</td>
-<td class="count">${number(rule.clientsRefused)}</td>
+${cell(text.says, [words.ruleSays(rule), rule.isPartly ? html` <span class="note">(${text.partly})</span>` : undefined])}
+${cell(text.mode, rule.mode === 'live' ? text.live : text.inShadow)}
+${cell(text.requests, number(rule.requests), 'count')}
+${cell(text.refused, number(rule.mode === 'live' ? rule.refused + rule.challenged : rule.shadowRefused), 'count')}
+${cell(text.touched, number(rule.clientsTouched), 'count')}
+${cell(text.clientsRefused, number(rule.clientsRefused), 'count')}
 </tr>`
   const used = trial.rules.filter((rule) => rule.requests > 0)
   return section(text.rules, undefined, [
@@ -137,11 +165,11 @@ function clientTable(clients: readonly ClientReading[], words: ReportWords): Saf
   const { text, number } = words
   const row = (client: ClientReading): SafeHtml => html`<tr>
 <th scope="row" class="name">${client.client}<span class="small">${period(client, words)}</span></th>
-<td class="count">${number(client.requests)}</td>
-<td class="count">${number(client.refused + client.challenged)}</td>
-<td>${client.rule}</td>
-<td>${badge(client.human, words)}</td>
-<td>${reasons(client.human, words)}<span class="small">${client.userAgent}</span></td>
+${cell(text.requests, number(client.requests), 'count')}
+${cell(text.refused, number(client.refused + client.challenged), 'count')}
+${cell(text.rule, client.rule)}
+${cell(text.looks, badge(client.human, words))}
+${cell(text.why, [reasons(client.human, words), html`<span class="small">${client.userAgent}</span>`], 'tall')}
 </tr>`
   const headings = [text.client, count(text.requests), count(text.refused), text.rule, text.looks, text.why]
   return table(headings, clients.map(row))
@@ -167,10 +195,10 @@ function nearSection(trial: TrialReading, words: ReportWords): SafeHtml | undefi
   const { text, number } = words
   const row = ({ client, rule, used, limit, requests, human }: NearMiss): SafeHtml => html`<tr>
 <th scope="row" class="name">${client}</th>
-<td>${rule}</td>
-<td class="name"><meter min="0" max="${limit}" value="${used}"></meter> ${number(used)} / ${number(limit)}</td>
-<td class="count">${number(requests)}</td>
-<td>${badge(human, words)}</td>
+${cell(text.rule, rule)}
+${cell(text.reached, html`<meter min="0" max="${limit}" value="${used}"></meter> ${number(used)} / ${number(limit)}`, 'name')}
+${cell(text.requests, number(requests), 'count')}
+${cell(text.looks, badge(human, words))}
 </tr>`
   return section(text.nearMisses, text.nearNote, [
     table([text.client, text.rule, text.reached, count(text.requests), text.looks], trial.nearMisses.map(row)),
@@ -180,22 +208,13 @@ function nearSection(trial: TrialReading, words: ReportWords): SafeHtml | undefi
 function limitsSection(trial: TrialReading, words: ReportWords): SafeHtml | undefined {
   const parts = trial.rules.flatMap((rule) => {
     if (rule.limits === undefined || rule.limit === null || rule.limits.curve.length === 0) return []
-    const { suggestion, precision } = rule.limits
+    const { precision } = rule.limits
     // A curve of nothing but noughts is told by its suggestion.
     const refuses = rule.limits.curve.some(({ clients }) => clients > 0)
     const curve = refuses ? html`<figure>${limitChart(rule.limits, rule.limit, words)}</figure>` : undefined
-    const said =
-      suggestion === undefined
-        ? undefined
-        : words.suggestion(
-            words.share(suggestion.targetShare),
-            words.number(suggestion.limit),
-            words.number(suggestion.clients),
-            words.number(rule.clientsTouched),
-          )
     return [
       html`<h3>${nameOf(rule)} <span class="note">(${words.ruleSays(rule)})</span></h3>
-<p>${said} <span class="note">${precision === 'exact' ? words.text.exact : words.text.upperBound}</span></p>
+<p>${suggestionOf(rule, words)} <span class="note">${precision === 'exact' ? words.text.exact : words.text.upperBound}</span></p>
 ${curve}`,
     ]
   })
@@ -226,6 +245,10 @@ type Heading = string | SafeHtml
 
 /** The heading of a column of figures. */
 const count = (text: string): SafeHtml => html`<th scope="col" class="count">${text}</th>`
+
+/** A cell that says what it is where a narrow screen has no room for headings. */
+const cell = (label: string, value: HtmlValue, name = ''): SafeHtml =>
+  html`<td class="${name}" data-label="${label}">${value}</td>`
 
 function table(headings: readonly Heading[], rows: readonly SafeHtml[]): SafeHtml {
   const cells = headings.map((heading) =>

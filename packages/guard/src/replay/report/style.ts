@@ -21,6 +21,7 @@ h2 { font-size: 1.25rem; margin: 3rem 0 .4rem; line-height: 1.3 }
 h3 { font-size: 1rem; margin: 1.75rem 0 .25rem; overflow-wrap: anywhere }
 p { margin: .25rem 0 .75rem; max-width: 48rem }
 .conclusion { font-size: 1.75rem; line-height: 1.3; font-weight: 650; letter-spacing: -.01em; margin: 0 0 .75rem; text-wrap: balance }
+ul.short { margin: 0 0 .75rem; padding-left: 1.2rem; max-width: 48rem }
 .note, .log { color: var(--soft); font-size: .9rem }
 .warning { border-left: 4px solid var(--s2); padding: .25rem 0 .25rem .75rem; font-weight: 600 }
 dl.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .75rem; margin: 1.75rem 0 0 }
@@ -61,7 +62,20 @@ meter { width: 6rem; height: .7rem; vertical-align: middle }
 code { font: .85em ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; overflow-wrap: anywhere }
 .method { color: var(--soft); font-size: .9rem }
 .method ul { padding-left: 1.2rem; margin: .25rem 0 }
-@media (max-width: 40rem) { body { padding: 1.5rem 1rem 3rem } .conclusion { font-size: 1.35rem } }
+@media (max-width: 40rem) {
+  body { padding: 1.5rem 1rem 3rem }
+  .conclusion { font-size: 1.35rem }
+  svg { min-width: 34rem }
+  svg text { font-size: 16px }
+  thead { display: none }
+  table, tbody, tr, tbody th, td { display: block; width: 100% }
+  tr { border-bottom: 1px solid var(--line); padding: .6rem 0 }
+  tbody th, td, th.count, td.count { border: 0; padding: .1rem 0; text-align: left; white-space: normal }
+  td { display: flex; gap: .75rem }
+  td::before { content: attr(data-label); flex: 0 0 7rem; color: var(--soft) }
+  td.tall { display: block }
+  td ul { min-width: 0 }
+}
 @media print {
   :root { color-scheme: light; --paper: #fff; --ink: #000; --soft: #444; --line: #bbb; --shade: #fff }
   body { max-width: none; padding: 0; font-size: 11px }

@@ -132,6 +132,13 @@ const frFormats = createFormats('fr', { minute: 'min', day: 'j' })
 
 const lines = (count: number): string => `${enFormats.number(count)} line${count === 1 ? '' : 's'}`
 
+/** What rules count by, for who has not written them. */
+const englishSubjects: Readonly<Record<string, string>> = {
+  ip: 'address',
+  fingerprint: 'address and browser',
+  'header:user-agent': 'browser',
+}
+
 const english: ReportWords = {
   colon: ': ',
   language: 'en',
@@ -156,9 +163,9 @@ const english: ReportWords = {
     `Rules in shadow would have refused ${enFormats.number(requests)} request${requests === 1 ? '' : 's'} more.`,
   ruleSays(rule) {
     const { number, span } = enFormats
-    const by = rule.by.join(' + ')
-    if (rule.limit === null || rule.windowMs === null) return by === '' ? rule.kind : `${rule.kind}, by ${by}`
-    const figures = `${number(rule.limit)} in ${span(rule.windowMs)} by ${by}`
+    const by = rule.by.map((subject) => englishSubjects[subject] ?? subject).join(' and ')
+    if (rule.limit === null || rule.windowMs === null) return by === '' ? rule.kind : `${rule.kind}, per ${by}`
+    const figures = `${number(rule.limit)} in ${span(rule.windowMs)} per ${by}`
     const cooldown =
       rule.cooldownMs !== null && rule.cooldownMs > 0 ? `, then ${span(rule.cooldownMs)} of cooldown` : ''
     return `${rule.kind === 'lockout' ? 'lockout: ' : ''}${figures}${cooldown}`
@@ -168,29 +175,29 @@ const english: ReportWords = {
     const { number, share } = enFormats
     switch (code) {
       case 'agent-browser':
-        return 'User-Agent of a browser'
+        return 'says that it is a browser'
       case 'agent-outdated':
-        return 'User-Agent of an old browser'
+        return 'says that it is an old browser'
       case 'agent-crawler':
-        return 'User-Agent of a crawler'
+        return 'says that it is a crawler, as search engines send'
       case 'agent-tool':
-        return 'User-Agent of a program'
+        return 'says that it is a program, not a browser'
       case 'agent-empty':
-        return 'no User-Agent, or a malformed one'
+        return 'does not say what it is'
       case 'agent-unknown':
-        return 'User-Agent that names nothing known'
+        return 'says that it is something unknown'
       case 'agents-many':
-        return 'many different User-Agents'
+        return 'says that it is many different things'
       case 'assets-loaded':
-        return `loads what pages show (${share(value)} of its requests)`
+        return `loads images, styles and scripts (${share(value)} of its requests)`
       case 'assets-none':
         return 'never loads an image, a style or a script'
       case 'referrers-many':
         return `follows links (${share(value)} of its requests)`
       case 'referrers-none':
-        return 'comes from no page'
+        return 'never says which page it comes from'
       case 'errors-many':
-        return `${share(value)} of the answers are errors (4xx)`
+        return `asks for what does not exist or is forbidden (${share(value)} of its requests)`
       case 'clockwork':
         return `comes like clockwork, every ${number(Math.round(value))} s`
       case 'irregular':
@@ -252,14 +259,15 @@ const english: ReportWords = {
       'Clients that came to 80% of a limit or more and were not refused by it. A tighter limit begins with them.',
     reached: 'Reached',
     limits: 'The limit and those it refuses',
-    limitsNote: 'For each limit, the share of the rule’s clients that it would refuse at least once.',
+    limitsNote:
+      'The further right, the more a rule lets through; the curve says which share of its clients would still be refused at least once.',
     present: 'in force',
     suggested: 'suggested',
     exact: 'Exact.',
-    upperBound: 'An upper bound: a limit refuses no more than is said.',
+    upperBound: 'At most: a limit refuses no more clients than is said.',
     method: 'How this was made',
     notJudged: 'Rules that a log cannot judge, left out:',
-    partly: 'judged by the User-Agent alone',
+    partly: 'judged only by what the client says that it is',
     seconds: 'The log tells whole seconds: requests of one second are decided in the order of their lines.',
     noAgents: 'The log has no User-Agents.',
     examples: 'The first ones, digits and names masked:',
@@ -293,6 +301,12 @@ const s = (count: number): string => (count < 2 ? '' : 's')
 
 const lignes = (count: number): string => `${frFormats.number(count)} ligne${s(count)}`
 
+const frenchSubjects: Readonly<Record<string, string>> = {
+  ip: 'adresse',
+  fingerprint: 'adresse et navigateur',
+  'header:user-agent': 'navigateur',
+}
+
 const french: ReportWords = {
   colon: '\u00A0: ',
   language: 'fr',
@@ -322,7 +336,7 @@ const french: ReportWords = {
     `Les règles en observation auraient refusé ${frFormats.number(requests)} requête${s(requests)} de plus.`,
   ruleSays(rule) {
     const { number, span } = frFormats
-    const by = rule.by.join(' + ')
+    const by = rule.by.map((subject) => frenchSubjects[subject] ?? subject).join(' et ')
     if (rule.limit === null || rule.windowMs === null) return by === '' ? rule.kind : `${rule.kind}, par ${by}`
     const figures = `${number(rule.limit)} en ${span(rule.windowMs)} par ${by}`
     const cooldown = rule.cooldownMs !== null && rule.cooldownMs > 0 ? `, puis ${span(rule.cooldownMs)} de blocage` : ''
@@ -333,29 +347,29 @@ const french: ReportWords = {
     const { number, share } = frFormats
     switch (code) {
       case 'agent-browser':
-        return 'User-Agent d’un navigateur'
+        return 'se dit navigateur'
       case 'agent-outdated':
-        return 'User-Agent d’un vieux navigateur'
+        return 'se dit vieux navigateur'
       case 'agent-crawler':
-        return 'User-Agent d’un robot d’indexation'
+        return 'se dit robot, comme ceux des moteurs de recherche'
       case 'agent-tool':
-        return 'User-Agent d’un programme'
+        return 'se dit programme, et non navigateur'
       case 'agent-empty':
-        return 'User-Agent absent ou malformé'
+        return 'ne dit pas ce qu’il est'
       case 'agent-unknown':
-        return 'User-Agent qui ne nomme rien de connu'
+        return 'se dit quelque chose d’inconnu'
       case 'agents-many':
-        return 'User-Agents nombreux et différents'
+        return 'se dit beaucoup de choses différentes'
       case 'assets-loaded':
-        return `charge ce que les pages montrent (${share(value)} de ses requêtes)`
+        return `charge images, styles et scripts (${share(value)} de ses requêtes)`
       case 'assets-none':
         return 'ne charge jamais d’image, de style ni de script'
       case 'referrers-many':
         return `suit des liens (${share(value)} de ses requêtes)`
       case 'referrers-none':
-        return 'ne vient d’aucune page'
+        return 'ne dit jamais de quelle page il vient'
       case 'errors-many':
-        return `${share(value)} des réponses sont des erreurs (4xx)`
+        return `demande ce qui n’existe pas ou est interdit (${share(value)} de ses requêtes)`
       case 'clockwork':
         return `revient comme une horloge, toutes les ${number(Math.round(value))} s`
       case 'irregular':
@@ -418,14 +432,15 @@ const french: ReportWords = {
       'Clients qui ont atteint au moins 80 % d’une limite sans qu’elle les refuse. Une limite plus serrée commence par eux.',
     reached: 'Atteint',
     limits: 'La limite et ceux qu’elle refuse',
-    limitsNote: 'Pour chaque limite, la part des clients de la règle qu’elle refuserait au moins une fois.',
+    limitsNote:
+      'Plus on va vers la droite, plus la règle laisse passer ; la courbe dit quelle part de ses clients serait encore refusée au moins une fois.',
     present: 'en vigueur',
     suggested: 'suggérée',
     exact: 'Exact.',
-    upperBound: 'Une borne haute : une limite ne refuse pas plus que ce qui est dit.',
+    upperBound: 'Au plus : une limite ne refuse pas plus de clients qu’il n’est dit.',
     method: 'Comment ceci a été fait',
     notJudged: 'Règles qu’un journal ne permet pas de juger, laissées de côté :',
-    partly: 'jugée par le User-Agent seul',
+    partly: 'jugée seulement par ce que le client dit être',
     seconds:
       'Le journal donne des secondes entières : les requêtes d’une même seconde sont décidées dans l’ordre des lignes.',
     noAgents: 'Le journal n’a pas de User-Agent.',
