@@ -124,15 +124,16 @@ describe('the published package', () => {
     'loads every entry with what its source exports, and nothing else happens, on %s',
     (_name, node) => {
       const home = guard.install()
-      const source = run(process.execPath, ['--conditions=rempart-source'], listing, 'packages/guard')
-      expect(Object.keys(JSON.parse(source).exports)).toEqual(guard.entries)
-      expect(JSON.parse(source).exports['.']).toEqual(
+      const { exports } = JSON.parse(run(process.execPath, ['--conditions=rempart-source'], listing, 'packages/guard'))
+      expect(Object.keys(exports)).toEqual(guard.entries)
+      expect(exports['.']).toEqual(
         expect.arrayContaining(['createGuard', 'createReplay', 'loadPolicyFile', 'renderReport']),
       )
-      expect(run(node, [], listing, home)).toBe(source)
+      const asDeclared = { exports, added: [] }
+      expect(JSON.parse(run(node, [], listing, home))).toEqual(asDeclared)
       // A CommonJS program is served by the same files.
       const required = listing.replace('await import(name)', "createRequire(process.cwd() + '/')(name)")
-      expect(run(node, ['--disable-warning=ExperimentalWarning'], required, home)).toBe(source)
+      expect(JSON.parse(run(node, ['--disable-warning=ExperimentalWarning'], required, home))).toEqual(asDeclared)
     },
   )
 
