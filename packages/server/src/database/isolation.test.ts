@@ -44,6 +44,8 @@ describe('tenant isolation', () => {
       'lead → form',
       'lead_note → lead',
       'mail_outbox → user_account',
+      'mfa_recovery_code → user_account',
+      'mfa_secret → user_account',
       'one_time_token → user_account',
       'password_credential → user_account',
       'refresh_token → session',

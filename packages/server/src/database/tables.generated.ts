@@ -218,6 +218,36 @@ export interface MailRecipient {
   updated_at: Generated<Timestamp>;
 }
 
+export interface MfaRecoveryCode {
+  /**
+   * SHA-256. A code has 115 random bits, so a slow hash would add nothing.
+   */
+  code_hash: Buffer;
+  created_at: Generated<Timestamp>;
+  tenant_id: string;
+  used_at: Timestamp | null;
+  user_id: string;
+}
+
+export interface MfaSecret {
+  confirmed_at: Timestamp | null;
+  /**
+   * Time step of the last code that was used: none at or before it is good any more.
+   */
+  last_step: number | null;
+  /**
+   * Shown to the person and not proven yet; sealed likewise.
+   */
+  pending_secret: Buffer | null;
+  pending_since: Timestamp | null;
+  /**
+   * The secret of the codes, under a key of the master secret, bound to tenant, person and purpose.
+   */
+  sealed_secret: Buffer | null;
+  tenant_id: string;
+  user_id: string;
+}
+
 export interface OneTimeToken {
   created_at: Generated<Timestamp>;
   data: Generated<Json>;
@@ -470,6 +500,10 @@ export interface Tenant {
    * Leads stored per calendar month; null means no limit.
    */
   max_leads_per_month: number | null;
+  /**
+   * Whether everybody who signs in has to set a second factor up.
+   */
+  mfa_required: Generated<boolean>;
   name: string;
   slug: string;
   /**
@@ -524,6 +558,8 @@ export interface DB {
   lead_note: LeadNote;
   mail_outbox: MailOutbox;
   mail_recipient: MailRecipient;
+  mfa_recovery_code: MfaRecoveryCode;
+  mfa_secret: MfaSecret;
   one_time_token: OneTimeToken;
   password_credential: PasswordCredential;
   policy_override: PolicyOverride;

@@ -330,6 +330,25 @@ export const tableRegistry: readonly TableEntry[] = [
       template: 'verify-email',
     }),
   },
+  {
+    table: 'mfa_secret',
+    tenantColumn: 'tenant_id',
+    row: (tenantId, variant) => ({
+      tenant_id: tenantId,
+      user_id: idOf(tenantId, 'user', variant),
+      pending_secret: Buffer.from(`marker ${tenantId}`),
+      pending_since: '2026-01-01T00:00:00Z',
+    }),
+  },
+  {
+    table: 'mfa_recovery_code',
+    tenantColumn: 'tenant_id',
+    row: (tenantId, variant) => ({
+      tenant_id: tenantId,
+      user_id: idOf(tenantId, 'user', 0),
+      code_hash: bytes(32, tenantId, 'recovery', variant),
+    }),
+  },
 ]
 
 /** The INSERT of a row, with its values as parameters. */
