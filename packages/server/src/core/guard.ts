@@ -76,11 +76,12 @@ export interface AccountGuard {
    * verified. Answers a refusal or a challenge itself.
    *
    * @param account - names the account within the installation: with its tenant.
+   * @param policyId - another policy than those of the request, for a route that takes two kinds of proof.
    * @returns whether the request may go on.
    */
-  admits(request: FastifyRequest, reply: FastifyReply, account: string): Promise<boolean>
+  admits(request: FastifyRequest, reply: FastifyReply, account: string, policyId?: string): Promise<boolean>
   /** Forgets the attempts at an account, after one that succeeded. */
-  forgive(request: FastifyRequest, account: string): Promise<void>
+  forgive(request: FastifyRequest, account: string, policyId?: string): Promise<void>
 }
 
 declare module 'fastify' {
@@ -133,8 +134,8 @@ export function installGuard(app: App, dependencies: GuardDependencies): () => v
     },
   })
   app.decorate('accountGuard', {
-    async admits(request, reply, account) {
-      for (const id of set.of(request)) {
+    async admits(request, reply, account, policyId) {
+      for (const id of policyId === undefined ? set.of(request) : [policyId]) {
         if (!lateIds.has(id)) continue
         const overrides = tenantPolicies.inForce(request.context.tenant, set)
         const isSolved = request.solvedFor?.includes(id) === true
@@ -143,9 +144,9 @@ export function installGuard(app: App, dependencies: GuardDependencies): () => v
       }
       return true
     },
-    async forgive(request, account) {
+    async forgive(request, account, policyId) {
       const overrides = tenantPolicies.inForce(request.context.tenant, set)
-      for (const id of set.of(request)) {
+      for (const id of policyId === undefined ? set.of(request) : [policyId]) {
         if (lateIds.has(id)) await guard.reportSuccess(id, subjectsOf(request, false, account), { overrides })
       }
     },
