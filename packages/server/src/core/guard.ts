@@ -133,10 +133,11 @@ export function installGuard(app: App, dependencies: GuardDependencies): () => v
       return next
     },
   })
+  const lateOf = (request: FastifyRequest, policyId?: string): readonly string[] =>
+    (policyId === undefined ? set.of(request) : [policyId]).filter((id) => lateIds.has(id))
   app.decorate('accountGuard', {
     async admits(request, reply, account, policyId) {
-      for (const id of policyId === undefined ? set.of(request) : [policyId]) {
-        if (!lateIds.has(id)) continue
+      for (const id of lateOf(request, policyId)) {
         const overrides = tenantPolicies.inForce(request.context.tenant, set)
         const isSolved = request.solvedFor?.includes(id) === true
         const answer = guard.late(id, subjectsOf(request, isSolved, account), { overrides })
@@ -146,8 +147,8 @@ export function installGuard(app: App, dependencies: GuardDependencies): () => v
     },
     async forgive(request, account, policyId) {
       const overrides = tenantPolicies.inForce(request.context.tenant, set)
-      for (const id of policyId === undefined ? set.of(request) : [policyId]) {
-        if (lateIds.has(id)) await guard.reportSuccess(id, subjectsOf(request, false, account), { overrides })
+      for (const id of lateOf(request, policyId)) {
+        await guard.reportSuccess(id, subjectsOf(request, false, account), { overrides })
       }
     },
   } satisfies AccountGuard)
