@@ -8,6 +8,7 @@ import { addFormCommands } from './commands/forms.ts'
 import { addGateCommands } from './commands/gates.ts'
 import { addKeyCommands } from './commands/keys.ts'
 import { addLeadCommands } from './commands/leads.ts'
+import { addMailboxCommands } from './commands/mailbox.ts'
 import { addPolicyCommands } from './commands/policy.ts'
 import { addReplayCommand } from './commands/replay.ts'
 import { addResourceCommands } from './commands/resources.ts'
@@ -36,6 +37,7 @@ addLeadCommands(program)
 addResourceCommands(program)
 addGateCommands(program)
 addKeyCommands(program)
+addMailboxCommands(program)
 addPolicyCommands(program)
 addReplayCommand(program)
 for (const command of [program, ...program.commands]) command.helpCommand(false)
