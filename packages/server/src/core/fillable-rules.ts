@@ -5,6 +5,7 @@ import type { PolicySet } from './policy-set.ts'
 import type { RouteFacts } from './route-table.ts'
 
 type Rule = Policy['rules'][number]
+type SignalRule = Extract<Rule, { kind: 'signal' }>
 
 /** What decides which evidence this server has. */
 export type EvidenceSettings = Pick<Config, 'countryHeader' | 'reputationLists' | 'abuseIpDbKey'>
@@ -32,7 +33,7 @@ export function unfillableRules(
 }
 
 interface Fault {
-  readonly field: '' | '.by' | '.sources'
+  readonly field: '' | '.by' | `.sources[${number}]`
   readonly message: string
 }
 
@@ -66,11 +67,8 @@ function faultsOf(rule: Rule, settings: EvidenceSettings, known: Known): readonl
   switch (rule.kind) {
     case 'quota':
       return [{ field: '', message: 'is not counted by this server, whose one quota is set with each tenant' }]
-    case 'signal': {
-      // Beside a source that is told, reputation may be absent: the same policy serves where there is a list.
-      const isAlone = rule.sources.length === 1
-      return rule.sources.flatMap(({ source }) => wanting('.sources', sourceFault(source, isAlone, settings)))
-    }
+    case 'signal':
+      return signalFaults(rule, settings)
     case 'access-list':
       if (rule.by !== 'country') return wanting('.by', rule.by === 'api-key' ? keyFault(known) : undefined)
       return wanting('.by', settings.countryHeader === undefined ? needs('REMPART_COUNTRY_HEADER') : undefined)
@@ -94,19 +92,45 @@ function subjectFault(subject: Subject, known: Known): string | undefined {
 const keyFault = ({ apiKey }: Known): string | undefined =>
   apiKey ? undefined : '"api-key": no route under this policy takes an API key'
 
-function sourceFault(source: string, isAlone: boolean, settings: EvidenceSettings): string | undefined {
-  if (source === 'userAgent') return undefined
-  if (source === 'reputation') {
-    const isKnown = settings.reputationLists.length > 0 || settings.abuseIpDbKey !== undefined
-    return isKnown || !isAlone
-      ? undefined
-      : `"reputation" ${needs('REMPART_REPUTATION_LISTS or REMPART_ABUSEIPDB_KEY')}`
-  }
-  return ofTheForms.includes(source)
-    ? `"${source}" is judged by the forms themselves: see the protection of each form`
-    : `"${source}" is told to no rule by this server`
+function signalFaults(rule: SignalRule, settings: EvidenceSettings): readonly Fault[] {
+  // Beside a source that is told, reputation may be absent: the same policy serves where there is a list.
+  const isAlone = rule.sources.length === 1
+  const faults = rule.sources.flatMap(({ source }, index) =>
+    wanting(`.sources[${index}]`, sourceFault(source, isAlone, settings)),
+  )
+  if (faults.length > 0) return faults
+  const most = rule.sources.reduce((sum, { source, weight, missing }) => {
+    return sum + weight * (isTold(source, settings) ? 100 : missing)
+  }, 0)
+  if (most >= Math.min(rule.challengeFrom, rule.denyFrom)) return []
+  const untold = rule.sources.some(({ source }) => !isTold(source, settings))
+  const remedy = untold ? `"reputation" ${needs(reputationSettings)}` : 'lower "challenge" or "deny", or raise a weight'
+  return [{ field: '', message: `would never act: its sources add up to ${most} at most; ${remedy}` }]
 }
 
-const ofTheForms: readonly string[] = ['honeypot', 'renderToken']
+function isTold(source: string, { reputationLists, abuseIpDbKey }: EvidenceSettings): boolean {
+  if (source === 'reputation') return reputationLists.length > 0 || abuseIpDbKey !== undefined
+  return source === 'userAgent'
+}
+
+const reputationSettings = 'REMPART_REPUTATION_LISTS or REMPART_ABUSEIPDB_KEY'
+
+/** Why a source tells this server nothing, and what to do instead. */
+function sourceFault(source: string, isAlone: boolean, settings: EvidenceSettings): string | undefined {
+  if (isTold(source, settings)) return undefined
+  switch (source) {
+    case 'reputation':
+      return isAlone ? `"reputation" ${needs(reputationSettings)}` : undefined
+    case 'honeypot':
+    case 'renderToken':
+      return `"${source}" is judged by the forms themselves: see the protection of each form`
+    case 'proofOfWork':
+      return '"proofOfWork" is no source of this server: give the rule a "challenge", and it asks for a proof of work itself'
+    case 'country':
+      return '"country" is no source of this server: use a rule of the kind "access-list" by "country"'
+    default:
+      return `"${source}" is told to no rule by this server: userAgent and reputation are`
+  }
+}
 
 const needs = (names: string): string => `needs ${names}`

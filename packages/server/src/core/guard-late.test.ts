@@ -213,12 +213,12 @@ describe('a rule that could never count', () => {
     ['a list of API keys on such a route', rule({ kind: 'access-list', by: 'api-key', deny: ['*'] }), '.by'],
     ['by country without the header', rule({ kind: 'access-list', by: 'country', deny: ['FR'] }), '.by'],
     ['a quota', rule({ kind: 'quota', by: 'tenant', limit: 5, period: 'month' }), ''],
-    ['a filled trap', rule({ kind: 'signal', sources: ['honeypot'], deny: 50 }), '.sources'],
-    ['a render token', rule({ kind: 'signal', sources: ['userAgent', 'renderToken'], deny: 50 }), '.sources'],
-    ['a proof of work', rule({ kind: 'signal', sources: ['proofOfWork'], deny: 50 }), '.sources'],
-    ['a signal of one’s own', rule({ kind: 'signal', sources: ['custom:mine'], deny: 50 }), '.sources'],
-    ['a score of the country', rule({ kind: 'signal', sources: ['country'], deny: 50 }), '.sources'],
-    ['reputation without a list', rule({ kind: 'signal', sources: ['reputation'], deny: 50 }), '.sources'],
+    ['a filled trap', rule({ kind: 'signal', sources: ['honeypot'], deny: 50 }), '.sources[0]'],
+    ['a render token', rule({ kind: 'signal', sources: ['userAgent', 'renderToken'], deny: 50 }), '.sources[1]'],
+    ['a proof of work', rule({ kind: 'signal', sources: ['proofOfWork'], deny: 50 }), '.sources[0]'],
+    ['a signal of one’s own', rule({ kind: 'signal', sources: ['custom:mine'], deny: 50 }), '.sources[0]'],
+    ['a score of the country', rule({ kind: 'signal', sources: ['country'], deny: 50 }), '.sources[0]'],
+    ['reputation without a list', rule({ kind: 'signal', sources: ['reputation'], deny: 50 }), '.sources[0]'],
     [
       'by tenant where there is none',
       {
