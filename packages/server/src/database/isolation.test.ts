@@ -41,6 +41,8 @@ describe('tenant isolation', () => {
       'form → form_version',
       'form_version → form',
       'gate_registration → gate',
+      'invitation → role',
+      'invitation → user_account',
       'lead → form',
       'lead_note → lead',
       'mail_outbox → user_account',

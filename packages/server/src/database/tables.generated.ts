@@ -152,6 +152,27 @@ export interface IntakeDay {
   tenant_id: string;
 }
 
+export interface Invitation {
+  accepted_at: Timestamp | null;
+  created_at: Generated<Timestamp>;
+  email: string;
+  email_norm: string;
+  expires_at: Timestamp;
+  id: string;
+  invited_by: string;
+  locale: string;
+  revoked_at: Timestamp | null;
+  /**
+   * Null once the role has gone: the invitation is worth nothing from then on.
+   */
+  role_id: string | null;
+  tenant_id: string;
+  /**
+   * Of the one-time token that was mailed, which goes when the invitation is revoked.
+   */
+  token_hash: Buffer;
+}
+
 export interface Lead {
   created_at: Generated<Timestamp>;
   /**
@@ -554,6 +575,7 @@ export interface DB {
   gate: Gate;
   gate_registration: GateRegistration;
   intake_day: IntakeDay;
+  invitation: Invitation;
   lead: Lead;
   lead_note: LeadNote;
   mail_outbox: MailOutbox;

@@ -349,6 +349,21 @@ export const tableRegistry: readonly TableEntry[] = [
       code_hash: bytes(32, tenantId, 'recovery', variant),
     }),
   },
+  {
+    table: 'invitation',
+    tenantColumn: 'tenant_id',
+    row: (tenantId, variant) => ({
+      tenant_id: tenantId,
+      id: idOf(tenantId, 'invitation', variant),
+      email: `${idOf(tenantId, 'invited', variant)}@example.org`,
+      email_norm: `${idOf(tenantId, 'invited', variant)}@example.org`,
+      role_id: idOf(tenantId, 'role', 0),
+      locale: 'en',
+      invited_by: idOf(tenantId, 'user', 0),
+      token_hash: bytes(32, tenantId, 'invitation', variant),
+      expires_at: '2100-01-01T00:00:00Z',
+    }),
+  },
 ]
 
 /** The INSERT of a row, with its values as parameters. */
