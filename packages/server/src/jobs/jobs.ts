@@ -76,6 +76,9 @@ async function startJob(boss: PgBoss, job: PeriodicJob, log: Logger, pollSeconds
     retentionSeconds: 3_600,
     deleteAfterSeconds: 86_400,
   })
+  await boss.schedule(job.name, job.cron)
+  // Before the first look at the queue, so that a process that starts need not wait for the second.
+  await boss.send(job.name)
   await boss.work(job.name, { pollingIntervalSeconds: pollSeconds }, async () => {
     try {
       log.debug({ job: job.name, rows: await job.run() }, 'a background job is done')
@@ -85,8 +88,6 @@ async function startJob(boss: PgBoss, job: PeriodicJob, log: Logger, pollSeconds
       throw new Error('the job failed')
     }
   })
-  await boss.schedule(job.name, job.cron)
-  await boss.send(job.name)
 }
 
 async function assertSchema(pool: Pool): Promise<void> {
