@@ -99,6 +99,22 @@ describe('a period of a quota', () => {
     )
   })
 
+  it.each([
+    // Put back at 00:01: for a minute the new date is shown, and then the old one for an hour.
+    ['America/St_Johns', '2006-10-29T02:30:00.000Z', '2006-10-28'],
+    ['America/St_Johns', '2006-10-29T02:30:59.999Z', '2006-10-28'],
+    ['America/St_Johns', '2006-10-29T03:29:59.999Z', '2006-10-28'],
+    ['America/St_Johns', '2006-10-29T03:30:00.000Z', '2006-10-29'],
+    ['America/Goose_Bay', '1994-10-30T02:59:59.999Z', '1994-10-29'],
+    ['America/Goose_Bay', '1994-10-30T03:00:30.000Z', '1994-10-30'],
+    ['America/Goose_Bay', '1994-10-30T03:31:00.000Z', '1994-10-30'],
+  ])('holds its instant where clocks are put back over midnight: %s at %s', (zone, now, name) => {
+    const window = quotaWindow('day', at(now), zone)
+    expect(window.name).toBe(name)
+    expect(window.startMs).toBeLessThanOrEqual(at(now))
+    expect(window.endMs).toBeGreaterThan(at(now))
+  })
+
   it('is not told for a zone that is none', () => {
     expect(() => quotaWindow('day', 0, 'Europe/Pariss')).toThrow(RangeError)
   })

@@ -70,10 +70,12 @@ export function readQuota(id: string, reader: FieldReader, defaults: RuleDefault
  * @throws RangeError for a time zone that is not one.
  */
 export function quotaWindow(period: QuotaPeriod, nowUnixMs: number, timeZone: string): QuotaWindow {
-  const local = new Date(localMs(nowUnixMs, timeZone))
-  const window = windowFrom(period, firstDay(period, local), timeZone)
-  // Where clocks are put back over midnight, an instant of the new day has a date of the old one.
-  return nowUnixMs < window.endMs ? window : windowFrom(period, nextFirstDay(period, firstDay(period, local)), timeZone)
+  const first = firstDay(period, new Date(localMs(nowUnixMs, timeZone)))
+  const window = windowFrom(period, first, timeZone)
+  // Where clocks are put back just after midnight, the new date is shown before the day that bears it has begun, or the
+  // old one after it.
+  if (nowUnixMs < window.startMs) return windowFrom(period, firstDay(period, new Date(first - DAY_MS)), timeZone)
+  return nowUnixMs < window.endMs ? window : windowFrom(period, nextFirstDay(period, first), timeZone)
 }
 
 function windowFrom(period: QuotaPeriod, firstMs: number, timeZone: string): QuotaWindow {
