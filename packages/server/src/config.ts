@@ -141,6 +141,24 @@ export const settings = {
     'Master secret, 32 bytes or more. Generated in the embedded mode, required otherwise.',
     true,
   ),
+  registration: setting(
+    'REMPART_REGISTRATION',
+    choice('open', 'closed'),
+    'open',
+    'Whether people may make accounts for themselves, once their address is confirmed; such an account may do nothing until somebody gives it a role. `closed`: by invitation only.',
+  ),
+  checkBreaches: setting(
+    'REMPART_PASSWORD_CHECK_HIBP',
+    choice('on', 'off'),
+    'on',
+    'Whether a new password is looked for in known leaks, with five digits of its hash. When the service does not answer, the password passes.',
+  ),
+  breachesUrl: setting(
+    'REMPART_PASSWORD_CHECK_URL',
+    httpUrl,
+    'https://api.pwnedpasswords.com',
+    'Where new passwords are looked for: Have I Been Pwned, or a mirror of it.',
+  ),
   securityContact: setting(
     'REMPART_SECURITY_CONTACT',
     contactList,

@@ -8,8 +8,6 @@ import { createAnswerBlocks } from './core/answer-blocks.ts'
 import { installCompression } from './core/compression.ts'
 import type { Clock } from './core/context.ts'
 import { installCors } from './core/cors.ts'
-import { createPasswordHasher } from './core/credentials/password-hasher.ts'
-import { createKeyRing } from './core/credentials/sealing.ts'
 import { docsRoutes } from './core/docs.ts'
 import { installErrorHandling, routeOf, sendProblem } from './core/errors.ts'
 import type { App } from './core/fastify.ts'
@@ -22,7 +20,7 @@ import {
   findNamedTenant,
   installIdentification,
 } from './core/identify.ts'
-import { createKnownDevices } from './core/identity/known-device.ts'
+import { secondFactors } from './core/identity/second-factors.ts'
 import { createSessionCheck } from './core/identity/session-check.ts'
 import { createKnownOrigins } from './core/known-origins.ts'
 import { installLifecycle } from './core/lifecycle.ts'
@@ -45,7 +43,8 @@ import { createSigningKeys, type SigningKeys } from './core/tokens/signing-keys.
 import { compileTrustedHosts } from './core/trusted-hosts.ts'
 import { createValidatorCompiler } from './core/validation.ts'
 import type { Pool } from './database/connect.ts'
-import { loginPolicy, refreshPolicy, verifyTokenPolicy } from './modules/auth/policy.ts'
+import { createIdentityParts } from './identity-parts.ts'
+import { loginPolicy, passwordCheckPolicy, refreshPolicy, verifyTokenPolicy } from './modules/auth/policy.ts'
 import { authRoutes, authSchemas } from './modules/auth/routes.ts'
 import { contactPolicy } from './modules/contact/policy.ts'
 import { contactRoutes, contactSchemas } from './modules/contact/routes.ts'
@@ -69,8 +68,16 @@ import { submitRoutes, submitSchemas } from './modules/leads/submit-routes.ts'
 import { submitForm } from './modules/leads/submit-service.ts'
 import { metricsPolicy } from './modules/metrics/policy.ts'
 import { metricsRoutes } from './modules/metrics/routes.ts'
+import { factorSignInRoutes } from './modules/mfa/auth-routes.ts'
+import { mfaVerifyPolicy } from './modules/mfa/policy.ts'
+import { mfaRoutes } from './modules/mfa/routes.ts'
+import { mfaSchemas } from './modules/mfa/schema.ts'
+import { resetRequestPolicy, resetUsePolicy } from './modules/password-reset/policy.ts'
+import { passwordResetRoutes, passwordResetSchemas } from './modules/password-reset/routes.ts'
 import type { PolicyFeed } from './modules/policies/feed.ts'
 import { policyRoutes, policySchemas } from './modules/policies/routes.ts'
+import { registerPolicy, verifyEmailPolicy } from './modules/registration/policy.ts'
+import { registrationRoutes, registrationSchemas } from './modules/registration/routes.ts'
 import { resourceListPolicy, resourceReadPolicy } from './modules/resources/policy.ts'
 import { resourceRoutes, resourceSchemas } from './modules/resources/routes.ts'
 import { createEventRecorder } from './modules/security-events/recorder.ts'
@@ -127,6 +134,9 @@ export async function buildServer(
     ...securityEventSchemas,
     ...policySchemas,
     ...authSchemas,
+    ...mfaSchemas,
+    ...registrationSchemas,
+    ...passwordResetSchemas,
   ]
   const protocol = { config, clock, metrics }
   const app: App = fastify({ ...protocolOptions(protocol), logger: false }).withTypeProvider<TypeBoxTypeProvider>()
@@ -142,6 +152,7 @@ export async function buildServer(
   const signingKeys = dependencies.signingKeys ?? createSigningKeys({ pool, masters: { current: master }, log })
   const ownUrl = { issuer: config.publicUrl, audience: config.publicUrl }
   const accessTokens = createAccessTokens({ ...ownUrl, keys: signingKeys, clock })
+  const identity = createIdentityParts({ config, master, clock, accessTokens })
   const identification = {
     pool,
     tenants: dependencies.tenants,
@@ -207,6 +218,12 @@ export async function buildServer(
       loginPolicy,
       refreshPolicy,
       verifyTokenPolicy,
+      passwordCheckPolicy,
+      mfaVerifyPolicy,
+      registerPolicy,
+      verifyEmailPolicy,
+      resetRequestPolicy,
+      resetUsePolicy,
     ],
     subjectsOf: createSubjectReader({ config, reputation, fingerprintSecret, clock }),
     createChallenges: (mark) =>
@@ -281,17 +298,11 @@ export async function buildServer(
         tenantPolicies,
         onChanged: dependencies.policyFeed?.changed ?? ((tenantId) => dependencies.tenants.forget(tenantId)),
       })
-      authRoutes(api, {
-        ...identification,
-        kit: {
-          accessTokens,
-          clock,
-          clientRing: createKeyRing({ current: master }, keyLabels.sessionMetadata),
-        },
-        accessTokens,
-        hasher: createPasswordHasher(),
-        devices: createKnownDevices(deriveKey(master, keyLabels.knownDevice)),
-      })
+      authRoutes(api, { ...identification, ...identity, secondFactors })
+      mfaRoutes(api, identity)
+      factorSignInRoutes(api, { ...identification, ...identity, passwordCheckPolicy })
+      registrationRoutes(api, { ...identification, ...identity })
+      passwordResetRoutes(api, { ...identification, ...identity })
       ownRoutes(api)
     },
     { prefix: '/api/v1' },

@@ -101,6 +101,14 @@ export const problemTypes = {
     { en: 'Unexpected body', fr: 'Corps inattendu' },
     { en: 'This operation takes no body.', fr: 'Cette opération ne prend pas de corps.' },
   ),
+  'link-invalid': problem(
+    400,
+    { en: 'Link not valid', fr: 'Lien non valable' },
+    {
+      en: 'The link has been used, has expired or has been replaced by a newer one. Ask for another.',
+      fr: 'Le lien a été utilisé, a expiré ou a été remplacé par un plus récent. Demandez-en un autre.',
+    },
+  ),
   'ambiguous-credentials': problem(
     400,
     { en: 'Two credentials', fr: 'Deux identifications' },
@@ -136,6 +144,30 @@ export const problemTypes = {
     {
       en: 'The e-mail address or the password is not right.',
       fr: 'L’adresse électronique ou le mot de passe n’est pas exact.',
+    },
+  ),
+  'registration-closed': problem(
+    403,
+    { en: 'Registration closed', fr: 'Inscription fermée' },
+    {
+      en: 'Accounts are made by invitation here.',
+      fr: 'Les comptes se créent ici sur invitation.',
+    },
+  ),
+  'proof-refused': problem(
+    401,
+    { en: 'Proof refused', fr: 'Preuve refusée' },
+    {
+      en: 'The password or the code is not right. A code is good once: wait for the next one.',
+      fr: 'Le mot de passe ou le code n’est pas exact. Un code ne sert qu’une fois : attendez le suivant.',
+    },
+  ),
+  'mfa-challenge-invalid': problem(
+    401,
+    { en: 'Sign in again', fr: 'Reconnectez-vous' },
+    {
+      en: 'This sign-in was completed, has expired or had too many wrong codes. Start again with the password.',
+      fr: 'Cette connexion a abouti, a expiré ou a reçu trop de codes inexacts. Recommencez par le mot de passe.',
     },
   ),
   'email-unverified': problem(
@@ -299,6 +331,35 @@ export const problemTypes = {
     {
       en: 'A deleted resource cannot be changed. Restore it first.',
       fr: 'Une ressource supprimée ne peut pas être modifiée. Restaurez-la d’abord.',
+    },
+  ),
+  'mfa-not-enrolled': problem(
+    409,
+    { en: 'No second factor', fr: 'Pas de second facteur' },
+    { en: 'Set up a second factor first.', fr: 'Configurez d’abord un second facteur.' },
+  ),
+  'mfa-not-pending': problem(
+    409,
+    { en: 'Nothing to confirm', fr: 'Rien à confirmer' },
+    {
+      en: 'Ask for a secret at /mfa/setup first; it waits for its first code for thirty minutes.',
+      fr: 'Demandez d’abord un secret à /mfa/setup ; il attend son premier code pendant trente minutes.',
+    },
+  ),
+  'mfa-mandatory': problem(
+    409,
+    { en: 'Second factor required', fr: 'Second facteur exigé' },
+    {
+      en: 'You have to have a second factor. Set up another one in its place instead.',
+      fr: 'Vous devez avoir un second facteur. Configurez-en plutôt un autre à sa place.',
+    },
+  ),
+  'step-up-unavailable': problem(
+    409,
+    { en: 'Sign in again', fr: 'Reconnectez-vous' },
+    {
+      en: 'You have neither a password nor a second factor to confirm with. Sign out and in again.',
+      fr: 'Vous n’avez ni mot de passe ni second facteur pour confirmer. Déconnectez-vous puis reconnectez-vous.',
     },
   ),
   'body-too-large': problem(

@@ -12,6 +12,7 @@ export const keyLabels = {
   guardStore: 'rempart/guard-store/v1',
   guardEvents: 'rempart/guard-events/v1',
   knownDevice: 'rempart/known-device/v1',
+  registration: 'rempart/registration/v1',
   totpSecret: 'rempart/totp-secret/v1',
   sessionMetadata: 'rempart/session-metadata/v1',
   signingKey: 'rempart/signing-key/v1',

@@ -48,6 +48,7 @@ export async function startTestServer(database: TestDatabase, options: TestServe
     REMPART_LOG_LEVEL: 'info',
     REMPART_DEFAULT_TENANT: tenant.slug,
     REMPART_DATA_DIR: '/nonexistent',
+    REMPART_PASSWORD_CHECK_HIBP: 'off',
     ...options.environment,
   })
   const clock = { nowMs: Date.now() }

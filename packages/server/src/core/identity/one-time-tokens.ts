@@ -38,6 +38,37 @@ export async function insertOneTimeToken(tx: Tx, token: OneTimeToken): Promise<v
     .execute()
 }
 
+/** What a token would be good for, without using it up; undefined for one that does not hold. */
+export async function peekOneTimeToken(
+  tx: Tx,
+  tenantId: string,
+  hash: Buffer,
+  purpose: OneTimePurpose,
+): Promise<ConsumedToken | undefined> {
+  const row = await tx
+    .selectFrom('one_time_token')
+    .select(['user_id', 'data'])
+    .where('tenant_id', '=', tenantId)
+    .where('token_hash', '=', hash)
+    .where('purpose', '=', purpose)
+    .where('expires_at', '>', sql<Date>`now()`)
+    .executeTakeFirst()
+  return row && { userId: row.user_id, data: recordOf(row.data) }
+}
+
+/** Counts a try that failed; the last one takes the token away. */
+export async function failOneTimeToken(tx: Tx, tenantId: string, hash: Buffer, mostTries: number): Promise<void> {
+  const counted = await tx
+    .updateTable('one_time_token')
+    .set((eb) => ({ tries: eb('tries', '+', 1) }))
+    .where('tenant_id', '=', tenantId)
+    .where('token_hash', '=', hash)
+    .returning('tries')
+    .executeTakeFirst()
+  if (counted === undefined || counted.tries < mostTries) return
+  await tx.deleteFrom('one_time_token').where('tenant_id', '=', tenantId).where('token_hash', '=', hash).execute()
+}
+
 /** What a token was good for. */
 export interface ConsumedToken {
   readonly userId: string | null

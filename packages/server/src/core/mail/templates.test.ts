@@ -28,6 +28,7 @@ const to = { address: 'ada@example.org' }
 /** One of each, in the order of the catalogue. */
 const oneOfEach: readonly NewMail[] = [
   { template: 'verify-email', to, data: { token } },
+  { template: 'account-exists', to, data: {} },
   { template: 'reset-password', to, data: { token, minutes: 30 } },
   { template: 'password-changed', to, data: { at } },
   { template: 'invitation', to, data: { token, invitedBy: 'Grace Hopper', days: 7 } },

@@ -1,3 +1,4 @@
+import { accountExists } from './templates/account-exists.ts'
 import { accountLocked } from './templates/account-locked.ts'
 import type { MailTemplate } from './templates/content.ts'
 import { emailChanged } from './templates/email-changed.ts'
@@ -12,6 +13,7 @@ import { verifyEmail } from './templates/verify-email.ts'
 /** Every mail there is, by the name that the outbox, the caps and the metrics know it by. */
 export const mailTemplates = {
   'verify-email': verifyEmail,
+  'account-exists': accountExists,
   'reset-password': resetPassword,
   'password-changed': passwordChanged,
   invitation,

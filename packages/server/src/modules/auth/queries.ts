@@ -42,7 +42,7 @@ export async function findRoleCodes(tx: Tx, tenantId: string, userId: string): P
   return rows.map(({ code }) => code)
 }
 
-/** Stores a hash in the place of another; nothing when the other has gone meanwhile. */
+/** Stores another hash of the same password; nothing when the password has been changed meanwhile. */
 export async function replaceHash(
   tx: Tx,
   tenantId: string,
@@ -74,4 +74,21 @@ export function findSessionEnd(tx: Tx, tenantId: string, sessionId: string) {
     .where('tenant_id', '=', tenantId)
     .where('id', '=', sessionId)
     .executeTakeFirst()
+}
+
+/** Stores the hash of another password. @returns whether the former one was still there. */
+export async function changeHash(
+  tx: Tx,
+  tenantId: string,
+  userId: string,
+  hashes: { readonly from: string; readonly to: string },
+): Promise<boolean> {
+  const result = await tx
+    .updateTable('password_credential')
+    .set({ hash: hashes.to, changed_at: sql<Date>`now()` })
+    .where('tenant_id', '=', tenantId)
+    .where('user_id', '=', userId)
+    .where('hash', '=', hashes.from)
+    .executeTakeFirst()
+  return result.numUpdatedRows === 1n
 }

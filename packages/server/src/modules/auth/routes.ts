@@ -1,25 +1,49 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { REFRESH_COOKIE, readCookie } from '../../core/cookies.ts'
-import { HashQueueFullError } from '../../core/credentials/hash-queue.ts'
 import { assertOwnPage } from '../../core/csrf.ts'
 import { canonicalEmail } from '../../core/email.ts'
 import type { App } from '../../core/fastify.ts'
 import { Ref } from '../../core/fields.ts'
+import { unlessBusy } from '../../core/identity/busy.ts'
 import type { KnownDevices } from '../../core/identity/known-device.ts'
 import { emailNorm } from '../../core/identity/new-user.ts'
-import { answerTokens, forgetCookies, type TokenReply as Tokens } from '../../core/identity/session-kit.ts'
+import {
+  answerTokens,
+  type ClientFacts,
+  forgetCookies,
+  type TokenReply as Tokens,
+} from '../../core/identity/session-kit.ts'
 import { refusals } from '../../core/openapi.ts'
 import { ProblemError } from '../../core/problem.ts'
-import { loginPolicy, refreshPolicy, verifyTokenPolicy } from './policy.ts'
+import { changePassword, type PasswordChanger, readOwner } from './change-password.ts'
+import { loginPolicy, passwordCheckPolicy, refreshPolicy, verifyTokenPolicy } from './policy.ts'
 import { type Refresher, refreshTokens } from './refresh.ts'
-import { LoginInput, LogoutInput, Me, RefreshInput, TokenReply, VerifyTokenInput, VerifyTokenReply } from './schema.ts'
+import {
+  ChangePasswordInput,
+  LoginInput,
+  LogoutInput,
+  Me,
+  RefreshInput,
+  TokenReply,
+  VerifyTokenInput,
+  VerifyTokenReply,
+} from './schema.ts'
 import { describeMe, personOf, signOut } from './service.ts'
 import { MFA_CHALLENGE_SECONDS, type SignInDependencies, signIn } from './sign-in.ts'
 import { type Introspection, introspect } from './verify-token.ts'
 
-export const authSchemas = [LoginInput, TokenReply, RefreshInput, LogoutInput, Me, VerifyTokenInput, VerifyTokenReply]
+export const authSchemas = [
+  ChangePasswordInput,
+  LoginInput,
+  TokenReply,
+  RefreshInput,
+  LogoutInput,
+  Me,
+  VerifyTokenInput,
+  VerifyTokenReply,
+]
 
-export interface AuthDependencies extends SignInDependencies, Refresher, Introspection {
+export interface AuthDependencies extends SignInDependencies, Refresher, Introspection, PasswordChanger {
   readonly devices: KnownDevices
   /** Whether a browser origin acts for every tenant. */
   readonly isOwnOrigin: (origin: string) => boolean
@@ -56,8 +80,8 @@ export function authRoutes(app: App, dependencies: AuthDependencies): void {
       const account = device === undefined ? owner : `${owner}:${device}`
       if (!(await app.accountGuard.admits(request, reply, account))) return reply
       const credentials = { emailNorm: norm, password: body.password }
-      const client = { address: request.client.text, userAgent: request.headers['user-agent'] }
-      const signedIn = await unlessBusy(signIn(context, dependencies, credentials, { transport, client }))
+      const session = { transport, client: clientOf(request) }
+      const signedIn = await unlessBusy(signIn(context, dependencies, credentials, session))
       await app.accountGuard.forgive(request, account)
       reply.header('cache-control', 'no-store')
       if (signedIn.outcome === 'second-factor') {
@@ -145,6 +169,32 @@ export function authRoutes(app: App, dependencies: AuthDependencies): void {
   )
 
   app.post(
+    '/auth/change-password',
+    {
+      schema: {
+        operationId: 'changePassword',
+        summary: 'Change one’s own password',
+        description: 'Every other session ends, and this one goes on with the tokens of the answer.',
+        tags: ['auth'],
+        body: Ref(ChangePasswordInput),
+        response: { 200: Ref(TokenReply), ...refusals(400, 401, 403, 413, 415, 422, 429, 503) },
+      },
+      config: { access: 'session', guard: passwordCheckPolicy, accountRules: true, uncompressed: true },
+    },
+    async (request, reply) => {
+      const { context, body } = request
+      const owner = await readOwner(context)
+      // The ladder of signing in with it: no way of trying a password adds to another.
+      const account = `${context.tenant.id}:${owner.email_norm}`
+      if (!(await app.accountGuard.admits(request, reply, account))) return reply
+      const passwords = { current: body.currentPassword, next: body.newPassword }
+      const opened = await changePassword(context, dependencies, owner, passwords, clientOf(request))
+      await app.accountGuard.forgive(request, account)
+      return answer(reply, opened)
+    },
+  )
+
+  app.post(
     '/auth/verify-token',
     {
       schema: {
@@ -164,15 +214,10 @@ export function authRoutes(app: App, dependencies: AuthDependencies): void {
   )
 }
 
-/** @throws ProblemError `too-busy` when as many passwords as may be are being checked already. */
-async function unlessBusy<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work
-  } catch (error) {
-    if (error instanceof HashQueueFullError) throw new ProblemError('too-busy', { headers: { 'retry-after': '2' } })
-    throw error
-  }
-}
+const clientOf = ({ client, headers }: FastifyRequest): ClientFacts => ({
+  address: client.text,
+  userAgent: headers['user-agent'],
+})
 
 function addCookie(reply: FastifyReply, cookie: string): void {
   const before = reply.getHeader('set-cookie')

@@ -65,6 +65,11 @@ export const Me = Strict(
 )
 export type Me = Static<typeof Me>
 
+export const ChangePasswordInput = Strict(
+  { currentPassword: TypedPassword, newPassword: Type.String({ minLength: 1, maxLength: 1_024 }) },
+  { $id: 'ChangePasswordInput' },
+)
+
 export const VerifyTokenInput = Strict(
   { token: Type.String({ minLength: 1, maxLength: 8_192 }) },
   { $id: 'VerifyTokenInput' },

@@ -1,0 +1,112 @@
+import type { Context } from '../../core/context.ts'
+import { createOpaqueToken, parseOpaqueToken } from '../../core/credentials/opaque-token.ts'
+import type { PasswordHasher } from '../../core/credentials/password-hasher.ts'
+import { unlessBusy } from '../../core/identity/busy.ts'
+import { assertNewPassword, type PasswordJudge } from '../../core/identity/new-password.ts'
+import {
+  consumeOneTimeToken,
+  insertOneTimeToken,
+  peekOneTimeToken,
+  withdrawOneTimeTokens,
+} from '../../core/identity/one-time-tokens.ts'
+import { revokeSessions } from '../../core/identity/session-queries.ts'
+import { findTokenTenant } from '../../core/identity/token-tenant.ts'
+import type { MailQueue } from '../../core/mail/outbox.ts'
+import { ProblemError } from '../../core/problem.ts'
+import type { Tenant, TenantResolver } from '../../core/tenant-resolver.ts'
+import type { Pool } from '../../database/connect.ts'
+import { inTenant } from '../../database/tenant.ts'
+import * as queries from './queries.ts'
+
+/** How long a link is good for. */
+const LINK_MINUTES = 30
+
+export interface ResetDependencies extends PasswordJudge {
+  readonly pool: Pool
+  readonly tenants: TenantResolver
+  readonly hasher: PasswordHasher
+  readonly mail: MailQueue
+}
+
+/**
+ * Sends a link to the address of an account: to the one that is stored, whatever was submitted. The same is done for an
+ * address that nobody has, down to the rows that are written, and nothing is answered that tells the two apart.
+ */
+export async function requestReset(
+  { tenant, inTenant: scoped, clock }: Context,
+  { mail }: ResetDependencies,
+  address: { readonly display: string; readonly norm: string },
+): Promise<void> {
+  const { token, hash } = createOpaqueToken('passwordReset')
+  await scoped(async (tx) => {
+    const found = await queries.findByEmail(tx, tenant.id, address.norm)
+    const to = found === undefined ? { nobodyAt: address.display } : { userId: found.id }
+    const isSent = await mail.queueMail(tx, { template: 'reset-password', to, data: { token, minutes: LINK_MINUTES } })
+    // Whoever asks for mails in somebody's name must not end the one link that has arrived.
+    if (isSent && found !== undefined) await withdrawOneTimeTokens(tx, tenant.id, found.id, ['reset-password'])
+    await insertOneTimeToken(tx, {
+      tenantId: tenant.id,
+      hash,
+      purpose: 'reset-password',
+      userId: found?.id ?? null,
+      data: {},
+      expiresAt: new Date(clock.now() + LINK_MINUTES * 60_000),
+    })
+  })
+}
+
+/** Whether a link would be good now. */
+export async function isResetTokenGood(dependencies: ResetDependencies, token: string): Promise<boolean> {
+  const found = await findReset(dependencies, token)
+  return found?.person !== undefined
+}
+
+/**
+ * Gives the person of a link a new password. It signs nobody in, and the second factor stays as it was: every session ends,
+ * and whatever else had been sent for the account is worth nothing from then on.
+ *
+ * @throws ProblemError `link-invalid`; `invalid-content` for a password that will not do, and the link stays good.
+ */
+export async function confirmReset(
+  context: Pick<Context, 'locale' | 'clock'>,
+  dependencies: ResetDependencies,
+  token: string,
+  password: string,
+): Promise<void> {
+  const { pool, hasher, mail } = dependencies
+  const found = await findReset(dependencies, token)
+  if (found?.person === undefined) throw new ProblemError('link-invalid')
+  const { tenant, hash, person } = found
+  await assertNewPassword(dependencies, { tenant, locale: context.locale }, password, person, '/password')
+  const passwordHash = await unlessBusy(hasher.hash(password))
+  await inTenant(pool, tenant.id, async (tx) => {
+    const consumed = await consumeOneTimeToken(tx, tenant.id, hash, 'reset-password')
+    if (consumed?.userId !== person.id) throw new ProblemError('link-invalid')
+    await queries.storePassword(tx, tenant.id, person.id, passwordHash)
+    await queries.confirmAddress(tx, tenant.id, person.id)
+    await revokeSessions(tx, tenant.id, { userId: person.id }, 'password-reset')
+    await withdrawOneTimeTokens(tx, tenant.id, person.id, ['reset-password', 'mfa-challenge', 'change-email'])
+    const at = new Date(context.clock.now()).toISOString()
+    await mail.queueMail(tx, { template: 'password-changed', to: { userId: person.id }, data: { at } })
+  })
+}
+
+interface FoundReset {
+  readonly tenant: Tenant
+  readonly hash: Buffer
+  /** Undefined when the link is not good, or its person is not to have a password any more. */
+  readonly person: Awaited<ReturnType<typeof queries.findActive>>
+}
+
+async function findReset(dependencies: ResetDependencies, token: string): Promise<FoundReset | undefined> {
+  const parsed = parseOpaqueToken('passwordReset', token)
+  const tenant = parsed && (await findTokenTenant(dependencies, parsed.hash, 'reset-password'))
+  if (tenant === undefined || parsed === undefined) return undefined
+  const { hash } = parsed
+  const person = await inTenant(dependencies.pool, tenant.id, async (tx) => {
+    const peeked = await peekOneTimeToken(tx, tenant.id, hash, 'reset-password')
+    const userId = peeked?.userId
+    return userId === null || userId === undefined ? undefined : queries.findActive(tx, tenant.id, userId)
+  })
+  return { tenant, hash, person }
+}
