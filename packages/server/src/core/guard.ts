@@ -98,6 +98,8 @@ declare module 'fastify' {
 /** The two moments at which a request is decided. */
 type Moment = 'early' | 'late'
 
+type TenantOverrides = ReturnType<TenantPolicies['early']>
+
 /**
  * Puts every route under its policy, before any byte of the body is read. A refusal is answered at once, and so is a
  * challenge, which a client answers by sending the request again with its proof; an admission adds the rate-limit fields
@@ -164,8 +166,6 @@ export function installGuard(app: App, dependencies: GuardDependencies): () => v
     metrics.decision(decision.policyId, decision.ruleId ?? '', outcomeOf(decision))
     return settleDecision(request, reply, decision, answering)
   }
-  const overridesAt = (moment: Moment, request: FastifyRequest) =>
-    moment === 'early' ? tenantPolicies.early(request, set) : tenantPolicies.inForce(request.context.tenant, set)
   const isSolvedAt = (moment: Moment, request: FastifyRequest, policy: CompiledPolicy | undefined) => {
     if (policy === undefined) return false
     if (moment === 'late') return request.solvedFor?.includes(policy.id) === true
@@ -177,8 +177,9 @@ export function installGuard(app: App, dependencies: GuardDependencies): () => v
     reply: FastifyReply,
     ids: readonly string[],
     moment: Moment,
+    given: TenantOverrides,
   ): Promise<boolean> => {
-    const overrides = await overridesAt(moment, request)
+    const overrides = await given
     for (const id of ids) {
       const isSolved = await isSolvedAt(moment, request, guard.policy(id, overrides))
       // A reload may have removed it, also meanwhile.
@@ -194,9 +195,10 @@ export function installGuard(app: App, dependencies: GuardDependencies): () => v
     reply: FastifyReply,
     ids: readonly string[],
     moment: Moment,
+    overrides: TenantOverrides,
     done: (error?: Error) => void,
   ): void => {
-    askEach(request, reply, ids, moment).then((isAdmitted) => {
+    askEach(request, reply, ids, moment, overrides).then((isAdmitted) => {
       if (isAdmitted) done()
     }, done)
   }
@@ -226,7 +228,7 @@ export function installGuard(app: App, dependencies: GuardDependencies): () => v
     // As good as every request is under one policy, of a tenant in memory, and carries no proof; it allocates nothing for the
     // other cases.
     if (ids.length > 1 || overrides instanceof Promise || challenges.hasProof(request)) {
-      return ask(request, reply, ids, 'early', done)
+      return ask(request, reply, ids, 'early', overrides, done)
     }
     const answer = decideEarly(id, request, overrides)
     if (answer instanceof Promise) settleLater(answer, request, reply, done)
@@ -239,7 +241,7 @@ export function installGuard(app: App, dependencies: GuardDependencies): () => v
       if (lateIds.size === 0 || request.context === undefined || request.route.accountRules === true) return done()
       const ids = set.of(request).filter((id) => lateIds.has(id))
       if (ids.length === 0) done()
-      else ask(request, reply, ids, 'late', done)
+      else ask(request, reply, ids, 'late', tenantPolicies.inForce(request.context.tenant, set), done)
     })
 }
 

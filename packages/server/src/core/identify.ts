@@ -140,7 +140,7 @@ async function assertNamesNoOther(
   }
 }
 
-/** Look-ups of tenants that preflights, which the guard does not count, or refused requests may have under way. */
+/** Look-ups of tenants that preflights, which the guard does not count, may have under way. */
 const mostLookUps = 8
 
 /**
@@ -198,16 +198,18 @@ function theOne(tenants: readonly (Tenant | null)[]): Tenant | null {
 }
 
 /**
- * The context of a request that was refused before it was identified, for its page. Undefined: it names no tenant, or so
- * many others are being looked up that this one is not.
+ * The context of a request that was refused before it was identified, for its page. Undefined: it names no tenant, or one
+ * that has not been in memory for an hour. Nothing counts such a request, so nothing is looked up for it.
  */
 export function createRefusedContext(
   dependencies: IdentifyDependencies,
-): (request: FastifyRequest) => Promise<Context | undefined> {
-  const tenantOf = createPreflightTenant(dependencies)
-  return async (request) => {
-    const tenant = await tenantOf(request, { params: {}, tenantOfForm: false })
-    return tenant ? contextOf(request, tenant, publicActor, dependencies) : undefined
+): (request: FastifyRequest) => Context | undefined {
+  const { tenants } = dependencies
+  return (request) => {
+    const { headers, query } = request
+    const keys = publicKeys({ headers, query, params: {}, tenantOfForm: false }, dependencies)
+    const tenant = theOne(keys.map((key) => tenants.recall(key) ?? null))
+    return tenant === null ? undefined : contextOf(request, tenant, publicActor, dependencies)
   }
 }
 

@@ -443,6 +443,17 @@ describe('POST /f/:slug', () => {
       expect((await send({ ...fields, email: 'ada@example.org', renderToken: token })).statusCode).toBe(303)
     })
 
+    it('looks up no tenant for its page: those that a limit might depend on are all, ten a minute', async () => {
+      const fields = await filled({ email: 'x' })
+      for (let sent = 0; sent < 10; sent += 1) await send(fields)
+      for (let sent = 0; sent < 30; sent += 1) {
+        const reply = await send('a=b', { path: `/f/made-up-${sent}?tenant=made-up-${sent}` })
+        expect(reply.statusCode).toBe(429)
+      }
+      const [, missing] = /lookups_total.result="missing". (\d+)/.exec(await server.metrics.render()) ?? []
+      expect(missing).toBe('10')
+    })
+
     it('gives nothing back to another site, nor of a body that is large or no form', async () => {
       const fields = await filled({ email: 'x' })
       for (let sent = 0; sent < 10; sent += 1) await send(fields)

@@ -28,7 +28,7 @@ export interface RefusalPageDependencies {
   readonly defaultLocale: Locale
   readonly log: Logger
   /** The context of a request that was refused before it was identified; undefined where there is none. */
-  readonly contextOf: (request: FastifyRequest) => Promise<Context | undefined>
+  readonly contextOf: (request: FastifyRequest) => Context | undefined
 }
 
 /** Refusals after which a visitor can do better: the form comes back as it was sent. The others are told, no more. */
@@ -56,7 +56,7 @@ const needsToken: ReadonlySet<ProblemCode> = new Set(['form-expired', 'render-to
 export function createRefusalPage(dependencies: RefusalPageDependencies): ProblemPage {
   async function show(...[request, reply, { code, options }]: Parameters<ProblemPage>): Promise<Page> {
     const identified: Context | undefined = request.context
-    const context = identified ?? (await dependencies.contextOf(request).catch(() => undefined))
+    const context = identified ?? dependencies.contextOf(request)
     if (context !== undefined) dependencies.blocks.letFrame(reply, context.tenant)
     const isOwn = request.method === 'POST' && isFromOwnPage(request, dependencies.publicUrl)
     // Nothing has counted a request that the guard refused: what is not in memory is not looked up for it.
