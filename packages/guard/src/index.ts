@@ -20,6 +20,7 @@ export {
 export { createGuard, type DecideOptions, type Guard, type GuardOptions } from './guard.ts'
 export { type RateLimitHeaders, rateLimitHeaders } from './headers.ts'
 export type { Lease } from './lease.ts'
+export { createLimiter, type Limiter, type LimiterOptions, type Verdict } from './limiter.ts'
 export { overridePolicy, type PolicyOverrides, type RuleOverrides } from './overrides.ts'
 export { type CompiledPolicy, compilePolicies, compilePolicy, type Plan } from './plan.ts'
 export { definePolicy, type Policy, type PolicyInput } from './policy.ts'

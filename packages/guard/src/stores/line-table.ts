@@ -8,15 +8,28 @@
  * to be sought elsewhere, so that a key that is nowhere costs one line. The partner follows from the line and the tag
  * alone, both ways, so that a key can be moved without its name.
  *
- * Two keys with one tag in one line would share a counter, and then be refused early, never late: for a new
- * key that is 14 in 2^32 at worst, one in 300 million.
+ * The first sixty-fourth of the lines is in use at first, and four more come into use whenever a key finds its home full
+ * (linear hashing): few keys lie close together in the processor's cache, and no call ever splits more than four.
+ * A line that comes into use takes from the line it is split from the keys whose tag has the next bit set.
  *
- * Words of a line: seven tags, seven ends, until when to look elsewhere, and four bits for each slot: how much of its
- * limit the key has spent. Ticks wrap in 32 bits and are compared by difference.
+ * Two keys with one tag in one line would share a counter, and then be refused early, never late. Up to seven bits of
+ * the tag are told by the line: for a new key that is 14 in 2^25 at worst, one in 2 million.
+ *
+ * Words of a line: seven tags, seven ends, until when to look elsewhere, and four bits for each slot (how much of its
+ * limit the key has spent) with four more that say where to look. Ticks wrap in 32 bits and are compared by difference.
  */
 export interface LineTable {
-  readonly lines: number
+  /** Lines in use at first: a sixty-fourth of all. */
+  readonly base: number
+  /** `base` in 2^32. */
+  readonly share: number
   readonly words: Int32Array
+  /** Lines in use: `base` to 64 times that. */
+  inUse: number
+  /** How often the lines in use have doubled: `base << level` is at most `inUse`. */
+  level: number
+  /** Lines that are to come into use, between two calls. */
+  wanted: number
   /** Units forgotten before their time. */
   evictions: number
   /** Attempts to make room by moving that were in vain, one after the other. */
@@ -33,62 +46,123 @@ export const FREE_SHIFT = 8
 /** The slots of a key in what a line was found to hold. */
 export const MATCHES = 0x7f
 
-const FIRST_FREE = 1 << FREE_SHIFT
 const SLOTS = 7
 const ENDS = 7
 const ELSEWHERE = 14
 const DEBTS = 15
+/** Above the debts of the seven slots: which keys may be in their partner, and whether some may be outside the lines. */
+const ALL_DEBTS = 0x0fff_ffff
+const FIRST_PARTNER = 1 << 28
+const OUTSIDE = 1 << 31
 const WORDS = 16
+const LINE_SHIFT = 4
 const LINE_BYTES = WORDS * 4
 /** Large buffers begin 16 bytes behind a page: from here on lines are lines of the processor's cache. */
 const ALIGNMENT_BYTES = 48
 const TWO_32 = 0x1_0000_0000
-/** Their words are numbered in 31 bits. */
-const MOST_LINES = 2 ** 26
+const MOST_LEVEL = 6
+/** Words are numbered in 31 bits. */
+const MOST_BASE = 2 ** 20
+/** Lines that come into use for each key that finds its home full: they are about half full then. */
+const GROWTH = 4
 /** After so many vain attempts in a row, 63 insertions pass before the next. */
 const MOST_FUTILE = 6
 
-/** Creates the largest table within a budget, of two lines at least. */
+/** Creates the largest table within a budget, of 128 lines at least. */
 export function createLineTable(budgetBytes: number): LineTable {
-  const lines = Math.min(MOST_LINES, Math.max(2, Math.floor((budgetBytes - ALIGNMENT_BYTES) / LINE_BYTES)))
-  const words = new Int32Array(new ArrayBuffer(lines * LINE_BYTES + ALIGNMENT_BYTES), ALIGNMENT_BYTES)
-  return { lines, words, evictions: 0, futile: 0, skips: 0 }
+  const most = Math.floor((budgetBytes - ALIGNMENT_BYTES) / (LINE_BYTES << MOST_LEVEL))
+  const base = Math.min(MOST_BASE, Math.max(2, most))
+  const bytes = base * (LINE_BYTES << MOST_LEVEL)
+  const words = new Int32Array(new ArrayBuffer(bytes + ALIGNMENT_BYTES), ALIGNMENT_BYTES)
+  return { base, share: base / TWO_32, words, inUse: base, level: 0, wanted: 0, evictions: 0, futile: 0, skips: 0 }
 }
 
-/** Bytes of the table. */
-export function lineBytes({ lines }: LineTable): number {
-  return lines * LINE_BYTES + ALIGNMENT_BYTES
+/** Bytes of the table, whether its lines are in use or not. */
+export function lineBytes({ words }: LineTable): number {
+  return words.byteLength + ALIGNMENT_BYTES
 }
 
-/** Slots of the table. */
-export function lineSlots({ lines }: LineTable): number {
-  return lines * SLOTS
+/** Slots of the table, whether its lines are in use or not. */
+export function lineSlots({ words }: LineTable): number {
+  return (words.length / WORDS) * SLOTS
 }
 
 /** The first word of a key's home, by multiplication: any number of lines is used evenly. */
-export function homeLine({ lines }: LineTable, high: number): number {
-  return (((high >>> 0) * (lines / TWO_32)) | 0) * WORDS
+export function homeLine(table: LineTable, high: number, tag: number): number {
+  return lineOf(table, ((high >>> 0) * table.share) | 0, tag)
 }
 
 /** The other line of a key, from either of the two. */
-export function partnerLine({ lines }: LineTable, line: number, tag: number): number {
+export function partnerLine(table: LineTable, line: number, tag: number): number {
+  const { base, share } = table
   // Their sum is the same from either side. An odd factor spreads tags that differ little.
-  const sum = ((Math.imul(tag, 0x9e37_79b1) >>> 0) * (lines / TWO_32)) | 0
-  const difference = sum - (line >>> 4)
-  return (difference < 0 ? difference + lines : difference) * WORDS
+  const sum = ((Math.imul(tag, 0x9e37_79b1) >>> 0) * share) | 0
+  const difference = sum - ((line >>> LINE_SHIFT) % base)
+  return lineOf(table, difference < 0 ? difference + base : difference, tag)
+}
+
+/** The first word of the line that holds, of those that have come of one of the first, the keys with a tag. */
+function lineOf({ base, level, inUse }: LineTable, first: number, tag: number): number {
+  const index = first + Math.imul(base, tag & ((2 << level) - 1))
+  return (index < inUse ? index : index - (base << level)) << LINE_SHIFT
+}
+
+/** Asks for more lines, because a key has found its home full; in vain when all are in use. */
+export function askForLines(table: LineTable): void {
+  if (table.inUse < table.words.length >>> LINE_SHIFT) table.wanted = GROWTH
+}
+
+/** Brings the lines into use that are wanted. Homes must be told anew: `inUse` says so. */
+export function growLines(table: LineTable, tick: number): void {
+  for (; table.wanted > 0; table.wanted -= 1) splitLine(table, tick)
+}
+
+function splitLine(table: LineTable, tick: number): void {
+  const { base, words, level, inUse } = table
+  const target = inUse << LINE_SHIFT
+  if (target >= words.length) return
+  const source = target - (base << (level + LINE_SHIFT))
+  // Slots keep their places, and are freed where they do not belong.
+  words.copyWithin(target, source, source + WORDS)
+  for (let slot = 0; slot < SLOTS; slot += 1) {
+    const leaves = ((words[source + slot] ?? 0) >>> level) & 1
+    words[(leaves === 0 ? target : source) + ENDS + slot] = tick
+  }
+  table.inUse = inUse + 1
+  if (table.inUse === base << (level + 1) && level < MOST_LEVEL) table.level = level + 1
 }
 
 /**
  * Looks through a line for a key: the slots that hold units of it as the low seven bits of the answer, and those that
  * are free from bit {@link FREE_SHIFT} on.
  */
+// biome-ignore lint/complexity/noExcessiveCognitiveComplexity: one function, as a call costs as much as its body.
 export function scanLine({ words }: LineTable, line: number, tag: number, tick: number): number {
-  let found = 0
-  for (let slot = 0; slot < SLOTS; slot += 1) {
-    if ((((words[line + ENDS + slot] ?? 0) - tick) | 0) <= 0) found |= FIRST_FREE << slot
-    else if (words[line + slot] === tag) found |= 1 << slot
-  }
-  return found
+  // Without a branch, as which slot is free cannot be foretold; without a loop, as that costs as much again.
+  const other0 = (words[line] ?? 0) ^ tag
+  const other1 = (words[line + 1] ?? 0) ^ tag
+  const other2 = (words[line + 2] ?? 0) ^ tag
+  const other3 = (words[line + 3] ?? 0) ^ tag
+  const other4 = (words[line + 4] ?? 0) ^ tag
+  const other5 = (words[line + 5] ?? 0) ^ tag
+  const other6 = (words[line + 6] ?? 0) ^ tag
+  const others =
+    ((other0 | -other0) >>> 31) |
+    (((other1 | -other1) >>> 31) << 1) |
+    (((other2 | -other2) >>> 31) << 2) |
+    (((other3 | -other3) >>> 31) << 3) |
+    (((other4 | -other4) >>> 31) << 4) |
+    (((other5 | -other5) >>> 31) << 5) |
+    (((other6 | -other6) >>> 31) << 6)
+  const ahead =
+    ((tick - (words[line + 7] ?? 0)) >>> 31) |
+    (((tick - (words[line + 8] ?? 0)) >>> 31) << 1) |
+    (((tick - (words[line + 9] ?? 0)) >>> 31) << 2) |
+    (((tick - (words[line + 10] ?? 0)) >>> 31) << 3) |
+    (((tick - (words[line + 11] ?? 0)) >>> 31) << 4) |
+    (((tick - (words[line + 12] ?? 0)) >>> 31) << 5) |
+    (((tick - (words[line + 13] ?? 0)) >>> 31) << 6)
+  return (ahead & ~others) | ((ahead ^ MATCHES) << FREE_SHIFT)
 }
 
 /** The slots of a line that hold units of a key, as a mask; 0 for none. */
@@ -166,7 +240,9 @@ export function putUnit(
 ): void {
   words[line + slot] = tag
   words[line + ENDS + slot] = end
-  setDebts(words, line, mask | (1 << slot), debt)
+  const shift = slot * 4
+  words[line + DEBTS] = ((words[line + DEBTS] ?? 0) & ~(15 << shift)) | (debt << shift)
+  if (mask !== 0) setDebts(words, line, mask, debt)
 }
 
 /** Dates the unit in the lowest slot of a mask anew. */
@@ -185,15 +261,42 @@ export function dropUnits({ words }: LineTable, line: number, mask: number, tick
   for (let rest = mask; rest !== 0; rest &= rest - 1) words[line + ENDS + 31 - Math.clz32(rest & -rest)] = tick
 }
 
-/** Whether keys of a line are to be sought elsewhere too. */
+/** Whether keys of a line are to be sought elsewhere too: in its partners, or outside the lines. */
 export function isElsewhere({ words }: LineTable, line: number, tick: number): boolean {
   return isAhead(words[line + ELSEWHERE] ?? 0, tick)
 }
 
-/** Has keys of a line sought elsewhere too, until a tick. */
-export function lookElsewhere({ words }: LineTable, line: number, tick: number, end: number): void {
+/** Whether keys of a line may be outside the lines. */
+export function isOutside({ words }: LineTable, line: number, tick: number): boolean {
+  return (words[line + DEBTS] ?? 0) < 0 && isAhead(words[line + ELSEWHERE] ?? 0, tick)
+}
+
+/** Whether a key of a line may be in its partner. */
+export function isInPartner({ words }: LineTable, line: number, tag: number, tick: number): boolean {
+  return ((words[line + DEBTS] ?? 0) & partnerBit(tag)) !== 0 && isAhead(words[line + ELSEWHERE] ?? 0, tick)
+}
+
+/** Has keys of a line sought outside the lines too, until a tick. */
+export function lookOutside(table: LineTable, line: number, tick: number, end: number): void {
+  look(table, line, OUTSIDE, tick, end)
+}
+
+/** Has a key of a line sought in its partner too, until a tick. */
+export function lookInPartner(table: LineTable, line: number, tag: number, tick: number, end: number): void {
+  look(table, line, partnerBit(tag), tick, end)
+}
+
+function look({ words }: LineTable, line: number, bit: number, tick: number, end: number): void {
   const known = words[line + ELSEWHERE] ?? 0
-  if (!isAhead(known, tick) || ((end - known) | 0) > 0) words[line + ELSEWHERE] = end
+  const isKnown = isAhead(known, tick)
+  if (!isKnown || ((end - known) | 0) > 0) words[line + ELSEWHERE] = end
+  const debts = words[line + DEBTS] ?? 0
+  words[line + DEBTS] = (isKnown ? debts : debts & ALL_DEBTS) | bit
+}
+
+/** One of three bits above the debts: a third of the keys share it. */
+function partnerBit(tag: number): number {
+  return FIRST_PARTNER << ((((tag >>> 16) & 0xff) * 3) >>> 8)
 }
 
 /**
@@ -204,21 +307,48 @@ export function makeRoom(table: LineTable, home: number, tag: number, tick: numb
   const { words } = table
   const partner = partnerLine(table, home, tag)
   let line = partner
+  askForLines(table)
   if (freeSlot(table, partner, tick) < 0) {
-    if (makeRoomByMoving(table, home, tick)) return home
-    if (!makeRoomByMoving(table, partner, tick)) {
+    if (makeRoomByMoving(table, home, tick, tag)) return home
+    if (!makeRoomByMoving(table, partner, tick, tag)) {
       const slot = victim(words, home, partner)
       line = slot < SLOTS ? home : partner
       words[line + ENDS + (slot % SLOTS)] = tick
       table.evictions += 1
     }
   }
-  if (line === partner) lookElsewhere(table, home, tick, end)
+  if (line === partner) lookInPartner(table, home, tag, tick, end)
   return line
 }
 
+/** Makes room for one more unit of a key in its own line, by moving another; false where none can be moved. */
+export function makeRoomBeside(table: LineTable, line: number, tag: number, tick: number): boolean {
+  askForLines(table)
+  return makeRoomByMoving(table, line, tick, tag)
+}
+
+/**
+ * Moves the units of a key to the other line of it, where that has room for one more besides them.
+ *
+ * @returns Which slots they have there; 0, and nothing is moved, where there is no room.
+ */
+export function moveUnits(table: LineTable, line: number, mask: number, tag: number, tick: number): number {
+  const { words } = table
+  const target = partnerLine(table, line, tag)
+  if (target === line || !hasRoom(table, target, tick, countUnits(mask) + 1)) return 0
+  let moved = 0
+  for (let rest = mask; rest !== 0; rest &= rest - 1) {
+    const slot = freeSlot(table, target, tick)
+    putUnit(table, target, slot, 0, tag, endOf(table, line, rest), 0)
+    moved |= 1 << slot
+  }
+  dropUnits(table, line, mask, tick)
+  setDebts(words, target, moved, debtOf(words, line, 31 - Math.clz32(mask & -mask)))
+  return moved
+}
+
 /** Moves a key of a full line to its partner. In a table that is full everywhere it is tried ever less often. */
-function makeRoomByMoving(table: LineTable, line: number, tick: number): boolean {
+function makeRoomByMoving(table: LineTable, line: number, tick: number, spared: number): boolean {
   if (table.skips > 0) {
     table.skips -= 1
     return false
@@ -227,7 +357,7 @@ function makeRoomByMoving(table: LineTable, line: number, tick: number): boolean
   for (let slot = 0; slot < SLOTS; slot += 1) {
     const tag = words[line + slot] ?? 0
     const target = partnerLine(table, line, tag)
-    if (target === line || !isAlone(words, line, slot, tag)) continue
+    if (tag === spared || target === line || !isAlone(words, line, slot, tag)) continue
     const place = freeSlot(table, target, tick)
     if (place < 0) continue
     const end = words[line + ENDS + slot] ?? 0
@@ -236,7 +366,7 @@ function makeRoomByMoving(table: LineTable, line: number, tick: number): boolean
     setDebts(words, target, 1 << place, debtOf(words, line, slot))
     words[line + ENDS + slot] = tick
     // Which of the two is its home is not known: it may be this one.
-    lookElsewhere(table, line, tick, end)
+    lookInPartner(table, line, tag, tick, end)
     table.futile = 0
     return true
   }
@@ -286,9 +416,9 @@ function setDebts(words: Int32Array, line: number, mask: number, debt: number): 
 }
 
 /** Units whose time has not come. A pass over the table. */
-export function countAhead({ lines, words }: LineTable, tick: number): number {
+export function countAhead({ inUse, words }: LineTable, tick: number): number {
   let ahead = 0
-  for (let line = 0; line < lines * WORDS; line += WORDS) {
+  for (let line = 0; line < inUse * WORDS; line += WORDS) {
     for (let slot = 0; slot < SLOTS; slot += 1) if (isAhead(words[line + ENDS + slot] ?? 0, tick)) ahead += 1
   }
   return ahead
@@ -298,20 +428,22 @@ export function countAhead({ lines, words }: LineTable, tick: number): number {
  * Dates what is over anew, before the ticks wrap and it seems to lie ahead again. A pass over the table.
  *
  * @param passedTicks - From `tick`, the last one told, to `newTick`; not wrapped.
- * @param elsewhere - Until when keys of every line are to be sought elsewhere; undefined to leave that to each.
+ * @param elsewhere - Until when keys of every line are to be sought outside; undefined to leave that to each.
  */
 export function renewLines(
-  { lines, words }: LineTable,
+  { inUse, words }: LineTable,
   tick: number,
   passedTicks: number,
   newTick: number,
   elsewhere: number | undefined,
 ): void {
-  for (let line = 0; line < lines * WORDS; line += WORDS) {
+  for (let line = 0; line < inUse * WORDS; line += WORDS) {
     for (let word = line + ENDS; word <= line + ELSEWHERE; word += 1) {
       if ((((words[word] ?? 0) - tick) | 0) <= passedTicks) words[word] = newTick
     }
-    if (elsewhere !== undefined) words[line + ELSEWHERE] = elsewhere
+    if (elsewhere === undefined) continue
+    words[line + ELSEWHERE] = elsewhere
+    words[line + DEBTS] = (words[line + DEBTS] ?? 0) | OUTSIDE
   }
 }
 

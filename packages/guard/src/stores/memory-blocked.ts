@@ -1,7 +1,7 @@
 import { blockOfAddress, parseAddress } from '../ip-address.ts'
 import type { Take } from '../store.ts'
 import { block, displaceBlock, endOfBlock, findBlocked, holdsBlocked, isCooldown } from './blocked-table.ts'
-import { lookElsewhere } from './line-table.ts'
+import { lookOutside } from './line-table.ts'
 import { type Binding, hashOf } from './memory-key.ts'
 import { type Tables, tickAhead } from './memory-tables.ts'
 
@@ -30,7 +30,7 @@ export function blockKey(take: Take, binding: Binding, tables: Tables, untilMs: 
   const { blocked, nowMs } = tables
   const { high, low } = binding
   // Before anything else is decided about the key, its home sends the reader here.
-  lookElsewhere(tables.lines, binding.home, tables.tick, tickAhead(tables, untilMs))
+  lookOutside(tables.lines, binding.home, tables.tick, tickAhead(tables, untilMs))
   binding.blockedSlot = block(blocked, high, low, untilMs, cooldown, nowMs)
   if (binding.blockedSlot >= 0 || blockPrefix(take, binding, tables, untilMs, cooldown)) return
   binding.blockedSlot = displaceBlock(blocked, high, low, untilMs, cooldown)

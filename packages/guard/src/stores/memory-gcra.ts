@@ -4,7 +4,8 @@ import {
   endOf,
   freeSlot,
   isElsewhere,
-  lookElsewhere,
+  lookInPartner,
+  lookOutside,
   makeRoom,
   matchLine,
   moveEnd,
@@ -92,7 +93,7 @@ function writeLine({ intervalUs, capacity }: GcraCounter, binding: Binding, tabl
   const debt = Math.floor((debtUs * 15) / (capacity * intervalUs))
   if (place === IN_LINE) {
     moveEnd(lines, binding.line, binding.mask, end, debt)
-    if (binding.line !== home) lookElsewhere(lines, home, tick, end)
+    if (binding.line !== home) lookInPartner(lines, home, binding.low, tick, end)
     return
   }
   if (place === IN_SLOT) dropStamp(tables.arrivals, high, low, nowMs)
@@ -107,7 +108,7 @@ function writeArrival(binding: Binding, tables: Tables, debtUs: number, weight: 
   const endMs = Math.ceil(arrivalUs / 1_000)
   if (place === IN_LINE) dropUnits(lines, binding.line, binding.mask, tick)
   writeStamp(tables.arrivals, high, low, nowMs, arrivalUs, weight, endMs)
-  lookElsewhere(lines, binding.home, tick, tickAhead(tables, endMs))
+  lookOutside(lines, binding.home, tick, tickAhead(tables, endMs))
 }
 
 /** Empties a counter. */

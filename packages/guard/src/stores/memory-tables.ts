@@ -51,10 +51,10 @@ export interface Tables {
 /** Divides a budget among the tables. */
 export function createTables(budgetBytes: number): Tables {
   return {
-    lines: createLineTable(budgetBytes * 0.64),
-    small: createSlotTable(budgetBytes * 0.11, SMALL_RING),
-    large: createSlotTable(budgetBytes * 0.115, LARGE_RING),
-    blocked: createBlockedTable(budgetBytes * 0.06),
+    lines: createLineTable(budgetBytes * 0.7),
+    small: createSlotTable(budgetBytes * 0.0875, SMALL_RING),
+    large: createSlotTable(budgetBytes * 0.0825, LARGE_RING),
+    blocked: createBlockedTable(budgetBytes * 0.055),
     prefixes: createBlockedTable(budgetBytes * 0.01),
     arrivals: createStampTable(budgetBytes * 0.01),
     ladders: createStampTable(budgetBytes * 0.015),

@@ -6,11 +6,15 @@ import {
   endOf,
   freeSlot,
   hasRoom,
-  isElsewhere,
+  isInPartner,
+  isOutside,
   LINE_UNITS,
-  lookElsewhere,
+  lookInPartner,
+  lookOutside,
   makeRoom,
+  makeRoomBeside,
   matchLine,
+  moveUnits,
   partnerLine,
   putUnit,
   untilEnds,
@@ -101,7 +105,7 @@ function locate(counter: WindowCounter, binding: Binding, tables: Tables): numbe
   if (counter.tickMs !== 1) return locateSlot(counter, binding, tables)
   const mask = matchLine(lines, home, low, tables.tick)
   if (mask !== 0) return foundInLine(counter, binding, tables, home, mask)
-  return isElsewhere(lines, home, tables.tick) ? locateElsewhere(counter, binding, tables) : 0
+  return locateElsewhere(counter, binding, tables)
 }
 
 function foundInLine(counter: WindowCounter, binding: Binding, tables: Tables, line: number, mask: number): number {
@@ -113,10 +117,12 @@ function foundInLine(counter: WindowCounter, binding: Binding, tables: Tables, l
 }
 
 function locateElsewhere(counter: WindowCounter, binding: Binding, tables: Tables): number {
-  const used = locateSlot(counter, binding, tables)
-  if (binding.place === IN_SLOT) return used
-  const partner = partnerLine(tables.lines, binding.home, binding.low)
-  const mask = matchLine(tables.lines, partner, binding.low, tables.tick)
+  const { lines, tick } = tables
+  const { home, low } = binding
+  const used = isOutside(lines, home, tick) ? locateSlot(counter, binding, tables) : 0
+  if (binding.place === IN_SLOT || !isInPartner(lines, home, low, tick)) return used
+  const partner = partnerLine(lines, home, low)
+  const mask = matchLine(lines, partner, low, tick)
   return mask === 0 ? 0 : foundInLine(counter, binding, tables, partner, mask)
 }
 
@@ -141,7 +147,7 @@ function locateSlot(counter: WindowCounter, binding: Binding, tables: Tables): n
 /** A counter answers for itself but in a cooldown. The lines say which keys are blocked; long windows are in none. */
 function mayBeBlocked(counter: WindowCounter, { place, home }: Binding, tables: Tables): boolean {
   if (place !== NOWHERE && counter.cooldownMs === 0) return false
-  return counter.tickMs !== 1 || isElsewhere(tables.lines, home, tables.tick) || tables.prefixes.latestMs > tables.nowMs
+  return counter.tickMs !== 1 || isOutside(tables.lines, home, tables.tick) || tables.prefixes.latestMs > tables.nowMs
 }
 
 function untilFirst(counter: WindowCounter, binding: Binding, tables: Tables): number {
@@ -167,6 +173,8 @@ function chargeLine(take: Take, counter: WindowCounter, binding: Binding, tables
   const { lines, tick } = tables
   const { low, place } = binding
   const end = (tick + counter.windowTicks) | 0
+  if (place === IN_LINE && !hasRoom(lines, binding.line, tick, 1) && !makeRoomForMore(binding, tables, end))
+    return false
   const line = place === IN_LINE ? binding.line : lineFor(take.cost, binding, tables, end)
   if (line < 0) return false
   let mask = place === IN_LINE ? binding.mask : 0
@@ -178,6 +186,18 @@ function chargeLine(take: Take, counter: WindowCounter, binding: Binding, tables
     putUnit(lines, line, slot, mask, low, end, debt)
     mask |= 1 << slot
   }
+  return true
+}
+
+/** Makes room for one more unit of a key that has some in a line: another key gives way, else this one goes. */
+function makeRoomForMore(binding: Binding, { lines, tick }: Tables, end: number): boolean {
+  const { home, low, line } = binding
+  if (makeRoomBeside(lines, line, low, tick)) return true
+  const moved = moveUnits(lines, line, binding.mask, low, tick)
+  if (moved === 0) return false
+  binding.line = partnerLine(lines, line, low)
+  binding.mask = moved
+  if (binding.line !== home) lookInPartner(lines, home, low, tick, end)
   return true
 }
 
@@ -225,14 +245,14 @@ function chargeRing(take: Take, counter: WindowCounter, binding: Binding, tables
   }
   const { table, slot } = binding
   chargeSlot(table, slot, tick, cellTicks, take.cost, end, (coarseTick + binding.coarseTicks) | 0)
-  if (counter.tickMs === 1) lookElsewhere(tables.lines, binding.home, tick, end)
+  if (counter.tickMs === 1) lookOutside(tables.lines, binding.home, tick, end)
   binding.datedTick = tick
   take.freesMs = untilOldest(table, slot, tick) * counter.tickMs
 }
 
-/** What eviction spares of a line: the part of the limit that is spent, of 15. */
-export function debtOf(used: number, { debtOfUnit }: Binding): number {
-  return Math.min(15, (used * debtOfUnit) | 0)
+/** What eviction spares of a line that holds so many units of a key. */
+export function debtOf(used: number, { debts }: Binding): number {
+  return (debts >>> (used * 4)) & 15
 }
 
 function tickOf({ tickMs }: WindowCounter, tables: Tables): number {

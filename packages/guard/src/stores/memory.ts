@@ -1,6 +1,7 @@
 import type { Counter, Store, Take, WindowCounter } from '../store.ts'
 import { unblock } from './blocked-table.ts'
 import { absorbText, copyHashState, createHashSeed, finishHash, type HashState } from './keyed-hash.ts'
+import { growLines } from './line-table.ts'
 import { addMark } from './mark-table.ts'
 import { blockKey, isBlockedUntil } from './memory-blocked.ts'
 import { chargeGcra, clearGcra, readGcra } from './memory-gcra.ts'
@@ -10,7 +11,7 @@ import { chargeLeases, readLeases, releaseLeases } from './memory-leases.ts'
 import { takeAlone } from './memory-quick.ts'
 import { createTables, readStats, setTime, type Tables } from './memory-tables.ts'
 import { chargeWindow, clearWindow, readWindow, tellWindow } from './memory-window.ts'
-import { advanceClock, createSteadyClock, steadyTime } from './steady-clock.ts'
+import { advanceClock, createSteadyClock, type SteadyClock, steadyTime } from './steady-clock.ts'
 
 /** How a memory store is sized. */
 export interface MemoryStoreOptions {
@@ -40,14 +41,10 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
   const seed = createHashSeed()
   const clock = createSteadyClock()
 
-  return {
+  const store: Store = {
     remote: false,
     take(takes, count, nowMs) {
-      // Most calls come within the millisecond of the one before.
-      if (nowMs !== tables.readMs) {
-        setTime(tables, advanceClock(clock, nowMs))
-        tables.readMs = nowMs
-      }
+      beginCall(tables, clock, nowMs)
       if (count === 1 && takeAlone(takes, tables)) return
       settleAll(takes, count, tables, readAll(takes, count, tables, seed))
     },
@@ -71,6 +68,32 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
       return readStats(tables, budgetBytes)
     },
   }
+  memories.set(store, { tables, seed, clock })
+  return store
+}
+
+/** What a memory store is made of, for callers in this package that take the short way. */
+export interface Memory {
+  readonly tables: Tables
+  readonly seed: HashState
+  readonly clock: SteadyClock
+}
+
+const memories = new WeakMap<Store, Memory>()
+
+/** The memory behind a store; undefined for a store of another make. */
+export function memoryOf(store: Store): Memory | undefined {
+  return memories.get(store)
+}
+
+/** Brings the tables to the caller's time, and makes the room that the calls before have asked for. */
+export function beginCall(tables: Tables, clock: SteadyClock, nowMs: number): void {
+  // Most calls come within the millisecond of the one before.
+  if (nowMs !== tables.readMs) {
+    setTime(tables, advanceClock(clock, nowMs))
+    tables.readMs = nowMs
+  }
+  if (tables.lines.wanted > 0) growLines(tables.lines, tables.tick)
 }
 
 /** Reads every take; whether all the enforced ones fit. */

@@ -82,13 +82,15 @@ export function holdsKey({ lines }: SlotTable, slot: number, tag: number, coarse
 }
 
 /**
- * Gives a key that has no slot an empty one of its group: a free one, or that of the counter with the least spent, the
- * one closest to its end first among equals.
+ * Gives a key that has no units in the table an empty slot of its group: one that it has left, a free one, or that of
+ * the counter with the least spent, the one closest to its end first among equals.
  */
 export function claimSlot(table: SlotTable, high: number, tag: number, coarseTick: number, limit: number): number {
   const { lines } = table
-  const slot = victim(table, firstOfGroup(table, high), coarseTick)
-  if ((((lines[slot + GROUP] ?? 0) - coarseTick) | 0) > 0) table.evictions += 1
+  // A slot ends up to two ticks after its units: a second one of the same key would hide behind it.
+  const own = findSlot(table, high, tag, coarseTick)
+  const slot = own < 0 ? victim(table, firstOfGroup(table, high), coarseTick) : own
+  if (own < 0 && (((lines[slot + GROUP] ?? 0) - coarseTick) | 0) > 0) table.evictions += 1
   lines[slot] = tag
   lines[slot + GROUP] = coarseTick
   const record = recordOf(table, slot)
