@@ -18,9 +18,12 @@ const main = join(import.meta.dirname, 'main.ts')
 const command = `'${process.execPath}' --conditions=rempart-source '${main}' replay access.log`
 const env = { PATH: '/usr/bin:/bin', LANG: 'C.UTF-8', TERM: 'xterm', COLUMNS: '100' }
 
+/** Util-linux's program that gives a command a terminal. */
+const terminal = '/usr/bin/script'
+
 /** Runs a shell command to its end on a terminal of its own, and answers what that was sent. */
 async function onTerminal(shell: string): Promise<string> {
-  const child = spawn('script', ['-qefc', shell, '/dev/null'], {
+  const child = spawn(terminal, ['-qefc', shell, '/dev/null'], {
     cwd: directory,
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
