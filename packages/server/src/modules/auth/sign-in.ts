@@ -14,7 +14,7 @@ export const MFA_CHALLENGE_SECONDS = 300
 export interface SignInDependencies {
   readonly kit: SessionKit
   readonly hasher: PasswordHasher
-  readonly secondFactors?: SecondFactors
+  readonly secondFactors: SecondFactors
 }
 
 /** What a right password leads to. */
@@ -48,10 +48,10 @@ export async function signIn(
     if (rehashed !== undefined && hash !== null) {
       await queries.replaceHash(tx, tenantId, userId, { from: hash, to: rehashed })
     }
-    if ((await secondFactors?.isEnrolled(tx, tenantId, userId)) === true) {
+    if (await secondFactors.isEnrolled(tx, tenantId, userId)) {
       return { outcome: 'second-factor', token: await challengeSecondFactor(tx, context, userId, session.transport) }
     }
-    const mustEnrol = found.mfa_required || (await secondFactors?.isRequired(tx, tenantId)) === true
+    const mustEnrol = found.mfa_required || (await secondFactors.isRequired(tx, tenantId))
     await queries.noteSignIn(tx, tenantId, userId, new Date(kit.clock.now()))
     const opened = await openSession(tx, kit, {
       tenantId,

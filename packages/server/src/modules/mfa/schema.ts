@@ -1,0 +1,109 @@
+import { type Static, Type } from 'typebox'
+import { Instant, Nullable, Strict } from '../../core/fields.ts'
+import type { TokenReply as Tokens } from '../../core/identity/session-kit.ts'
+
+const Code = Type.String({
+  pattern: '^[0-9]{3} ?[0-9]{3}$',
+  maxLength: 7,
+  description: 'The code that the authenticator app shows. Good once.',
+})
+const RecoveryCode = Type.String({ minLength: 1, maxLength: 64, description: 'One of the recovery codes. Good once.' })
+
+export const MfaStatus = Strict(
+  {
+    enabled: Type.Boolean({ description: 'Whether a second factor is asked for when the person signs in.' }),
+    required: Type.Boolean({ description: 'Whether the person has to have one.' }),
+    confirmedAt: Nullable(Instant),
+    recoveryCodesLeft: Type.Integer({ minimum: 0 }),
+  },
+  { $id: 'MfaStatus' },
+)
+export type MfaStatus = Static<typeof MfaStatus>
+
+export const MfaSetup = Strict(
+  {
+    secret: Type.String({ description: 'To type into the app by hand: base32.' }),
+    otpauthUrl: Type.String(),
+    qrDataUrl: Type.String({ description: 'The same as a QR code: a `data:` URL for an image.' }),
+  },
+  { $id: 'MfaSetup' },
+)
+export type MfaSetup = Static<typeof MfaSetup>
+
+export const MfaEnableInput = Strict(
+  {
+    code: Code,
+    endOtherSessions: Type.Optional(Type.Boolean({ description: 'Sign the person out everywhere else.' })),
+  },
+  { $id: 'MfaEnableInput' },
+)
+
+export const MfaEnabled = Strict(
+  {
+    access_token: Type.Optional(Type.String({ description: 'Absent with cookies.' })),
+    refresh_token: Type.Optional(Type.String({ description: 'Good once. Absent with cookies.' })),
+    token_type: Type.Literal('Bearer'),
+    expires_in: Type.Integer({ description: 'Seconds the access token is good for.' }),
+    mfa_required: Type.Boolean(),
+    recovery_codes: Type.Array(Type.String(), { description: 'Shown this once.' }),
+  },
+  { $id: 'MfaEnabled' },
+)
+
+export const MfaVerifyInput = Strict({ code: Code }, { $id: 'MfaVerifyInput' })
+
+export const MfaRecoveryInput = Strict({ recoveryCode: RecoveryCode }, { $id: 'MfaRecoveryInput' })
+
+export const MfaDisableInput = Strict(
+  { code: Type.Optional(Code), recoveryCode: Type.Optional(RecoveryCode) },
+  { $id: 'MfaDisableInput', description: 'One of the two.' },
+)
+
+export const MfaRecoveryCodes = Strict(
+  { recoveryCodes: Type.Array(Type.String(), { description: 'Shown this once; older ones are good no more.' }) },
+  { $id: 'MfaRecoveryCodes' },
+)
+
+export const LoginMfaInput = Strict(
+  {
+    mfa_session_token: Type.String({ minLength: 1, maxLength: 200 }),
+    code: Type.Optional(Code),
+    recovery_code: Type.Optional(RecoveryCode),
+  },
+  { $id: 'LoginMfaInput', description: 'The token of the first step, and one of the two codes.' },
+)
+
+export const StepUpInput = Strict(
+  {
+    // As it was typed. The bound is what one hash may be asked to read.
+    password: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 512, description: 'For a person who has a password.' }),
+    ),
+    code: Type.Optional(Code),
+  },
+  { $id: 'StepUpInput', description: 'All that the person has: the password, and a code of the second factor.' },
+)
+export type StepUpInput = Static<typeof StepUpInput>
+
+export const MfaRequirement = Strict(
+  { required: Type.Boolean({ description: 'Whether everybody of the tenant has to have a second factor.' }) },
+  { $id: 'MfaRequirement' },
+)
+export type MfaRequirement = Static<typeof MfaRequirement>
+
+/** What signing in answers, published by the routes of signing in. */
+export const TokenReply = Type.Unsafe<Tokens>({ $ref: 'TokenReply#' })
+
+export const mfaSchemas = [
+  MfaStatus,
+  MfaSetup,
+  MfaEnableInput,
+  MfaEnabled,
+  MfaVerifyInput,
+  MfaRecoveryInput,
+  MfaDisableInput,
+  MfaRecoveryCodes,
+  LoginMfaInput,
+  StepUpInput,
+  MfaRequirement,
+]

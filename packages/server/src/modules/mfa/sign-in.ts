@@ -1,0 +1,70 @@
+import type { Context } from '../../core/context.ts'
+import { parseOpaqueToken } from '../../core/credentials/opaque-token.ts'
+import { consumeOneTimeToken } from '../../core/identity/one-time-tokens.ts'
+import { type ClientFacts, type OpenedSession, openSession } from '../../core/identity/session-kit.ts'
+import { ProblemError } from '../../core/problem.ts'
+import { type FactorProof, OTP, useFactor } from './factor.ts'
+import * as queries from './queries.ts'
+import type { FactorDependencies } from './service.ts'
+
+/** Tries at one challenge. The person's own count, over all of them, is the guard's. */
+const MOST_TRIES = 5
+
+/** A sign-in that waits for its second factor. */
+export interface Challenge {
+  readonly hash: Buffer
+  readonly userId: string
+  readonly transport: 'bearer' | 'cookie'
+  /** What was shown in the first step (RFC 8176). */
+  readonly amr: readonly string[]
+}
+
+/** @throws ProblemError `mfa-challenge-invalid` when it is unknown here, has expired, or was used up. */
+export async function readChallenge(context: Context, token: string): Promise<Challenge> {
+  const parsed = parseOpaqueToken('mfaChallenge', token)
+  const tenantId = context.tenant.id
+  const row = parsed && (await context.inTenant((tx) => queries.findChallenge(tx, tenantId, parsed.hash)))
+  if (parsed === undefined || !row?.user_id) throw new ProblemError('mfa-challenge-invalid')
+  return { hash: parsed.hash, userId: row.user_id, ...boundTo(row.data) }
+}
+
+/**
+ * Completes a sign-in. The challenge, the code and the session are of one transaction: of any number of right codes at
+ * once, one opens a session.
+ *
+ * @returns the session, and what names the account on a device (see `emailNorm`).
+ * @throws ProblemError `proof-refused`, `mfa-challenge-invalid`.
+ */
+export async function completeSignIn(
+  context: Context,
+  { kit, totpRing }: FactorDependencies,
+  challenge: Challenge,
+  proof: FactorProof,
+  client: ClientFacts,
+): Promise<{ readonly session: OpenedSession; readonly emailNorm: string }> {
+  const tenantId = context.tenant.id
+  const { hash, userId, transport, amr } = challenge
+  const outcome = await context.inTenant(async (tx) => {
+    if (!(await queries.takeTry(tx, tenantId, hash, MOST_TRIES))) return 'mfa-challenge-invalid'
+    const person = await queries.findChallenged(tx, tenantId, hash)
+    if (person === undefined) return 'mfa-challenge-invalid'
+    const nowMs = kit.clock.now()
+    // Answered and not thrown: the try is to stay counted.
+    if (!(await useFactor(tx, totpRing, { tenantId, userId }, proof, nowMs))) return 'proof-refused'
+    await consumeOneTimeToken(tx, tenantId, hash, 'mfa-challenge')
+    await queries.noteSignIn(tx, tenantId, userId, new Date(nowMs))
+    const session = await openSession(tx, kit, { tenantId, userId, aal: 2, amr: [...amr, OTP], transport, client })
+    return { session, emailNorm: person.email_norm }
+  })
+  if (typeof outcome === 'string') throw new ProblemError(outcome)
+  return outcome
+}
+
+/** As the first step wrote it; what it did not write opens nothing. */
+function boundTo(data: unknown): Pick<Challenge, 'transport' | 'amr'> {
+  const { transport, amr } = Object(data) as { readonly transport?: unknown; readonly amr?: unknown }
+  if ((transport !== 'bearer' && transport !== 'cookie') || !Array.isArray(amr)) {
+    throw new ProblemError('mfa-challenge-invalid', { reason: 'challenge-data' })
+  }
+  return { transport, amr: amr.map(String) }
+}
