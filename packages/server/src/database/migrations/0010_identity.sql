@@ -201,18 +201,25 @@ returns table (id uuid, tenant_id uuid, user_id uuid, aal smallint, amr text[], 
                restriction text, last_seen_at timestamptz, permissions text[], tenant_is_active boolean)
 language sql stable security definer set search_path = ''
 as $$
+  -- Each by its whole key, whatever the planner believes of the tables: "offset 0" keeps the look-ups apart.
   select s.id, s.tenant_id, s.user_id, s.aal, s.amr, s.auth_time, s.transport, s.restriction, s.last_seen_at,
     array(
       select distinct p.code
       from public.role_assignment a
-      join public.role r on r.tenant_id = a.tenant_id and r.id = a.role_id
+      cross join lateral (
+        select r.permissions from public.role r where r.tenant_id = a.tenant_id and r.id = a.role_id offset 0) r
       cross join unnest(r.permissions) as p (code)
       where a.tenant_id = s.tenant_id and a.user_id = s.user_id and (a.expires_at is null or a.expires_at > now())),
     t.is_active
   from unnest(p_tenant_ids, p_ids) as k (tenant_id, id)
-  join public.session s on s.tenant_id = k.tenant_id and s.id = k.id
-  join public.user_account u on u.tenant_id = s.tenant_id and u.id = s.user_id
-  join public.tenant t on t.id = s.tenant_id
+  cross join lateral (
+    select s.id, s.tenant_id, s.user_id, s.aal, s.amr, s.auth_time, s.transport, s.restriction, s.last_seen_at,
+      s.revoked_at, s.absolute_expires_at, s.idle_expires_at
+    from public.session s where s.tenant_id = k.tenant_id and s.id = k.id offset 0) s
+  cross join lateral (
+    select u.is_active, u.deleted_at, u.erased_at from public.user_account u
+    where u.tenant_id = s.tenant_id and u.id = s.user_id offset 0) u
+  cross join lateral (select t.is_active from public.tenant t where t.id = s.tenant_id offset 0) t
   where s.revoked_at is null and s.absolute_expires_at > now() and s.idle_expires_at > now()
     and u.is_active and u.deleted_at is null and u.erased_at is null
 $$;
