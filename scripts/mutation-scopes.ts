@@ -1,0 +1,30 @@
+const guard = 'packages/guard/src'
+
+/** What is mutated together, and the tests that may notice. */
+interface MutationScope {
+  readonly mutate: readonly string[]
+  readonly tests: readonly string[]
+  /** What has to run besides: the run's PostgreSQL. */
+  readonly globalSetup?: string
+}
+
+/** Every scope, by the name that `npm run mutation` takes. Lua and SQL texts are left out: a mutant only deletes them. */
+export const mutationScopes: Readonly<Record<string, MutationScope>> = {
+  rules: {
+    mutate: [`${guard}/rules/*.ts`],
+    tests: [`${guard}/rules/*.test.ts`, `${guard}/{decide,policy,guard}.test.ts`],
+  },
+  memory: {
+    mutate: [`${guard}/stores/{memory,memory-*,*-table,keyed-hash,canonical-key,steady-clock}.ts`],
+    tests: [`${guard}/stores/{memory,keyed,line,slot}*.test.ts`, `${guard}/rules/*.test.ts`, `${guard}/guard.test.ts`],
+  },
+  redis: {
+    mutate: [`${guard}/stores/redis*.ts`, `!${guard}/stores/redis-lua.ts`],
+    tests: [`${guard}/stores/redis*.test.ts`],
+  },
+  postgres: {
+    mutate: [`${guard}/stores/postgres*.ts`, `!${guard}/stores/postgres-schema.ts`],
+    tests: [`${guard}/stores/postgres*.test.ts`],
+    globalSetup: 'packages/server/src/testing/global-setup.ts',
+  },
+}
