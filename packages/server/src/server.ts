@@ -83,6 +83,7 @@ import { resourceRoutes, resourceSchemas } from './modules/resources/routes.ts'
 import { createEventRecorder } from './modules/security-events/recorder.ts'
 import { securityEventRoutes, securityEventSchemas } from './modules/security-events/routes.ts'
 import { startEventWriter } from './modules/security-events/writer.ts'
+import { sessionRoutes, sessionSchemas } from './modules/sessions/routes.ts'
 
 /** Everything the server is built from. Nothing is read from the environment below this line. */
 export interface ServerDependencies {
@@ -134,6 +135,7 @@ export async function buildServer(
     ...securityEventSchemas,
     ...policySchemas,
     ...authSchemas,
+    ...sessionSchemas,
     ...mfaSchemas,
     ...registrationSchemas,
     ...passwordResetSchemas,
@@ -299,6 +301,7 @@ export async function buildServer(
         onChanged: dependencies.policyFeed?.changed ?? ((tenantId) => dependencies.tenants.forget(tenantId)),
       })
       authRoutes(api, { ...identification, ...identity, secondFactors })
+      sessionRoutes(api, identity)
       mfaRoutes(api, identity)
       factorSignInRoutes(api, { ...identification, ...identity, passwordCheckPolicy })
       registrationRoutes(api, { ...identification, ...identity })

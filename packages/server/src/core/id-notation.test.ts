@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../testing/database.ts'
+import { bearer, createPerson, signInOver } from '../testing/people.ts'
 import { startTestServer, type TestServer } from '../testing/server.ts'
-import { scopes } from './access.ts'
+import { isScope, scopes } from './access.ts'
 
 let database: TestDatabase
 let server: TestServer
@@ -24,18 +25,22 @@ it.each([
   ['without hyphens', id.replaceAll('-', '')],
   ['a line longer', `${id}%0A`],
 ])('refuses an id that is %s, in every path and query that takes one', async (_what, written) => {
-  const key = await server.apiKey(scopes)
-  const calls = server.app.routeTable.all.flatMap(({ method, url, schema }) => {
+  const key = bearer(await server.apiKey(scopes))
+  const owner = bearer((await signInOver(server, await createPerson(server, { roles: ['owner'] }))).accessToken)
+  const calls = server.app.routeTable.all.flatMap(({ method, url, schema, config }) => {
+    const { access } = config
+    const headers = access === 'public' || (access !== undefined && isScope(access)) ? key : owner
     const path = url.replace(':slug', 'none')
     const inQuery = uuidsOf(schema.querystring).map((name) => `${path}?${name}=${written}`)
     return [...uuidsOf(schema.params).map((name) => path.replace(`:${name}`, written)), ...inQuery].map((target) => ({
       method: method as 'GET',
       target,
+      headers,
     }))
   })
   expect(calls.length).toBeGreaterThan(20)
-  for (const { method, target } of calls) {
-    const reply = await server.app.inject({ method, url: target, headers: { authorization: `Bearer ${key}` } })
+  for (const { method, target, headers } of calls) {
+    const reply = await server.app.inject({ method, url: target, headers })
     expect([method, target, reply.statusCode]).toEqual([method, target, 422])
   }
 })

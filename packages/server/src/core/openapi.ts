@@ -49,6 +49,7 @@ const tags = [
     description: 'Registration lists with a capacity and a waiting list, and what staff do with them.',
   },
   { name: 'auth', description: 'People: signing up, in and out, and their tokens.' },
+  { name: 'sessions', description: 'Where a person is signed in, and ending it.' },
   { name: 'mfa', description: 'Second factors: authenticator apps and recovery codes.' },
   { name: 'users', description: 'The people of a tenant: profiles and accounts.' },
   { name: 'roles', description: 'What people may do, and who gave it to them.' },

@@ -207,6 +207,7 @@ export const problemTypes = {
       fr: 'Il faut une personne connectée ; une clé d’API ne le peut pas.',
     },
   ),
+  'session-not-found': problem(404, { en: 'Unknown session', fr: 'Session inconnue' }),
   'mfa-enrolment-required': problem(
     403,
     { en: 'Second factor required', fr: 'Second facteur exigé' },

@@ -1,0 +1,89 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { App } from '../../core/fastify.ts'
+import { Ref } from '../../core/fields.ts'
+import { forgetCookies, type SessionKit } from '../../core/identity/session-kit.ts'
+import { refusals } from '../../core/openapi.ts'
+import { EndedSessions, EndSessionsQuery, Session, SessionPage, SessionParams, SessionQuery } from './schema.ts'
+import { endSession, endSessions, listSessions, readSession } from './service.ts'
+
+export const sessionSchemas = [Session, SessionPage, EndedSessions]
+
+/** Where a person is signed in, shown to them alone, and how they end it. */
+export function sessionRoutes(app: App, { kit }: { readonly kit: Pick<SessionKit, 'clientRing'> }): void {
+  app.get(
+    '/sessions',
+    {
+      schema: {
+        operationId: 'listSessions',
+        summary: 'List one’s own sessions, newest first',
+        tags: ['sessions'],
+        querystring: SessionQuery,
+        response: { 200: Ref(SessionPage), ...refusals(400, 401, 403, 422, 429, 503) },
+      },
+      config: { access: 'session' },
+    },
+    (request) => listSessions(request.context, kit.clientRing, request.query),
+  )
+
+  app.get(
+    '/sessions/:id',
+    {
+      schema: {
+        operationId: 'readSession',
+        summary: 'Read one of one’s own sessions',
+        tags: ['sessions'],
+        params: SessionParams,
+        response: { 200: Ref(Session), ...refusals(400, 401, 403, 404, 422, 429, 503) },
+      },
+      config: { access: 'session' },
+    },
+    (request) => readSession(request.context, kit.clientRing, request.params.id),
+  )
+
+  app.delete(
+    '/sessions/:id',
+    {
+      schema: {
+        operationId: 'endSession',
+        summary: 'End one of one’s own sessions, at once and everywhere',
+        tags: ['sessions'],
+        params: SessionParams,
+        response: { 204: { type: 'null', description: 'Ended.' }, ...refusals(400, 401, 403, 404, 422, 429, 503) },
+      },
+      config: { access: 'session' },
+    },
+    async (request, reply) => {
+      if (await endSession(request.context, request.params.id)) leave(request, reply)
+      return reply.code(204).send(null)
+    },
+  )
+
+  app.delete(
+    '/sessions',
+    {
+      schema: {
+        operationId: 'endSessions',
+        summary: 'End every other session of one’s own, or all of them',
+        description: 'Takes a fresh proof of who one is.',
+        tags: ['sessions'],
+        querystring: EndSessionsQuery,
+        response: { 200: Ref(EndedSessions), ...refusals(400, 401, 403, 422, 429, 503) },
+      },
+      config: { access: 'session', stepUp: true },
+    },
+    async (request, reply) => {
+      const isAll = request.query.all ?? false
+      const ended = await endSessions(request.context, isAll)
+      if (isAll) leave(request, reply)
+      return ended
+    },
+  )
+}
+
+/** Takes what a browser holds of the session that has just ended. */
+function leave({ context }: FastifyRequest, reply: FastifyReply): void {
+  if (context.actor.kind === 'user' && context.actor.transport === 'cookie') {
+    forgetCookies(reply)
+    reply.header('clear-site-data', '"cache", "cookies", "storage"')
+  }
+}

@@ -1,0 +1,101 @@
+import type { Context, Person } from '../../core/context.ts'
+import { type KeyRing, UnsealError, unseal } from '../../core/credentials/sealing.ts'
+import { clientAad } from '../../core/identity/session-kit.ts'
+import { revokeSessions } from '../../core/identity/session-queries.ts'
+import { type NumberedPage, numberedPageReply, pageRequest } from '../../core/pagination.ts'
+import { ProblemError } from '../../core/problem.ts'
+import * as queries from './queries.ts'
+import type { EndedSessions, Session, SessionQuery } from './schema.ts'
+
+/** The person's own sessions that are alive, newest first. */
+export function listSessions(context: Context, ring: KeyRing, query: SessionQuery): Promise<NumberedPage<Session>> {
+  const request = pageRequest(query)
+  const owner = ownerOf(context)
+  return context.inTenant(async (tx) => {
+    const [rows, total] = await Promise.all([
+      queries.listSessions(tx, owner, request),
+      queries.countSessions(tx, owner),
+    ])
+    return numberedPageReply(rows, total, request, (row) => toSession(context, ring, row))
+  })
+}
+
+/** @throws ProblemError `session-not-found`, also for one of somebody else, and for one that has ended. */
+export async function readSession(context: Context, ring: KeyRing, id: string): Promise<Session> {
+  const row = await context.inTenant((tx) => queries.findSession(tx, ownerOf(context), id))
+  if (row === undefined) throw new ProblemError('session-not-found')
+  return toSession(context, ring, row)
+}
+
+/**
+ * Ends one of the person's sessions, in every process. Of several calls at once, one does.
+ *
+ * @returns whether it is the session of this call.
+ * @throws ProblemError `session-not-found`.
+ */
+export async function endSession(context: Context, id: string): Promise<boolean> {
+  const person = personOf(context)
+  const owner = ownerOf(context)
+  const ended = await context.inTenant(async (tx) =>
+    (await queries.findSession(tx, owner, id)) === undefined
+      ? []
+      : revokeSessions(tx, owner.tenantId, { userId: person.id, sessionId: id }, 'ended-by-owner'),
+  )
+  if (ended.length === 0) throw new ProblemError('session-not-found')
+  return id.toLowerCase() === person.sessionId
+}
+
+/** Ends the person's other sessions, or this one as well. */
+export async function endSessions(context: Context, isAll: boolean): Promise<EndedSessions> {
+  const { id: userId, sessionId } = personOf(context)
+  const choice = isAll ? { userId } : { userId, except: sessionId }
+  const ended = await context.inTenant((tx) => revokeSessions(tx, context.tenant.id, choice, 'ended-by-owner'))
+  return { ended: ended.length }
+}
+
+function personOf({ actor }: Context): Person {
+  if (actor.kind !== 'user') throw new ProblemError('session-required')
+  return actor
+}
+
+const ownerOf = (context: Context): queries.SessionOwner => ({
+  tenantId: context.tenant.id,
+  userId: personOf(context).id,
+})
+
+type Row = NonNullable<Awaited<ReturnType<typeof queries.findSession>>>
+
+function toSession(context: Context, ring: KeyRing, row: Row): Session {
+  const client = clientOf(context, ring, row)
+  return {
+    id: row.id,
+    current: row.id === personOf(context).sessionId,
+    device: row.device_label,
+    address: client.address,
+    userAgent: client.userAgent,
+    // The columns have check constraints with exactly these values.
+    transport: row.transport as Session['transport'],
+    aal: row.aal as Session['aal'],
+    amr: row.amr,
+    authTime: row.auth_time.toISOString(),
+    createdAt: row.created_at.toISOString(),
+    lastSeenAt: row.last_seen_at.toISOString(),
+    expiresAt: row.expires_at.toISOString(),
+  }
+}
+
+const unknownClient = { address: null, userAgent: null } as const
+
+/** Where a session comes from; unknown when the key it was sealed under is gone. */
+function clientOf(context: Context, ring: KeyRing, row: Row): Pick<Session, 'address' | 'userAgent'> {
+  if (row.client_sealed === null) return unknownClient
+  try {
+    const text = unseal(ring, row.client_sealed, clientAad(context.tenant.id, row.id)).toString()
+    const { address, userAgent } = JSON.parse(text) as { address: string; userAgent: string | null }
+    return { address, userAgent }
+  } catch (error) {
+    if (!(error instanceof UnsealError)) throw error
+    context.log.warn({ sessionId: row.id }, 'the origin of a session cannot be read with the keys there are')
+    return unknownClient
+  }
+}
