@@ -6,6 +6,7 @@ const Code = Type.String({
   pattern: '^[0-9]{3} ?[0-9]{3}$',
   maxLength: 7,
   description: 'The code that the authenticator app shows. Good once.',
+  examples: ['492816'],
 })
 const RecoveryCode = Type.String({ minLength: 1, maxLength: 64, description: 'One of the recovery codes. Good once.' })
 
