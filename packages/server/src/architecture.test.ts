@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { scopes } from './core/access.ts'
+import { permissions } from './core/access.ts'
 import type { RouteFacts } from './core/route-table.ts'
 import { createTestDatabase, type TestDatabase } from './testing/database.ts'
 import { describedOperations, followed, type JsonSchema, type OpenApi } from './testing/openapi.ts'
@@ -34,8 +34,9 @@ describe('every route', () => {
     for (const { config, schema } of routes) expect(schema.hide === true).toBe(config.undocumented !== undefined)
   })
 
-  it('says who may call it, by a scope that can be given', () => {
-    for (const route of routes) expect(['public', 'none', ...scopes], nameOf(route)).toContain(route.config.access)
+  it('says who may call it, by a permission that can be given', () => {
+    for (const route of routes)
+      expect(['public', 'none', 'session', ...permissions], nameOf(route)).toContain(route.config.access)
   })
 
   it('has a name, an answer and a refusal with a shape', () => {

@@ -60,6 +60,8 @@ import { registerRoutes, registerSchemas } from './modules/gates/register-routes
 import { gateRoutes, gateSchemas } from './modules/gates/routes.ts'
 import { healthRoutes, healthSchemas } from './modules/health/routes.ts'
 import type { RedisHealth } from './modules/health/service.ts'
+import { invitationAcceptPolicy } from './modules/invitations/policy.ts'
+import { invitationRoutes, invitationSchemas } from './modules/invitations/routes.ts'
 import { wellKnownRoutes } from './modules/keys/routes.ts'
 import { createLeadIntake } from './modules/leads/intake.ts'
 import { leadSubmitPolicy } from './modules/leads/policy.ts'
@@ -80,10 +82,12 @@ import { registerPolicy, verifyEmailPolicy } from './modules/registration/policy
 import { registrationRoutes, registrationSchemas } from './modules/registration/routes.ts'
 import { resourceListPolicy, resourceReadPolicy } from './modules/resources/policy.ts'
 import { resourceRoutes, resourceSchemas } from './modules/resources/routes.ts'
+import { roleRoutes, roleSchemas } from './modules/roles/routes.ts'
 import { createEventRecorder } from './modules/security-events/recorder.ts'
 import { securityEventRoutes, securityEventSchemas } from './modules/security-events/routes.ts'
 import { startEventWriter } from './modules/security-events/writer.ts'
 import { sessionRoutes, sessionSchemas } from './modules/sessions/routes.ts'
+import { userRoutes, userSchemas } from './modules/users/routes.ts'
 
 /** Everything the server is built from. Nothing is read from the environment below this line. */
 export interface ServerDependencies {
@@ -139,6 +143,9 @@ export async function buildServer(
     ...mfaSchemas,
     ...registrationSchemas,
     ...passwordResetSchemas,
+    ...userSchemas,
+    ...roleSchemas,
+    ...invitationSchemas,
   ]
   const protocol = { config, clock, metrics }
   const app: App = fastify({ ...protocolOptions(protocol), logger: false }).withTypeProvider<TypeBoxTypeProvider>()
@@ -226,6 +233,7 @@ export async function buildServer(
       verifyEmailPolicy,
       resetRequestPolicy,
       resetUsePolicy,
+      invitationAcceptPolicy,
     ],
     subjectsOf: createSubjectReader({ config, reputation, fingerprintSecret, clock }),
     createChallenges: (mark) =>
@@ -306,6 +314,9 @@ export async function buildServer(
       factorSignInRoutes(api, { ...identification, ...identity, passwordCheckPolicy })
       registrationRoutes(api, { ...identification, ...identity })
       passwordResetRoutes(api, { ...identification, ...identity })
+      userRoutes(api, identity)
+      roleRoutes(api)
+      invitationRoutes(api, { ...identification, ...identity })
       ownRoutes(api)
     },
     { prefix: '/api/v1' },

@@ -216,6 +216,14 @@ export const problemTypes = {
       fr: 'Configurez d’abord un second facteur : cette session ne sert qu’à cela.',
     },
   ),
+  'beyond-own-rights': problem(
+    403,
+    { en: 'Beyond your own rights', fr: 'Au-delà de vos droits' },
+    {
+      en: 'Nobody gives, takes or touches what they do not hold themselves, nor for longer than they hold it.',
+      fr: 'Nul ne donne, ne retire ni ne touche ce dont il ne dispose pas lui-même, ni pour plus longtemps qu’il n’en dispose.',
+    },
+  ),
   'csrf-refused': problem(
     403,
     { en: 'Sent by another site', fr: 'Envoyé par un autre site' },
@@ -289,6 +297,10 @@ export const problemTypes = {
   'message-not-found': problem(404, { en: 'Unknown message', fr: 'Message inconnu' }),
   'resource-not-found': problem(404, { en: 'Unknown resource', fr: 'Ressource inconnue' }),
   'gate-not-found': problem(404, { en: 'Unknown gate', fr: 'Liste d’inscription inconnue' }),
+  'user-not-found': problem(404, { en: 'Unknown account', fr: 'Compte inconnu' }),
+  'role-not-found': problem(404, { en: 'Unknown role', fr: 'Rôle inconnu' }),
+  'role-not-assigned': problem(404, { en: 'Role not held', fr: 'Rôle non attribué' }),
+  'invitation-not-found': problem(404, { en: 'Unknown invitation', fr: 'Invitation inconnue' }),
   'policy-not-found': problem(404, { en: 'Unknown policy', fr: 'Politique inconnue' }),
   'security-event-not-found': problem(404, { en: 'Unknown security event', fr: 'Événement de sécurité inconnu' }),
   'registration-not-found': problem(404, { en: 'Unknown registration', fr: 'Inscription inconnue' }),
@@ -363,6 +375,51 @@ export const problemTypes = {
       fr: 'Vous n’avez ni mot de passe ni second facteur pour confirmer. Déconnectez-vous puis reconnectez-vous.',
     },
   ),
+  'email-taken': problem(
+    409,
+    { en: 'Address taken', fr: 'Adresse déjà prise' },
+    {
+      en: 'An account with this e-mail address exists.',
+      fr: 'Un compte avec cette adresse électronique existe.',
+    },
+  ),
+  'user-deleted': problem(
+    409,
+    { en: 'Account deleted', fr: 'Compte supprimé' },
+    {
+      en: 'A deleted account cannot be changed. Restore it first.',
+      fr: 'Un compte supprimé ne peut pas être modifié. Restaurez-le d’abord.',
+    },
+  ),
+  'last-owner': problem(
+    409,
+    { en: 'Last owner', fr: 'Dernier propriétaire' },
+    {
+      en: 'The organisation would be left without an owner who can sign in. Make another one first.',
+      fr: 'L’organisation n’aurait plus de propriétaire qui puisse se connecter. Nommez-en d’abord un autre.',
+    },
+  ),
+  'role-builtin': problem(
+    409,
+    { en: 'Built-in role', fr: 'Rôle intégré' },
+    {
+      en: 'A built-in role is neither changed nor deleted. Make one of your own.',
+      fr: 'Un rôle intégré n’est ni modifié ni supprimé. Créez le vôtre.',
+    },
+  ),
+  'role-in-use': problem(
+    409,
+    { en: 'Role in use', fr: 'Rôle utilisé' },
+    {
+      en: 'Somebody holds this role or is invited to it. Take it from them first.',
+      fr: 'Quelqu’un détient ce rôle ou y est invité. Retirez-le d’abord.',
+    },
+  ),
+  'role-code-taken': problem(
+    409,
+    { en: 'Code taken', fr: 'Code déjà pris' },
+    { en: 'Another role has this code.', fr: 'Un autre rôle porte ce code.' },
+  ),
   'body-too-large': problem(
     413,
     { en: 'Body too large', fr: 'Corps trop volumineux' },
@@ -419,6 +476,14 @@ export const problemTypes = {
     {
       en: 'This form cannot take submissions at the moment.',
       fr: 'Ce formulaire ne peut pas recevoir d’envois pour le moment.',
+    },
+  ),
+  'mail-capped': problem(
+    429,
+    { en: 'Too many requests', fr: 'Trop de requêtes' },
+    {
+      en: 'This address gets no more of these mails for now.',
+      fr: 'Cette adresse ne reçoit plus de tels messages pour le moment.',
     },
   ),
   'headers-too-large': problem(
