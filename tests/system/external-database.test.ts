@@ -81,7 +81,7 @@ describe('a PostgreSQL of the operator’s own', () => {
     const roles = await postgres.psql(
       "select string_agg(rolname, ',' order by rolname) from pg_roles where rolname like 'rempart%'",
     )
-    expect(roles).toBe('rempart_app,rempart_auth,rempart_intake,rempart_owner,rempart_worker')
+    expect(roles).toBe('rempart_app,rempart_audit,rempart_auth,rempart_intake,rempart_owner,rempart_worker')
   })
 
   it('is not served from before it is migrated; the message names the command', async () => {

@@ -24,6 +24,7 @@ export function operatorContext(
     clock: { now: () => Date.now() },
     log: terminal.log,
     inTenant: tenantScope(pool, tenant.id),
+    audit: { ring: undefined, address: undefined, userAgent: undefined },
   }
   return Object.freeze(context)
 }

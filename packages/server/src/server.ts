@@ -5,9 +5,11 @@ import fastify from 'fastify'
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
 import { createAnswerBlocks } from './core/answer-blocks.ts'
+import { createHeadSigner } from './core/audit/heads.ts'
 import { installCompression } from './core/compression.ts'
 import type { Clock } from './core/context.ts'
 import { installCors } from './core/cors.ts'
+import { createKeyRing } from './core/credentials/sealing.ts'
 import { docsRoutes } from './core/docs.ts'
 import { installErrorHandling, routeOf, sendProblem } from './core/errors.ts'
 import type { App } from './core/fastify.ts'
@@ -44,6 +46,7 @@ import { compileTrustedHosts } from './core/trusted-hosts.ts'
 import { createValidatorCompiler } from './core/validation.ts'
 import type { Pool } from './database/connect.ts'
 import { createIdentityParts } from './identity-parts.ts'
+import { auditRoutes, auditSchemas } from './modules/audit/routes.ts'
 import { loginPolicy, passwordCheckPolicy, refreshPolicy, verifyTokenPolicy } from './modules/auth/policy.ts'
 import { authRoutes, authSchemas } from './modules/auth/routes.ts'
 import { contactPolicy } from './modules/contact/policy.ts'
@@ -139,6 +142,7 @@ export async function buildServer(
     ...securityEventSchemas,
     ...policySchemas,
     ...authSchemas,
+    ...auditSchemas,
     ...sessionSchemas,
     ...mfaSchemas,
     ...registrationSchemas,
@@ -170,6 +174,7 @@ export async function buildServer(
     verifyAccessToken: accessTokens.verify,
     checkSession: createSessionCheck(pool),
     defaultTenant: config.defaultTenant,
+    auditRing: createKeyRing({ current: master }, keyLabels.auditSubjects),
     clock,
     log,
   }
@@ -310,6 +315,7 @@ export async function buildServer(
       })
       authRoutes(api, { ...identification, ...identity, secondFactors })
       sessionRoutes(api, identity)
+      auditRoutes(api, { headSigner: createHeadSigner(master) })
       mfaRoutes(api, identity)
       factorSignInRoutes(api, { ...identification, ...identity, passwordCheckPolicy })
       registrationRoutes(api, { ...identification, ...identity })

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { InTenant } from '../database/tenant.ts'
+import type { AuditOrigin } from './audit/append.ts'
 import type { Tenant } from './tenant-resolver.ts'
 
 /** Somebody who is signed in. */
@@ -41,4 +42,6 @@ export interface Context {
   readonly clock: Clock
   readonly log: Logger
   readonly inTenant: InTenant
+  /** What entries of the audit log are written with. */
+  readonly audit: AuditOrigin
 }

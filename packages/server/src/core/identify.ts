@@ -4,9 +4,11 @@ import type { Pool } from '../database/connect.ts'
 import { type InTenant, tenantScope } from '../database/tenant.ts'
 import type { Access, Scope } from './access.ts'
 import { isApiKeyToken } from './api-key-token.ts'
+import { appendAudit } from './audit/append.ts'
 import { type Authenticated, authenticateApiKey, type Credential, credentialOf } from './auth.ts'
 import { authoriseKey, authorisePerson } from './authorise.ts'
 import type { Actor, Clock, Context } from './context.ts'
+import type { KeyRing } from './credentials/sealing.ts'
 import { assertOwnPage } from './csrf.ts'
 import type { App } from './fastify.ts'
 import { authenticatePerson, type PersonDependencies } from './person.ts'
@@ -25,6 +27,8 @@ export interface IdentifyDependencies extends PersonDependencies {
   readonly isOwnOrigin: (origin: string) => boolean
   /** Slug of the tenant of a call that names none. */
   readonly defaultTenant: string | undefined
+  /** What the keys of the audit log are sealed under. */
+  readonly auditRing: KeyRing
   readonly clock: Clock
   readonly log: Logger
 }
@@ -109,7 +113,13 @@ async function identifyActor(
   const { tenantId, actor } = await authenticate(credential, dependencies)
   const tenant = await dependencies.tenants.find({ kind: 'id', value: tenantId })
   if (tenant === null) throw new ProblemError('tenant-suspended')
-  await assertNamesNoOther(request, tenantId, dependencies)
+  if (!(await namesNoOther(request, tenantId, dependencies))) {
+    const context = contextOf(request, tenant, actor, dependencies)
+    await context.inTenant((tx) =>
+      appendAudit(tx, context, { action: 'credential.tenant-conflict', outcome: 'refused' }),
+    )
+    throw new ProblemError('tenant-conflict')
+  }
   if (credential.from === 'cookie') {
     assertOwnPage(request, (origin) => dependencies.isOwnOrigin(origin) || tenant.allowedOrigins.includes(origin))
   }
@@ -127,17 +137,18 @@ function authenticate(credential: Credential, dependencies: IdentifyDependencies
     : authenticatePerson(credential, dependencies)
 }
 
-/** A tenant that the request names must be the credential's own, whether or not the other one exists. */
-async function assertNamesNoOther(
+/** Whether the tenant that the request names, if any, is the credential's own; the other one may exist or not. */
+async function namesNoOther(
   request: FastifyRequest,
   tenantId: string,
   dependencies: IdentifyDependencies,
-): Promise<void> {
+): Promise<boolean> {
   for (const key of namedKeys(request, dependencies)) {
     const named = await dependencies.tenants.find(key)
     if (named === null && key.kind === 'domain') throw new ProblemError('untrusted-host')
-    if (named?.id !== tenantId) throw new ProblemError('tenant-conflict')
+    if (named?.id !== tenantId) return false
   }
+  return true
 }
 
 /** Look-ups of tenants that preflights, which the guard does not count, may have under way. */
@@ -226,6 +237,7 @@ function contextOf(request: FastifyRequest, tenant: Tenant, actor: Actor, depend
     clock: dependencies.clock,
     log: dependencies.log,
     inTenant: scopeOf(dependencies.pool, tenant),
+    audit: { ring: dependencies.auditRing, address: request.client.text, userAgent: request.headers['user-agent'] },
   }
 }
 

@@ -20,6 +20,7 @@ export const keyLabels = {
   mailbox: 'rempart/mailbox/v1',
   mailRecipient: 'rempart/mail-recipient/v1',
   auditSubjects: 'rempart/audit-subjects/v1',
+  auditHeads: 'rempart/audit-heads/v1',
 } as const
 
 /**

@@ -85,7 +85,9 @@ describe('tenant isolation', () => {
       keys.some(
         ({ child, columns: own }) => child === name && columns.some((column) => column !== 'id' && column in own),
       )
-    const free = unique.rows.filter((each) => !inherited(each))
+    // What no serving role inserts into has keys that the database makes.
+    const made = tableRegistry.filter((entry) => entry.seed !== undefined).map(({ table }) => table)
+    const free = unique.rows.filter((each) => !inherited(each) && !made.includes(each.name))
     expect(free.length).toBeGreaterThan(8)
     for (const { name, columns } of free) {
       const { row, stored = 1 } = entryOf(name)
@@ -122,6 +124,7 @@ describe('tenant isolation', () => {
       'create function public.find() returns integer language sql as $$ select 1 $$',
       'set role rempart_auth',
       'set role rempart_intake',
+      'set role rempart_audit',
       'set role rempart_owner',
       'set session authorization rempart_owner',
       'alter table lead no force row level security',

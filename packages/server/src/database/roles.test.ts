@@ -50,10 +50,11 @@ describe('the roles', () => {
     const attributes = await query(
       'rempart_app',
       `select rolname::text, rolcanlogin, rolsuper or rolbypassrls or rolcreatedb or rolcreaterole or rolreplication
-       from pg_roles where rolname in ('rempart_app', 'rempart_auth', 'rempart_intake', 'rempart_owner', 'rempart_worker') order by 1`,
+       from pg_roles where rolname in ('rempart_app', 'rempart_audit', 'rempart_auth', 'rempart_intake', 'rempart_owner', 'rempart_worker') order by 1`,
     )
     expect(attributes).toEqual([
       ['rempart_app', true, false],
+      ['rempart_audit', false, false],
       ['rempart_auth', false, false],
       ['rempart_intake', false, false],
       ['rempart_owner', true, false],
@@ -69,7 +70,14 @@ describe('the roles', () => {
       expect(await query(role, 'create schema s')).toBe(NOT_ALLOWED)
       expect(await query(role, 'create database d')).toBe(NOT_ALLOWED)
       expect(await query(role, "copy (select 1) to program 'true'")).toBe(NOT_ALLOWED)
-      for (const other of ['rempart_owner', 'rempart_auth', 'rempart_intake', 'rempart_lock', 'rempart_superuser']) {
+      for (const other of [
+        'rempart_owner',
+        'rempart_auth',
+        'rempart_intake',
+        'rempart_audit',
+        'rempart_lock',
+        'rempart_superuser',
+      ]) {
         expect(await query(role, `set role ${other}`)).toBe(NOT_ALLOWED)
       }
     },
@@ -101,7 +109,15 @@ describe('the roles', () => {
     for (const role of ['rempart_app', 'rempart_worker', 'rempart_owner'] as const) {
       expect(await query(role, 'select 1', { database: 'postgres' })).toBe(NOT_ALLOWED)
     }
-    for (const user of ['rempart_superuser', 'rempart_auth', 'rempart_intake', 'postgres', 'root', 'nobody']) {
+    for (const user of [
+      'rempart_superuser',
+      'rempart_auth',
+      'rempart_intake',
+      'rempart_audit',
+      'postgres',
+      'root',
+      'nobody',
+    ]) {
       expect(await query('rempart_app', 'select 1', { user })).toBe(NOT_LET_IN)
     }
     expect(await query('rempart_app', 'select 1', { user: 'rempart_lock' })).toBe(NOT_ALLOWED)

@@ -4,8 +4,11 @@ export type LoginRole = 'rempart_owner' | 'rempart_app' | 'rempart_worker'
 /** Every login role: the owner migrates, the app serves, the worker runs jobs. */
 export const LOGIN_ROLES = ['rempart_owner', 'rempart_app', 'rempart_worker'] as const satisfies readonly LoginRole[]
 
-/** Roles that own functions and cannot log in: look-ups before a tenant is known, and the storing of submissions. */
-const DEFINER_ROLES = ['rempart_auth', 'rempart_intake'] as const
+/**
+ * Roles that own functions and cannot log in: look-ups before a tenant is known, the storing of submissions, and the
+ * writing of the audit log.
+ */
+const DEFINER_ROLES = ['rempart_auth', 'rempart_intake', 'rempart_audit'] as const
 
 /** The name of the database when nothing else is asked for. */
 export const DATABASE_NAME = 'rempart'

@@ -50,6 +50,61 @@ export interface ApiKey {
   tenant_id: string;
 }
 
+export interface AuditEvent {
+  action: string;
+  actor_id: string | null;
+  actor_kind: string;
+  at: Timestamp;
+  /**
+   * JSON, as it was hashed. It holds nothing personal.
+   */
+  changes: string;
+  /**
+   * Address and User-Agent, under the key of the tenant and the month.
+   */
+  client_sealed: Buffer | null;
+  /**
+   * SHA-256 of the hash before and the entry in its canonical form: see audit_append.
+   */
+  hash: Buffer;
+  outcome: string;
+  /**
+   * JSON under the key of its subject: unreadable once that key has been deleted.
+   */
+  personal_sealed: Buffer | null;
+  request_id: string;
+  resource_id: string | null;
+  resource_type: string | null;
+  /**
+   * From 1, without a gap.
+   */
+  seq: number;
+  /**
+   * Whose personal values the entry holds.
+   */
+  subject_id: string | null;
+  tenant_id: string;
+}
+
+export interface AuditHead {
+  hash: Buffer;
+  kid: string;
+  seq: number;
+  signature: Buffer;
+  signed_at: Timestamp;
+  tenant_id: string;
+}
+
+export interface AuditSubjectKey {
+  created_at: Generated<Timestamp>;
+  sealed_key: Buffer;
+  /**
+   * A person, or a month of client addresses.
+   */
+  subject: string;
+  tenant_id: string;
+}
+
 export interface ContactMessage {
   consent: Generated<boolean>;
   created_at: Generated<Timestamp>;
@@ -569,6 +624,9 @@ export interface UserAccount {
 
 export interface DB {
   api_key: ApiKey;
+  audit_event: AuditEvent;
+  audit_head: AuditHead;
+  audit_subject_key: AuditSubjectKey;
   contact_message: ContactMessage;
   form: Form;
   form_version: FormVersion;

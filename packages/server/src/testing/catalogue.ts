@@ -63,6 +63,18 @@ const intakePrivileges: Readonly<Record<string, string>> = {
   intake_day: 'INSERT,SELECT,UPDATE',
 }
 
+/** Triggers, which run unseen: what keeps the owner of the tables, who needs no privilege, from changing the audit log. */
+const appendOnly: readonly string[] = ['audit_event_append_only on audit_event', 'audit_head_append_only on audit_head']
+
+/** Tables that the serving roles read, and may change in no way but these. */
+const readOnlyTables: Readonly<Record<string, string>> = {
+  audit_event: '',
+  audit_head: 'rempart_worker INSERT',
+}
+
+/** The one function that adds to the audit log. */
+const AUDIT_APPEND = 'audit_append(text,text,text,text,text,text,text,text,uuid,bytea,bytea)'
+
 /** The one function that stores rows of several tenants at once. */
 export const SUBMIT_LEADS =
   'submit_leads(uuid[],text[],integer[],integer[],uuid[],uuid[],integer[],text[],jsonb[],integer[],text[],boolean[],bytea[],bytea[],uuid[])'
@@ -88,6 +100,7 @@ const definerFunctions: Readonly<Record<string, { readonly owner: string; readon
   'add_signing_key(text,text,text,jsonb,bytea)': { owner: 'rempart_owner', callers: 'rempart_app' },
   'hasten_signing_keys(text)': { owner: 'rempart_owner', callers: 'rempart_worker' },
   'end_signing_keys(text)': { owner: 'rempart_owner', callers: 'rempart_worker' },
+  [AUDIT_APPEND]: { owner: 'rempart_audit', callers: 'rempart_app,rempart_worker' },
   [SUBMIT_LEADS]: { owner: 'rempart_intake', callers: 'rempart_app,rempart_worker' },
 }
 
@@ -150,8 +163,10 @@ const checks: readonly Check[] = [
       where policyname <> 'tenant_isolation' and not (
         policyname || ' on ' || tablename = any ($1) and cmd = 'SELECT' and roles = array['rempart_auth']::name[]
         or policyname = 'submission_intake' and cmd is not distinct from $2::jsonb ->> tablename
-          and roles = array['rempart_intake']::name[])`,
-    values: [lookUpPolicies, JSON.stringify(intakePolicies)],
+          and roles = array['rempart_intake']::name[]
+        or policyname = 'audit_chain' and tablename = 'audit_event' and cmd = 'ALL'
+          and roles = array['rempart_audit']::name[] and qual = $3 and with_check = qual)`,
+    values: [lookUpPolicies, JSON.stringify(intakePolicies), tenantExpression('tenant_id')],
   },
   {
     sql: `select c.relname || ' has no primary key that starts with the tenant' as fault from ${tenantTables}
@@ -198,7 +213,24 @@ const checks: readonly Check[] = [
   {
     sql: `select 'rules or triggers on ' || c.relname || ' run unseen' as fault from ${relations}
       where c.relkind in ('r', 'p') and (c.relhasrules
-        or exists (select from pg_trigger t where t.tgrelid = c.oid and not t.tgisinternal))`,
+        or exists (select from pg_trigger t where t.tgrelid = c.oid and not t.tgisinternal
+                   and t.tgname || ' on ' || c.relname <> all ($1)))`,
+    values: [appendOnly],
+  },
+  {
+    sql: `select 'the audit log can be changed: ' || name || ' is not as it must be' as fault from unnest($1::text[]) as name
+      where not exists (select from pg_trigger t join pg_proc p on p.oid = t.tgfoid
+        where t.tgname || ' on ' || t.tgrelid::regclass = name and t.tgenabled = 'O' and p.proname = 'refuse_audit_change'
+          and t.tgtype = 58 and t.tgqual is null)`,
+    values: [appendOnly],
+  },
+  {
+    sql: `select g.grantee::regrole || ' may ' || g.privilege_type || ' ' || c.relname as fault
+      from ${relations} cross join aclexplode(c.relacl) g
+      where g.grantee in ('rempart_app'::regrole, 'rempart_worker'::regrole) and g.privilege_type <> 'SELECT'
+        and ($1::jsonb ->> c.relname) is not null
+        and g.grantee::regrole || ' ' || g.privilege_type is distinct from $1::jsonb ->> c.relname`,
+    values: [JSON.stringify(readOnlyTables)],
   },
   {
     sql: `select c.relname || ' belongs to ' || c.relowner::regrole as fault from ${relations}
@@ -211,7 +243,9 @@ const checks: readonly Check[] = [
         and g.privilege_type = any (case when c.relname = any ($1) then array['SELECT']
                                     else array['SELECT', 'INSERT', 'UPDATE', 'DELETE'] end)
         or g.grantee = 'rempart_intake'::regrole and not g.is_grantable
-        and g.privilege_type = any (string_to_array($2::jsonb ->> c.relname, ',')))`,
+        and g.privilege_type = any (string_to_array($2::jsonb ->> c.relname, ','))
+        or g.grantee = 'rempart_audit'::regrole and not g.is_grantable
+        and c.relname = 'audit_event' and g.privilege_type = 'INSERT')`,
     values: [...tables, JSON.stringify(intakePrivileges)],
   },
   {
@@ -221,7 +255,9 @@ const checks: readonly Check[] = [
         g.grantee in ('rempart_app'::regrole, 'rempart_worker'::regrole) and g.privilege_type in ('SELECT', 'INSERT', 'UPDATE')
         or g.grantee = 'rempart_auth'::regrole and g.privilege_type = 'SELECT'
         or g.grantee = 'rempart_intake'::regrole and g.privilege_type = 'SELECT'
-          and c.relname = 'tenant' and a.attname in ('id', 'max_leads_per_month'))`,
+          and c.relname = 'tenant' and a.attname in ('id', 'max_leads_per_month')
+        or g.grantee = 'rempart_audit'::regrole and g.privilege_type = 'SELECT'
+          and c.relname = 'audit_event' and a.attname in ('tenant_id', 'seq', 'hash', 'at'))`,
   },
   {
     sql: `select 'rempart_auth reads ' || c.relname || ' (' || string_agg(a.attname, ',' order by a.attname) || ')' as fault
@@ -304,7 +340,7 @@ const checks: readonly Check[] = [
   {
     sql: `select k.proowner || ' owns ' || k.name as fault from (
         select p.proowner::regrole::text as proowner, p.oid::regprocedure::text as name from ${functions}) k
-      where k.proowner in ('rempart_auth', 'rempart_intake')
+      where k.proowner in ('rempart_auth', 'rempart_intake', 'rempart_audit')
         and k.proowner is distinct from $1::jsonb -> k.name ->> 'owner'`,
     values: [JSON.stringify(definerFunctions)],
   },
@@ -330,24 +366,26 @@ const checks: readonly Check[] = [
   },
   {
     sql: `select rolname || ' has powers it must not have' as fault from pg_roles
-      where rolname in ('rempart_app', 'rempart_worker', 'rempart_auth', 'rempart_intake', 'rempart_owner')
+      where rolname in ('rempart_app', 'rempart_worker', 'rempart_auth', 'rempart_intake', 'rempart_audit', 'rempart_owner')
         and (rolsuper or rolbypassrls or rolcreaterole or rolreplication or rolcreatedb and rolname <> 'rempart_owner'
-             or rolcanlogin = (rolname in ('rempart_auth', 'rempart_intake')))`,
+             or rolcanlogin = (rolname in ('rempart_auth', 'rempart_intake', 'rempart_audit')))`,
   },
   {
     sql: `select m.member::regrole || ' is a member of ' || m.roleid::regrole as fault from pg_auth_members m
       where m.member in ('rempart_app'::regrole, 'rempart_worker'::regrole, 'rempart_auth'::regrole, 'rempart_intake'::regrole,
-                         'rempart_owner'::regrole)
-        and not (m.member = 'rempart_owner'::regrole and m.roleid in ('rempart_auth'::regrole, 'rempart_intake'::regrole))`,
+                         'rempart_audit'::regrole, 'rempart_owner'::regrole)
+        and not (m.member = 'rempart_owner'::regrole
+                 and m.roleid in ('rempart_auth'::regrole, 'rempart_intake'::regrole, 'rempart_audit'::regrole))`,
   },
   {
     sql: `select m.member::regrole || ' may become ' || m.roleid::regrole as fault from pg_auth_members m
-      where m.roleid in ('rempart_app'::regrole, 'rempart_worker'::regrole, 'rempart_auth'::regrole, 'rempart_intake'::regrole)
+      where m.roleid in ('rempart_app'::regrole, 'rempart_worker'::regrole, 'rempart_auth'::regrole, 'rempart_intake'::regrole,
+                         'rempart_audit'::regrole)
         and m.member <> 'rempart_owner'::regrole`,
   },
   {
     sql: `select r.name || ' may create in the schema ' || n.nspname as fault
-      from pg_namespace n cross join unnest(array['rempart_app', 'rempart_worker', 'rempart_auth', 'rempart_intake']) as r (name)
+      from pg_namespace n cross join unnest(array['rempart_app', 'rempart_worker', 'rempart_auth', 'rempart_intake', 'rempart_audit']) as r (name)
       where n.nspname not like 'pg\\_%' and n.nspname <> 'information_schema' and has_schema_privilege(r.name, n.oid, 'create')`,
   },
   {
@@ -356,7 +394,7 @@ const checks: readonly Check[] = [
   },
   {
     sql: `select r.name || ' may ' || k.kind || ' in the database' as fault
-      from unnest(array['rempart_app', 'rempart_worker', 'rempart_auth', 'rempart_intake']) as r (name)
+      from unnest(array['rempart_app', 'rempart_worker', 'rempart_auth', 'rempart_intake', 'rempart_audit']) as r (name)
       cross join unnest(array['create', 'temporary']) as k (kind)
       where has_database_privilege(r.name, current_database(), k.kind)`,
   },

@@ -174,8 +174,9 @@ export async function isolationMatrix(pools: { readonly app: Pool; readonly work
 export async function seedTwoTenants(worker: Pool): Promise<readonly [string, string]> {
   const tenants = [randomUUID(), randomUUID()] as const
   for (const tenant of tenants) {
-    const rows = tableRegistry.flatMap(({ table, row, stored = 1 }) =>
-      Array.from({ length: stored }, (_, variant) => insertOf(table, row(tenant, variant))),
+    const rows = tableRegistry.flatMap(
+      ({ table, row, seed, stored = 1 }) =>
+        seed ?? Array.from({ length: stored }, (_, variant) => insertOf(table, row(tenant, variant))),
     )
     await inTransaction(worker, tenant, async (connection) => {
       for (const { text, values } of rows) await connection.query(text, values)

@@ -16,6 +16,8 @@ export interface TableEntry {
   row(tenantId: string, variant: number): Row
   /** How many variants are stored, from 0 on, for tables whose rows each need a row of this one. Default 1. */
   readonly stored?: number
+  /** How its row is stored, of the tenant of the transaction, where no serving role may insert one. */
+  readonly seed?: { readonly text: string; readonly values: unknown[] }
   /** Its keys are known beyond the tenant: two tenants cannot hold the same, and a reason why that is no leak. */
   readonly sharedKeys?: string
 }
@@ -362,6 +364,48 @@ export const tableRegistry: readonly TableEntry[] = [
       invited_by: idOf(tenantId, 'user', 0),
       token_hash: bytes(32, tenantId, 'invitation', variant),
       expires_at: '2100-01-01T00:00:00Z',
+    }),
+  },
+  {
+    table: 'audit_event',
+    tenantColumn: 'tenant_id',
+    row: (tenantId, variant) => ({
+      tenant_id: tenantId,
+      seq: variant + 1,
+      at: '2026-01-01T00:00:00Z',
+      actor_kind: 'public',
+      action: 'session.opened',
+      outcome: 'done',
+      request_id: `marker ${tenantId}`,
+      changes: '{}',
+      hash: bytes(32, tenantId, 'audit', variant),
+    }),
+    seed: {
+      text: `select audit_append('public', null, 'session.opened', null, null, 'done',
+        current_setting('rempart.tenant_id'), '{}', null, null, null)`,
+      values: [],
+    },
+  },
+  {
+    table: 'audit_head',
+    tenantColumn: 'tenant_id',
+    row: (tenantId, variant) => ({
+      tenant_id: tenantId,
+      // A tenant's own, so that two tenants share no key by chance.
+      seq: bytes(4, tenantId, 'head').readUInt32BE() + variant + 1,
+      hash: bytes(32, tenantId, 'audit', variant),
+      signed_at: '2026-01-01T00:00:00Z',
+      kid: bytes(32, tenantId, 'kid').toString('base64url'),
+      signature: Buffer.alloc(64, 1),
+    }),
+  },
+  {
+    table: 'audit_subject_key',
+    tenantColumn: 'tenant_id',
+    row: (tenantId, variant) => ({
+      tenant_id: tenantId,
+      subject: `person:${idOf(tenantId, 'user', variant)}`,
+      sealed_key: bytes(32, tenantId, 'subject-key', variant),
     }),
   },
 ]

@@ -1,4 +1,5 @@
 import type { InTenant, Tx } from '../../database/tenant.ts'
+import { type AuditSource, appendAudit } from '../audit/append.ts'
 import { createOpaqueToken, parseOpaqueToken } from '../credentials/opaque-token.ts'
 import { sealSuccessor, unsealSuccessor } from '../credentials/sealed-successor.ts'
 import { IDLE_DAYS, type OpenedSession, type SessionKit } from './session-kit.ts'
@@ -21,17 +22,19 @@ const idleMs = IDLE_DAYS * 86_400_000
  * long as that is unused: a client that lost the answer and a second tab stay signed in, and nothing forks. Later, or once
  * the successor has been used, a used token ends the session.
  *
+ * @param source - of what tenant it is, and who presented it.
  * @param transport - how the token came: one from a cookie is no bearer token, and the other way round.
  */
 export function refreshSession(
   inTenant: InTenant,
+  source: AuditSource,
   kit: SessionKit,
-  tenantId: string,
   token: string,
   transport: 'bearer' | 'cookie',
 ): Promise<Refreshed> {
   const parsed = parseOpaqueToken('refresh', token)
   if (parsed === undefined) return Promise.resolve({ outcome: 'refused' })
+  const tenantId = source.tenant.id
   return inTenant(async (tx) => {
     const row = await queries.findRefreshToken(tx, tenantId, parsed.hash)
     if (row === undefined || !row.is_current || !row.is_alive || row.transport !== transport) {
@@ -41,7 +44,7 @@ export function refreshSession(
       const successor = await rotate(tx, kit, tenantId, token, parsed.hash, row)
       if (successor !== undefined) return refreshed(tenantId, row, successor)
     }
-    return repeat(tx, tenantId, token, parsed.hash)
+    return repeat(tx, source, token, parsed.hash)
   })
 }
 
@@ -70,7 +73,8 @@ async function rotate(
   return successor.token
 }
 
-async function repeat(tx: Tx, tenantId: string, token: string, hash: Buffer): Promise<Refreshed> {
+async function repeat(tx: Tx, source: AuditSource, token: string, hash: Buffer): Promise<Refreshed> {
+  const tenantId = source.tenant.id
   // Read anew: of two at once, the loser sees here what the winner has committed.
   const row = await queries.findRefreshToken(tx, tenantId, hash)
   if (row === undefined || !row.is_alive) return { outcome: 'refused' }
@@ -79,6 +83,12 @@ async function repeat(tx: Tx, tenantId: string, token: string, hash: Buffer): Pr
   }
   const { user_id: userId, session_id: sessionId } = row
   await queries.revokeSessions(tx, tenantId, { userId, sessionId }, 'refresh-replay')
+  await appendAudit(tx, source, {
+    action: 'session.replayed',
+    outcome: 'refused',
+    resource: { type: 'session', id: sessionId },
+    changes: { userId },
+  })
   return { outcome: 'replayed', userId, sessionId }
 }
 

@@ -20,7 +20,7 @@ export interface Refresher {
  * @throws ProblemError `credential-invalid` for one that does not hold, `tenant-suspended`.
  */
 export async function refreshTokens(
-  { log }: Pick<Context, 'log'>,
+  context: Context,
   { kit, pool, tenants }: Refresher,
   token: string,
   transport: 'bearer' | 'cookie',
@@ -29,9 +29,11 @@ export async function refreshTokens(
   const tenantId = parsed && (await findTenant(pool, parsed.hash))
   if (tenantId === undefined) throw new ProblemError('credential-invalid', { reason: 'refresh-token' })
   if ((await tenants.find({ kind: 'id', value: tenantId })) === null) throw new ProblemError('tenant-suspended')
-  const refreshed = await refreshSession((work) => inTenant(pool, tenantId, work), kit, tenantId, token, transport)
+  // The token names its tenant, whatever tenant the request names.
+  const source = { ...context, tenant: { id: tenantId } }
+  const refreshed = await refreshSession((work) => inTenant(pool, tenantId, work), source, kit, token, transport)
   if (refreshed.outcome === 'refreshed') return refreshed.session
-  if (refreshed.outcome === 'replayed') warnOfReplay(log, tenantId, refreshed.sessionId)
+  if (refreshed.outcome === 'replayed') warnOfReplay(context.log, tenantId, refreshed.sessionId)
   throw new ProblemError('credential-invalid', { reason: `refresh-token-${refreshed.outcome}` })
 }
 

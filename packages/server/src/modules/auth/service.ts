@@ -1,4 +1,5 @@
 import { includesPermission, permissions } from '../../core/access.ts'
+import { appendAudit } from '../../core/audit/append.ts'
 import type { Context, Person } from '../../core/context.ts'
 import { revokeSessions } from '../../core/identity/session-queries.ts'
 import { ProblemError } from '../../core/problem.ts'
@@ -47,7 +48,13 @@ export function describeMe(context: Context): Promise<Me> {
 /** Ends this session, or every session of the person. Its tokens are worth nothing from then on, in every process. */
 export async function signOut(context: Context, isAll: boolean): Promise<void> {
   const { id: userId, sessionId } = personOf(context)
-  await context.inTenant((tx) =>
-    revokeSessions(tx, context.tenant.id, isAll ? { userId } : { userId, sessionId }, 'signed-out'),
-  )
+  await context.inTenant(async (tx) => {
+    const chosen = isAll ? { userId } : { userId, sessionId }
+    const ended = await revokeSessions(tx, context.tenant.id, chosen, 'signed-out')
+    await appendAudit(tx, context, {
+      action: 'session.ended',
+      resource: { type: 'user', id: userId },
+      changes: { reason: 'signed-out', sessions: ended },
+    })
+  })
 }

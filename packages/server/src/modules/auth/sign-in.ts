@@ -1,3 +1,4 @@
+import { appendAudit } from '../../core/audit/append.ts'
 import type { Context } from '../../core/context.ts'
 import { createOpaqueToken } from '../../core/credentials/opaque-token.ts'
 import type { PasswordHasher } from '../../core/credentials/password-hasher.ts'
@@ -39,8 +40,11 @@ export async function signIn(
   const found = await context.inTenant((tx) => queries.findForSignIn(tx, tenantId, credentials.emailNorm))
   const verdict = await hasher.verifyAlways(credentials.password, found?.hash ?? undefined)
   if (verdict.fault !== undefined) context.log.error({ fault: verdict.fault }, 'a stored password hash cannot be used')
-  if (found === undefined || !verdict.matches || !found.is_active) throw new ProblemError('sign-in-refused')
-  if (found.email_verified_at === null) throw new ProblemError('email-unverified')
+  const reason = refusalOf(found, verdict.matches)
+  if (found === undefined || reason !== undefined) {
+    await auditRefusal(context, found?.id, reason)
+    throw new ProblemError(reason === 'email-unverified' ? 'email-unverified' : 'sign-in-refused')
+  }
   const rehashed = verdict.needsRehash ? await hasher.hash(credentials.password) : undefined
   const { id: userId, hash } = found
 
@@ -61,8 +65,33 @@ export async function signIn(
       restriction: mustEnrol ? 'enrol-mfa' : null,
       ...session,
     })
+    await appendAudit(
+      tx,
+      { ...context, actor: { kind: 'user', id: userId } },
+      { action: 'session.opened', resource: { type: 'session', id: opened.sessionId }, changes: { amr: ['pwd'] } },
+    )
     return { outcome: 'session', session: opened }
   })
+}
+
+/** Why a sign-in is refused, for the tenant's audit log alone; undefined when it is not. */
+function refusalOf(found: Awaited<ReturnType<typeof queries.findForSignIn>>, matches: boolean): string | undefined {
+  if (found === undefined) return 'unknown-account'
+  if (!matches) return 'wrong-password'
+  if (!found.is_active) return 'inactive'
+  return found.email_verified_at === null ? 'email-unverified' : undefined
+}
+
+/** One entry whatever the reason, so that the time it takes tells none of them. */
+async function auditRefusal(context: Context, userId: string | undefined, reason = ''): Promise<void> {
+  await context.inTenant((tx) =>
+    appendAudit(tx, context, {
+      action: 'session.refused',
+      outcome: 'refused',
+      ...(userId !== undefined && { resource: { type: 'user', id: userId } }),
+      changes: { reason },
+    }),
+  )
 }
 
 /** What the second factor is to be sent with: bound to the person and the transport, good for five minutes. */

@@ -165,6 +165,7 @@ describe('any export', () => {
         transactions += 1
         return tenantScope(database.app, tenant.id)(work)
       },
+      audit: { ring: undefined, address: undefined, userAgent: undefined },
     }
     const pages = (await exportLeads(context, { format: 'json' })).pages[Symbol.asyncIterator]()
     await pages.next()

@@ -1,0 +1,13 @@
+/** Everything the audit log knows by name: what was done to what. One list, so that nothing is called by two names. */
+export const auditActions = [
+  'session.opened',
+  'session.refused',
+  'session.ended',
+  'session.replayed',
+  'credential.tenant-conflict',
+] as const
+
+export type AuditAction = (typeof auditActions)[number]
+
+/** `refused`: it was tried, and not done. */
+export type AuditOutcome = 'done' | 'refused'

@@ -1,0 +1,87 @@
+import { sql } from 'kysely'
+import type { Tx } from '../../database/tenant.ts'
+import { type KeyRing, seal } from '../credentials/sealing.ts'
+import type { AuditAction, AuditOutcome } from './actions.ts'
+import { type AuditSubject, monthSubject, personSubject, useSubjectKey } from './subject-keys.ts'
+
+/** What an audit entry is written with; part of each `Context`. */
+export interface AuditOrigin {
+  /** What the keys of subjects are sealed under. Undefined on the command line, which logs nothing personal. */
+  readonly ring: KeyRing | undefined
+  /** Where the call comes from; undefined for one that came over no network. */
+  readonly address: string | undefined
+  readonly userAgent: string | undefined
+}
+
+/** Who writes an entry, of what tenant. A `Context` is one. */
+export interface AuditSource {
+  readonly tenant: { readonly id: string }
+  readonly actor: {
+    readonly kind: 'public' | 'user' | 'api-key' | 'operator' | 'system'
+    readonly id?: string
+  }
+  readonly requestId: string
+  readonly audit: AuditOrigin
+}
+
+/** A value of an entry. */
+export type AuditValue =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly AuditValue[]
+  | { readonly [name: string]: AuditValue }
+
+/** What is to be remembered. */
+export interface AuditEvent {
+  readonly action: AuditAction
+  /** Default `done`. */
+  readonly outcome?: AuditOutcome
+  readonly resource?: { readonly type: string; readonly id: string }
+  /** What changed, with nothing personal in it: it stays for good. */
+  readonly changes?: { readonly [name: string]: AuditValue }
+  /** Values about one person: unreadable once that person is erased. */
+  readonly personal?: { readonly userId: string; readonly values: { readonly [name: string]: AuditValue } }
+}
+
+/**
+ * Adds an entry to the audit log of the transaction's tenant: it is there when the act is, and not when the act was rolled
+ * back. Until the transaction ends no other one adds to the log of that tenant, so make it the last thing it does.
+ *
+ * @throws the database's error for a context of another tenant than the transaction's.
+ */
+export async function appendAudit(tx: Tx, source: AuditSource, event: AuditEvent): Promise<void> {
+  const { actor, audit } = source
+  const personal = event.personal && JSON.stringify(event.personal.values)
+  const [personalSealed, clientSealed] = [
+    event.personal && (await sealFor(tx, source, personSubject(event.personal.userId), personal)),
+    await sealFor(tx, source, monthSubject(Date.now()), clientText(audit)),
+  ]
+  await sql`select audit_append(${actor.kind}, ${actor.id ?? null}, ${event.action},
+    ${event.resource?.type ?? null}, ${event.resource?.id ?? null}, ${event.outcome ?? 'done'}, ${source.requestId},
+    ${JSON.stringify(event.changes ?? {})}, ${event.personal?.userId ?? null}, ${personalSealed ?? null}, ${clientSealed ?? null})`.execute(
+    tx,
+  )
+}
+
+const longestUserAgent = 512
+
+const clientText = ({ address, userAgent }: AuditOrigin): string | undefined =>
+  address === undefined
+    ? undefined
+    : JSON.stringify({ address, userAgent: userAgent?.slice(0, longestUserAgent).toWellFormed() ?? null })
+
+/** Whose a sealed value of the log is, and what for. */
+export const valueAad = (tenantId: string, subject: string): readonly string[] => [tenantId, subject, 'audit-value']
+
+async function sealFor(
+  tx: Tx,
+  { tenant, audit: { ring } }: AuditSource,
+  subject: AuditSubject,
+  text: string | undefined,
+): Promise<Buffer | undefined> {
+  if (text === undefined) return undefined
+  if (ring === undefined) throw new TypeError('personal values of the audit log need a key ring')
+  return seal(await useSubjectKey(tx, ring, tenant.id, subject), Buffer.from(text), valueAad(tenant.id, subject))
+}

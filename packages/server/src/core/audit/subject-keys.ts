@@ -1,0 +1,75 @@
+import { randomBytes } from 'node:crypto'
+import { sql } from 'kysely'
+import type { Tx } from '../../database/tenant.ts'
+import { createKeyRing, type KeyRing, seal, unseal } from '../credentials/sealing.ts'
+
+/** What a value of the log is about: a person, or the client addresses of a month (UTC). */
+export type AuditSubject = `person:${string}` | `month:${string}`
+
+export const personSubject = (userId: string): AuditSubject => `person:${userId}`
+export const monthSubject = (atMs: number): AuditSubject => `month:${new Date(atMs).toISOString().slice(0, 7)}`
+
+/**
+ * The key of a subject, made when there is none yet.
+ *
+ * @param ring - what keys of subjects are sealed under.
+ */
+export async function useSubjectKey(tx: Tx, ring: KeyRing, tenantId: string, subject: AuditSubject): Promise<KeyRing> {
+  const [found] = await findSubjectKeys(tx, ring, tenantId, [subject])
+  return found?.key ?? (await makeSubjectKey(tx, ring, tenantId, subject))
+}
+
+/** The keys of those subjects that were not erased. */
+export async function findSubjectKeys(
+  tx: Tx,
+  ring: KeyRing,
+  tenantId: string,
+  subjects: readonly AuditSubject[],
+): Promise<readonly { readonly subject: string; readonly key: KeyRing }[]> {
+  if (subjects.length === 0) return []
+  const rows = await tx
+    .selectFrom('audit_subject_key')
+    .select(['subject', 'sealed_key'])
+    .where('tenant_id', '=', tenantId)
+    .where('subject', 'in', [...new Set(subjects)])
+    .execute()
+  return rows.map(({ subject, sealed_key }) => ({
+    subject,
+    key: keyRingOf(unseal(ring, sealed_key, keyAad(tenantId, subject)), tenantId, subject),
+  }))
+}
+
+async function makeSubjectKey(tx: Tx, ring: KeyRing, tenantId: string, subject: AuditSubject): Promise<KeyRing> {
+  // Whoever has to wait for another's key waits for the chain first, as everybody does: no two wait for one another.
+  await sql`select lock_audit_chain()`.execute(tx)
+  const made = randomBytes(32)
+  await tx
+    .insertInto('audit_subject_key')
+    .values({ tenant_id: tenantId, subject, sealed_key: seal(ring, made, keyAad(tenantId, subject)) })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute()
+  const [stored] = await findSubjectKeys(tx, ring, tenantId, [subject])
+  if (stored === undefined) throw new Error('a key of the audit log was not stored')
+  return stored.key
+}
+
+/**
+ * Destroys the key of a person: nothing personal in the tenant's log can be read again, and its chain still holds. Values
+ * that are logged of the same person later get a key of their own.
+ *
+ * @returns whether there was one.
+ * @public
+ */
+export async function destroyPersonKey(tx: Tx, tenantId: string, userId: string): Promise<boolean> {
+  const result = await tx
+    .deleteFrom('audit_subject_key')
+    .where('tenant_id', '=', tenantId)
+    .where('subject', '=', personSubject(userId))
+    .executeTakeFirst()
+  return result.numDeletedRows > 0n
+}
+
+const keyAad = (tenantId: string, subject: string): readonly string[] => [tenantId, subject, 'audit-subject-key']
+
+const keyRingOf = (key: Buffer, tenantId: string, subject: string): KeyRing =>
+  createKeyRing({ current: key }, `rempart/audit-values/v1/${tenantId}/${subject}`)

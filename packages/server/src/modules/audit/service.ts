@@ -1,0 +1,87 @@
+import { valueAad } from '../../core/audit/append.ts'
+import { findSubjectKeys, monthSubject, personSubject } from '../../core/audit/subject-keys.ts'
+import type { Context } from '../../core/context.ts'
+import { type KeyRing, unseal } from '../../core/credentials/sealing.ts'
+import { type Page, pageRequest } from '../../core/pagination.ts'
+import * as queries from './queries.ts'
+import type { EntryRow } from './rows.ts'
+import type { AuditEntry, AuditQuery } from './schema.ts'
+
+/** The audit log of the tenant, newest first. What was erased is null. */
+export async function listAudit(context: Context, query: AuditQuery): Promise<Page<AuditEntry>> {
+  const { cursor, page: _page, pageSize: _size, from, to, ...named } = query
+  const { page, pageSize } = pageRequest({ ...query, cursor: '' })
+  const filter = { ...named, from: from && new Date(from), to: to && new Date(to) } as queries.AuditFilter
+  const { tenant } = context
+  return context.inTenant(async (tx) => {
+    const part = { before: cursor, offset: (page - 1) * pageSize, limit: pageSize }
+    const rows = await queries.listEntries(tx, tenant.id, filter, part)
+    const total = await queries.countEntries(tx, tenant.id, filter)
+    const shown = rows.slice(0, pageSize)
+    const keys = await keysOf(tx, context, shown)
+    const last = shown.at(-1)
+    return {
+      items: shown.map((row) => toEntry(row, keys)),
+      total,
+      page,
+      pageSize,
+      totalPages: Math.ceil(total / pageSize),
+      nextCursor: rows.length > pageSize && last !== undefined ? String(last.seq) : null,
+    }
+  })
+}
+
+type Keys = ReadonlyMap<string, KeyRing>
+
+async function keysOf(
+  tx: Parameters<typeof findSubjectKeys>[0],
+  { tenant, audit }: Context,
+  rows: readonly EntryRow[],
+): Promise<Keys> {
+  if (audit.ring === undefined) return new Map()
+  const subjects = rows.flatMap(({ at, subject_id }) => [
+    monthSubject(at.getTime()),
+    ...(subject_id === null ? [] : [personSubject(subject_id)]),
+  ])
+  const found = await findSubjectKeys(tx, audit.ring, tenant.id, subjects)
+  return new Map(found.map(({ subject, key }) => [subject, key]))
+}
+
+function toEntry(row: EntryRow, keys: Keys): AuditEntry {
+  return {
+    seq: row.seq,
+    at: row.at.toISOString(),
+    actor: { kind: row.actor_kind, id: row.actor_id },
+    action: row.action,
+    resource:
+      row.resource_type === null || row.resource_id === null ? null : { type: row.resource_type, id: row.resource_id },
+    outcome: row.outcome,
+    requestId: row.request_id,
+    changes: readJson(row.changes),
+    subjectId: row.subject_id,
+    personal: opened(row, row.subject_id === null ? '' : personSubject(row.subject_id), row.personal_sealed, keys),
+    client: opened(row, monthSubject(row.at.getTime()), row.client_sealed, keys) as AuditEntry['client'],
+    hash: row.hash.toString('hex'),
+  }
+}
+
+/** What was sealed; null when there is nothing, its key was destroyed, or it was sealed under an earlier key. */
+function opened({ tenant_id }: EntryRow, subject: string, sealed: Buffer | null, keys: Keys) {
+  const key = keys.get(subject)
+  if (sealed === null || key === undefined) return null
+  try {
+    return readJson(unseal(key, sealed, valueAad(tenant_id, subject)).toString())
+  } catch {
+    return null
+  }
+}
+
+/** Somebody may have edited it: then it is shown as it stands, and verification says where. */
+function readJson(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? { ...value } : { unreadable: text }
+  } catch {
+    return { unreadable: text }
+  }
+}

@@ -1,0 +1,79 @@
+import { type ChainEnd, EMPTY_CHAIN, walkChain } from '../../core/audit/chain.ts'
+import { type HeadKey, isSigned } from '../../core/audit/heads.ts'
+import type { Context } from '../../core/context.ts'
+import * as queries from './queries.ts'
+import { chainEntryOf, signedHeadOf } from './rows.ts'
+import type { AuditVerdict } from './schema.ts'
+
+/** Read at once, and checked in one call at most. */
+const batchSize = 500
+const mostEntries = 20_000
+
+/** A fault, where it is. */
+type Fault = Pick<AuditVerdict, 'verdict' | 'at'>
+
+interface Stretch {
+  readonly fault: Fault | undefined
+  readonly end: ChainEnd
+  readonly signedTo: number
+}
+
+/**
+ * Walks along the tenant's chain and checks what was signed of it: a bounded stretch, from the beginning or from where the
+ * call before it stopped. Each batch is read in a short transaction of its own.
+ *
+ * @param after - the last entry of the stretch before; 0 for the beginning.
+ */
+export async function verifyAudit(context: Context, key: HeadKey, after = 0): Promise<AuditVerdict> {
+  const { tenant } = context
+  const [lastSeq, start] = await context.inTenant((tx) =>
+    Promise.all([queries.findLastSeq(tx, tenant.id), after === 0 ? undefined : queries.findHash(tx, tenant.id, after)]),
+  )
+  const from: ChainEnd = after === 0 ? EMPTY_CHAIN : { seq: after, hash: start?.toString('hex') ?? '' }
+  const upTo = Math.min(lastSeq, after + mostEntries)
+  let stretch: Stretch = { fault: undefined, end: from, signedTo: 0 }
+  while (stretch.fault === undefined && stretch.end.seq < upTo) {
+    stretch = await checkBatch(context, key, stretch, upTo)
+  }
+  const isEnd = upTo === lastSeq
+  const fault = stretch.fault ?? (isEnd ? await findTruncation(context, lastSeq) : undefined)
+  return {
+    verdict: fault?.verdict ?? 'whole',
+    at: fault?.at ?? null,
+    checkedFrom: after,
+    checkedTo: stretch.end.seq,
+    signedTo: stretch.signedTo,
+    nextAfter: fault === undefined && !isEnd ? stretch.end.seq : null,
+  }
+}
+
+async function checkBatch(context: Context, key: HeadKey, { end, signedTo }: Stretch, upTo: number): Promise<Stretch> {
+  const { tenant } = context
+  const { rows, heads } = await context.inTenant(async (tx) => {
+    const read = await queries.readChain(tx, tenant.id, { after: end.seq, upTo, limit: batchSize })
+    const last = read.at(-1)?.seq ?? end.seq
+    return {
+      rows: read,
+      heads: await queries.readHeads(tx, tenant.id, { after: end.seq, upTo: last, limit: batchSize }),
+    }
+  })
+  const walked = walkChain(end, rows.map(chainEntryOf))
+  if ('brokenAt' in walked) return { fault: { verdict: 'altered', at: walked.brokenAt }, end, signedTo }
+  // Nothing where entries had been counted: they went while this was read.
+  if (walked.seq === end.seq) return { fault: { verdict: 'altered', at: end.seq + 1 }, end, signedTo }
+  const hashes = new Map(rows.map(({ seq, hash }) => [seq, hash.toString('hex')]))
+  for (const head of heads.map(signedHeadOf)) {
+    if (!isSigned(head, [key])) return { fault: { verdict: 'head-altered', at: head.seq }, end: walked, signedTo }
+    if (hashes.get(head.seq) !== head.hash)
+      return { fault: { verdict: 'altered', at: head.seq }, end: walked, signedTo }
+  }
+  return { fault: undefined, end: walked, signedTo: heads.at(-1)?.seq ?? signedTo }
+}
+
+async function findTruncation(context: Context, lastSeq: number): Promise<Fault | undefined> {
+  const beyond = await context.inTenant((tx) =>
+    queries.readHeads(tx, context.tenant.id, { after: lastSeq, limit: batchSize }),
+  )
+  const last = beyond.at(-1)
+  return last && { verdict: 'truncated', at: last.seq }
+}
