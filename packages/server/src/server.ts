@@ -47,6 +47,7 @@ import { createValidatorCompiler } from './core/validation.ts'
 import type { Pool } from './database/connect.ts'
 import { createIdentityParts } from './identity-parts.ts'
 import { auditRoutes, auditSchemas } from './modules/audit/routes.ts'
+import { accountRoutes } from './modules/account/routes.ts'
 import { loginPolicy, passwordCheckPolicy, refreshPolicy, verifyTokenPolicy } from './modules/auth/policy.ts'
 import { authRoutes, authSchemas } from './modules/auth/routes.ts'
 import { contactPolicy } from './modules/contact/policy.ts'
@@ -276,6 +277,7 @@ export async function buildServer(
   await app.register(async (root) => {
     healthRoutes(root as App, health, { isRoot: true })
     docsRoutes(root as App)
+    accountRoutes(root as App)
     metricsRoutes(root as App, metrics, config.metricsToken)
     wellKnownRoutes(root as App, { signingKeys, publicUrl: config.publicUrl, contacts: config.securityContact, clock })
   })

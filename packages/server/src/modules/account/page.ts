@@ -1,0 +1,81 @@
+import { html, type Markup } from '../../core/html.ts'
+import type { Locale } from '../../core/locale.ts'
+import { type AccountPage, commonWords, pageWords } from './words.ts'
+
+/** What a page asks for, and where its script sends it. */
+const forms: Readonly<
+  Record<Exclude<AccountPage, 'security'>, { readonly api: string; readonly fields: readonly FieldName[] }>
+> = {
+  verify: { api: '/api/v1/auth/verify-email', fields: ['password'] },
+  reset: { api: '/api/v1/password-reset/confirm', fields: ['newPassword'] },
+  invite: { api: '/api/v1/invitations/accept', fields: ['name', 'newPassword'] },
+  forgot: { api: '/api/v1/password-reset/request', fields: ['email'] },
+}
+
+type FieldName = 'email' | 'name' | 'password' | 'newPassword'
+
+const inputs: Readonly<
+  Record<FieldName, { readonly name: string; readonly type: string; readonly autocomplete: string }>
+> = {
+  email: { name: 'email', type: 'email', autocomplete: 'email' },
+  name: { name: 'name', type: 'text', autocomplete: 'name' },
+  password: { name: 'password', type: 'password', autocomplete: 'current-password' },
+  newPassword: { name: 'password', type: 'password', autocomplete: 'new-password' },
+}
+
+/** A page of accounts. The token of its link stands in the fragment, which the page's own script reads. */
+export function accountPage(
+  page: AccountPage,
+  locale: Locale,
+  assets: { readonly style: string; readonly script: string },
+): string {
+  const { title, text, submit, done } = pageWords[locale][page]
+  const content =
+    page === 'security' ? linkTo(commonWords[locale].forgot) : formOf(page, locale, submit ?? '', done ?? '')
+  return html`<!doctype html>
+<html lang="${locale}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<title>${title}</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="${assets.style}">
+<script type="module" src="${assets.script}"></script>
+</head>
+<body>
+<main>
+<h1>${title}</h1>
+<p class="lead">${text}</p>
+${content}
+</main>
+</body>
+</html>
+`.text
+}
+
+const linkTo = (text: string): Markup => html`<p><a href="/account/forgot">${text}</a></p>`
+
+function formOf(page: Exclude<AccountPage, 'security'>, locale: Locale, submit: string, done: string): Markup {
+  const words = commonWords[locale]
+  const { api, fields } = forms[page]
+  const needsToken = page === 'forgot' ? undefined : html` data-token data-no-token="${words.noToken}"`
+  return html`<noscript><p class="fault">${words.noScript}</p></noscript>
+<p class="fault" role="alert" hidden></p>
+<p class="done" role="status" hidden>${done}</p>
+<form method="post" action="${api}" data-failed="${words.failed}"${needsToken}>
+${fields.map((field) => fieldOf(field, words[field]))}
+<button type="submit">${submit}</button>
+</form>
+${page === 'reset' ? linkTo(words.again) : undefined}`
+}
+
+function fieldOf(field: FieldName, label: string): Markup {
+  const { name, type, autocomplete } = inputs[field]
+  return html`<p class="field">
+<label for="${name}">${label}</label>
+<input id="${name}" name="${name}" type="${type}" autocomplete="${autocomplete}" maxlength="254" required aria-describedby="${name}-fault">
+<span class="fault" id="${name}-fault"></span>
+</p>`
+}

@@ -1,0 +1,37 @@
+import { readFileSync } from 'node:fs'
+import { constantText } from '../../core/constant-text.ts'
+import type { App } from '../../core/fastify.ts'
+import type { Locale } from '../../core/locale.ts'
+import { accountPage } from './page.ts'
+import type { AccountPage } from './words.ts'
+
+const pages: readonly AccountPage[] = ['verify', 'reset', 'invite', 'forgot', 'security']
+
+/**
+ * Pages for the links in mails, for installations whose application has none of its own yet. They hold no session: each
+ * does the one thing its link is for. Nothing of a link reaches the server before its owner presses the button.
+ */
+export function accountRoutes(app: App): void {
+  const asset = (file: string, type: string) =>
+    constantText(type, readFileSync(new URL(`./assets/${file}`, import.meta.url), 'utf8'))
+  const style = asset('account.css', 'text/css; charset=utf-8')
+  const script = asset('account.js', 'text/javascript; charset=utf-8')
+  const config = (undocumented: string) =>
+    ({ schema: { hide: true }, config: { access: 'none', headers: 'docs', undocumented } }) as const
+  const urls = { style: '/account/style.css', script: '/account/script.js' }
+
+  app.get(urls.style, config('the style of the pages of accounts'), (request, reply) =>
+    style.send(request, reply, 'no-cache'),
+  )
+  app.get(urls.script, config('the script of the pages of accounts'), (request, reply) =>
+    script.send(request, reply, 'no-cache'),
+  )
+  for (const page of pages) {
+    const inLocale = (locale: Locale) => constantText('text/html; charset=utf-8', accountPage(page, locale, urls))
+    const texts = { en: inLocale('en'), fr: inLocale('fr') }
+    app.get(`/account/${page}`, config('a page for people'), (request, reply) => {
+      reply.header('vary', 'accept-language, accept-encoding')
+      return texts[request.locale].send(request, reply, 'no-cache')
+    })
+  }
+}
