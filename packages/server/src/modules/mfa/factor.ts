@@ -2,9 +2,19 @@ import type { Context, Person } from '../../core/context.ts'
 import { recoveryCodeHash } from '../../core/credentials/recovery-code.ts'
 import { type KeyRing, unseal } from '../../core/credentials/sealing.ts'
 import { matchTotpStep } from '../../core/credentials/totp.ts'
+import type { SessionKit } from '../../core/identity/session-kit.ts'
+import type { MailQueue } from '../../core/mail/outbox.ts'
 import { ProblemError } from '../../core/problem.ts'
 import type { Tx } from '../../database/tenant.ts'
+import { tellChange, tellFewLeft } from './notices.ts'
 import * as queries from './queries.ts'
+
+export interface FactorDependencies {
+  readonly kit: SessionKit
+  /** Seals the secrets of authenticator apps. */
+  readonly totpRing: KeyRing
+  readonly mail: MailQueue
+}
 
 /** What a person shows for their second factor. */
 export type FactorProof = { readonly code: string } | { readonly recoveryCode: string }
@@ -17,26 +27,27 @@ export const secretAad = (tenantId: string, userId: string): readonly string[] =
 
 /**
  * Uses a code up. It is good once, wherever and by however many it is sent: call this in the transaction of what the code
- * opens.
+ * opens. Of a recovery code that was used, its owner is told.
  *
- * @param nowMs - Unix time in milliseconds.
  * @returns whether it was right, unused, and of a factor that is confirmed.
  */
 export async function useFactor(
   tx: Tx,
-  ring: KeyRing,
-  owner: { readonly tenantId: string; readonly userId: string },
+  { kit, totpRing, mail }: FactorDependencies,
+  { tenantId, userId }: { readonly tenantId: string; readonly userId: string },
   proof: FactorProof,
-  nowMs: number,
 ): Promise<boolean> {
-  const { tenantId, userId } = owner
-  const sealed = await queries.findSecret(tx, tenantId, userId)
+  const nowMs = kit.clock.now()
+  const sealed = await queries.lockSecret(tx, tenantId, userId)
   if (sealed === undefined) return false
   if ('recoveryCode' in proof) {
     const hash = recoveryCodeHash(proof.recoveryCode)
-    return hash !== undefined && queries.useRecoveryCode(tx, tenantId, userId, hash)
+    if (hash === undefined || !(await queries.useRecoveryCode(tx, tenantId, userId, hash))) return false
+    await tellChange(tx, mail, userId, 'recovery-code-used', nowMs)
+    await tellFewLeft(tx, mail, userId, await queries.countRecoveryCodes(tx, tenantId, userId))
+    return true
   }
-  const step = matchTotpStep(unseal(ring, sealed, secretAad(tenantId, userId)), proof.code, nowMs)
+  const step = matchTotpStep(unseal(totpRing, sealed, secretAad(tenantId, userId)), proof.code, nowMs)
   return step !== undefined && queries.useStep(tx, tenantId, userId, sealed, step)
 }
 

@@ -173,6 +173,14 @@ describe('recovery codes', () => {
     expect((await postTo(server, '/mfa/recovery/verify', fresh, bearer(factor.accessToken))).statusCode).toBe(200)
   })
 
+  it('are ten, however many are asked for at once', async () => {
+    const { accessToken } = await enrolOver(server, await createPerson(server))
+    await Promise.all(
+      Array.from({ length: 6 }, () => postTo(server, '/mfa/recovery/regenerate', undefined, bearer(accessToken))),
+    )
+    expect((await get('/mfa/status', accessToken)).json().recoveryCodesLeft).toBe(10)
+  })
+
   it('are not given to who has shown the password alone, nor is another app', async () => {
     const person = await createPerson(server)
     const { accessToken } = await signInOver(server, person)

@@ -1,13 +1,17 @@
 import { sql } from 'kysely'
 import type { Tx } from '../../database/tenant.ts'
 
-/** The confirmed secret of a person; undefined for who has no second factor. */
-export async function findSecret(tx: Tx, tenantId: string, userId: string): Promise<Buffer | undefined> {
+/**
+ * The confirmed secret of a person; undefined for who has no second factor. Whatever else would use or change the factor
+ * waits until the transaction ends: this comes before every other lock but that of a challenge.
+ */
+export async function lockSecret(tx: Tx, tenantId: string, userId: string): Promise<Buffer | undefined> {
   const row = await tx
     .selectFrom('mfa_secret')
     .select('sealed_secret')
     .where('tenant_id', '=', tenantId)
     .where('user_id', '=', userId)
+    .forUpdate()
     .executeTakeFirst()
   return row?.sealed_secret ?? undefined
 }
@@ -42,6 +46,18 @@ export async function useRecoveryCode(tx: Tx, tenantId: string, userId: string, 
     .where('used_at', 'is', null)
     .executeTakeFirst()
   return result.numUpdatedRows === 1n
+}
+
+/** How many recovery codes a person has left. */
+export async function countRecoveryCodes(tx: Tx, tenantId: string, userId: string): Promise<number> {
+  const row = await tx
+    .selectFrom('mfa_recovery_code')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('tenant_id', '=', tenantId)
+    .where('user_id', '=', userId)
+    .where('used_at', 'is', null)
+    .executeTakeFirstOrThrow()
+  return row.count
 }
 
 /** What is known of a person's second factor, and of what is asked of them. */
@@ -79,14 +95,15 @@ export async function putPending(tx: Tx, tenantId: string, userId: string, seale
     .execute()
 }
 
-/** The secret that is yet to be confirmed; undefined when none was asked for lately. */
-export async function findPending(tx: Tx, tenantId: string, userId: string): Promise<Buffer | undefined> {
+/** The secret that is yet to be confirmed; undefined when none was asked for lately. It locks as `lockSecret` does. */
+export async function lockPending(tx: Tx, tenantId: string, userId: string): Promise<Buffer | undefined> {
   const row = await tx
     .selectFrom('mfa_secret')
     .select('pending_secret')
     .where('tenant_id', '=', tenantId)
     .where('user_id', '=', userId)
     .where('pending_since', '>', sql<Date>`now() - interval '30 minutes'`)
+    .forUpdate()
     .executeTakeFirst()
   return row?.pending_secret ?? undefined
 }

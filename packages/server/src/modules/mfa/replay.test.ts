@@ -74,6 +74,7 @@ describe('a code of an authenticator app is good once (class 19)', () => {
       const answers = await Promise.all([
         here(),
         there(),
+        postTo(server, '/mfa/disable', { recoveryCode: '00000-00000-00000-00000-000' }, bearer(accessToken)),
         stepUp(person, accessToken, code, twin),
         postTo(server, '/mfa/verify', { code }, bearer(accessToken)),
         postTo(twin, '/mfa/disable', { code }, bearer(accessToken)),

@@ -3,7 +3,7 @@ import type { App } from '../../core/fastify.ts'
 import { Ref } from '../../core/fields.ts'
 import { answerTokens, type ClientFacts, type TokenReply as Tokens } from '../../core/identity/session-kit.ts'
 import { refusals } from '../../core/openapi.ts'
-import { type FactorProof, factorAccount, personOf, proofOf } from './factor.ts'
+import { type FactorDependencies, type FactorProof, factorAccount, personOf, proofOf } from './factor.ts'
 import { mfaVerifyPolicy } from './policy.ts'
 import {
   MfaDisableInput,
@@ -22,7 +22,6 @@ import {
   describeFactor,
   disableFactor,
   enableFactor,
-  type FactorDependencies,
   readRequirement,
   regenerateRecoveryCodes,
   setRequirement,
@@ -148,7 +147,7 @@ export function mfaRoutes(app: App, dependencies: FactorDependencies): void {
     },
     async (request, reply) => {
       reply.header('cache-control', 'no-store')
-      return { recoveryCodes: [...(await regenerateRecoveryCodes(request.context))] }
+      return { recoveryCodes: [...(await regenerateRecoveryCodes(request.context, dependencies))] }
     },
   )
 

@@ -1,23 +1,18 @@
 import { STEP_UP_SECONDS } from '../../core/authorise.ts'
 import type { Context, Person } from '../../core/context.ts'
 import { createRecoveryCodes } from '../../core/credentials/recovery-code.ts'
-import { type KeyRing, seal, unseal } from '../../core/credentials/sealing.ts'
+import { seal, unseal } from '../../core/credentials/sealing.ts'
 import { createTotpSecret, matchTotpStep, totpEnrolment } from '../../core/credentials/totp.ts'
 import { withdrawOneTimeTokens } from '../../core/identity/one-time-tokens.ts'
 import { replaceSession } from '../../core/identity/replace-session.ts'
-import type { ClientFacts, OpenedSession, SessionKit } from '../../core/identity/session-kit.ts'
+import type { ClientFacts, OpenedSession } from '../../core/identity/session-kit.ts'
 import { revokeSessions } from '../../core/identity/session-queries.ts'
 import { ProblemError } from '../../core/problem.ts'
 import type { Tx } from '../../database/tenant.ts'
-import { type FactorProof, OTP, personOf, secretAad, useFactor } from './factor.ts'
+import { type FactorDependencies, type FactorProof, OTP, personOf, secretAad, useFactor } from './factor.ts'
+import { tellChange } from './notices.ts'
 import * as queries from './queries.ts'
 import type { MfaRequirement, MfaSetup, MfaStatus } from './schema.ts'
-
-export interface FactorDependencies {
-  readonly kit: SessionKit
-  /** Seals the secrets of authenticator apps. */
-  readonly totpRing: KeyRing
-}
 
 /** What the person of a call has for a second factor, and what is asked of them. */
 export function describeFactor(context: Context): Promise<MfaStatus> {
@@ -65,13 +60,13 @@ export interface Enabled {
  */
 export function enableFactor(
   context: Context,
-  { kit, totpRing }: FactorDependencies,
+  { kit, totpRing, mail }: FactorDependencies,
   { code, endOtherSessions, client }: EnableInput,
 ): Promise<Enabled> {
   const tenantId = context.tenant.id
   const person = personOf(context)
   return context.inTenant(async (tx) => {
-    const pending = await queries.findPending(tx, tenantId, person.id)
+    const pending = await queries.lockPending(tx, tenantId, person.id)
     if (pending === undefined) throw new ProblemError('mfa-not-pending')
     const secret = unseal(totpRing, pending, secretAad(tenantId, person.id))
     const step = matchTotpStep(secret, code, context.clock.now())
@@ -79,6 +74,7 @@ export function enableFactor(
       throw new ProblemError('proof-refused')
     }
     const recoveryCodes = await issueRecoveryCodes(tx, tenantId, person.id)
+    await tellChange(tx, mail, person.id, 'enabled', context.clock.now())
     const session = await replaceSession(tx, kit, {
       ...{ tenantId, person, aal: 2, shown: [OTP], restriction: null, client },
       reason: 'mfa-enabled',
@@ -99,7 +95,7 @@ interface EnableInput {
 /** Proves the second factor anew, and puts a session that says so in the place of the person's own. */
 export function verifyFactor(
   context: Context,
-  { kit, totpRing }: FactorDependencies,
+  dependencies: FactorDependencies,
   proof: FactorProof,
   client: ClientFacts,
 ): Promise<OpenedSession> {
@@ -107,8 +103,8 @@ export function verifyFactor(
   const person = personOf(context)
   return context.inTenant(async (tx) => {
     await assertEnrolled(tx, context)
-    await assertRight(tx, context, totpRing, proof)
-    return replaceSession(tx, kit, {
+    await assertRight(tx, context, dependencies, proof)
+    return replaceSession(tx, dependencies.kit, {
       ...{ tenantId, person, aal: 2, shown: [OTP], restriction: null, client },
       reason: 'mfa-verified',
     })
@@ -116,11 +112,14 @@ export function verifyFactor(
 }
 
 /** Puts ten other recovery codes in the place of those there are. */
-export function regenerateRecoveryCodes(context: Context): Promise<readonly string[]> {
+export function regenerateRecoveryCodes(context: Context, { mail }: FactorDependencies): Promise<readonly string[]> {
   const person = personOf(context)
   return context.inTenant(async (tx) => {
-    await assertEnrolled(tx, context)
+    if ((await queries.lockSecret(tx, context.tenant.id, person.id)) === undefined) {
+      throw new ProblemError('mfa-not-enrolled')
+    }
     assertFactorShown(person)
+    await tellChange(tx, mail, person.id, 'recovery-codes-renewed', context.clock.now())
     return issueRecoveryCodes(tx, context.tenant.id, person.id)
   })
 }
@@ -130,16 +129,18 @@ export function regenerateRecoveryCodes(context: Context): Promise<readonly stri
  *
  * @throws ProblemError `mfa-mandatory` when the person has to have one, `mfa-not-enrolled`, `proof-refused`.
  */
-export function disableFactor(context: Context, { totpRing }: FactorDependencies, proof: FactorProof): Promise<void> {
+export function disableFactor(context: Context, dependencies: FactorDependencies, proof: FactorProof): Promise<void> {
   const tenantId = context.tenant.id
   const person = personOf(context)
   return context.inTenant(async (tx) => {
     const status = await assertEnrolled(tx, context)
     if (status.is_required) throw new ProblemError('mfa-mandatory')
-    await assertRight(tx, context, totpRing, proof)
-    await queries.deleteFactor(tx, tenantId, person.id)
+    // Before the factor is locked: a sign-in locks its challenge, and then the factor.
     await withdrawOneTimeTokens(tx, tenantId, person.id, ['mfa-challenge'])
+    await assertRight(tx, context, dependencies, proof)
+    await queries.deleteFactor(tx, tenantId, person.id)
     await revokeSessions(tx, tenantId, { userId: person.id, except: person.sessionId }, 'mfa-disabled')
+    await tellChange(tx, dependencies.mail, person.id, 'disabled', context.clock.now())
   })
 }
 
@@ -169,9 +170,14 @@ async function assertEnrolled(tx: Tx, context: Context) {
 }
 
 /** @throws ProblemError `proof-refused`. */
-async function assertRight(tx: Tx, context: Context, ring: KeyRing, proof: FactorProof): Promise<void> {
+async function assertRight(
+  tx: Tx,
+  context: Context,
+  dependencies: FactorDependencies,
+  proof: FactorProof,
+): Promise<void> {
   const owner = { tenantId: context.tenant.id, userId: personOf(context).id }
-  if (!(await useFactor(tx, ring, owner, proof, context.clock.now()))) throw new ProblemError('proof-refused')
+  if (!(await useFactor(tx, dependencies, owner, proof))) throw new ProblemError('proof-refused')
 }
 
 /**

@@ -3,9 +3,8 @@ import { parseOpaqueToken } from '../../core/credentials/opaque-token.ts'
 import { consumeOneTimeToken } from '../../core/identity/one-time-tokens.ts'
 import { type ClientFacts, type OpenedSession, openSession } from '../../core/identity/session-kit.ts'
 import { ProblemError } from '../../core/problem.ts'
-import { type FactorProof, OTP, useFactor } from './factor.ts'
+import { type FactorDependencies, type FactorProof, OTP, useFactor } from './factor.ts'
 import * as queries from './queries.ts'
-import type { FactorDependencies } from './service.ts'
 
 /** Tries at one challenge. The person's own count, over all of them, is the guard's. */
 const MOST_TRIES = 5
@@ -37,22 +36,22 @@ export async function readChallenge(context: Context, token: string): Promise<Ch
  */
 export async function completeSignIn(
   context: Context,
-  { kit, totpRing }: FactorDependencies,
+  dependencies: FactorDependencies,
   challenge: Challenge,
   proof: FactorProof,
   client: ClientFacts,
 ): Promise<{ readonly session: OpenedSession; readonly emailNorm: string }> {
   const tenantId = context.tenant.id
+  const { kit } = dependencies
   const { hash, userId, transport, amr } = challenge
   const outcome = await context.inTenant(async (tx) => {
     if (!(await queries.takeTry(tx, tenantId, hash, MOST_TRIES))) return 'mfa-challenge-invalid'
     const person = await queries.findChallenged(tx, tenantId, hash)
     if (person === undefined) return 'mfa-challenge-invalid'
-    const nowMs = kit.clock.now()
     // Answered and not thrown: the try is to stay counted.
-    if (!(await useFactor(tx, totpRing, { tenantId, userId }, proof, nowMs))) return 'proof-refused'
+    if (!(await useFactor(tx, dependencies, { tenantId, userId }, proof))) return 'proof-refused'
     await consumeOneTimeToken(tx, tenantId, hash, 'mfa-challenge')
-    await queries.noteSignIn(tx, tenantId, userId, new Date(nowMs))
+    await queries.noteSignIn(tx, tenantId, userId, new Date(kit.clock.now()))
     const session = await openSession(tx, kit, { tenantId, userId, aal: 2, amr: [...amr, OTP], transport, client })
     return { session, emailNorm: person.email_norm }
   })

@@ -4,10 +4,9 @@ import { unlessBusy } from '../../core/identity/busy.ts'
 import { replaceSession } from '../../core/identity/replace-session.ts'
 import type { ClientFacts, OpenedSession } from '../../core/identity/session-kit.ts'
 import { type ContentFault, ProblemError } from '../../core/problem.ts'
-import { OTP, personOf, useFactor } from './factor.ts'
+import { type FactorDependencies, OTP, personOf, useFactor } from './factor.ts'
 import * as queries from './queries.ts'
 import type { StepUpInput } from './schema.ts'
-import type { FactorDependencies } from './service.ts'
 
 /** What a person has to show, all of it. */
 export interface Demanded {
@@ -67,7 +66,7 @@ export async function assertPassword(
  */
 export function stepUp(
   context: Context,
-  { kit, totpRing }: FactorDependencies,
+  dependencies: FactorDependencies,
   { password, code }: Demanded,
   client: ClientFacts,
 ): Promise<OpenedSession> {
@@ -77,10 +76,10 @@ export function stepUp(
   const shown = [...(password === undefined ? [] : ['pwd']), ...(isCodeShown ? [OTP] : [])]
   return context.inTenant(async (tx) => {
     const owner = { tenantId, userId: person.id }
-    if (isCodeShown && !(await useFactor(tx, totpRing, owner, { code }, context.clock.now()))) {
+    if (isCodeShown && !(await useFactor(tx, dependencies, owner, { code }))) {
       throw new ProblemError('proof-refused')
     }
-    return replaceSession(tx, kit, {
+    return replaceSession(tx, dependencies.kit, {
       ...{ tenantId, person, shown, client },
       aal: isCodeShown ? 2 : person.aal,
       restriction: isCodeShown ? null : person.restriction,
