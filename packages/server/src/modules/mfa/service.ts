@@ -119,8 +119,9 @@ export function regenerateRecoveryCodes(context: Context, { mail }: FactorDepend
       throw new ProblemError('mfa-not-enrolled')
     }
     assertFactorShown(person)
+    const codes = await issueRecoveryCodes(tx, context.tenant.id, person.id)
     await tellChange(tx, mail, person.id, 'recovery-codes-renewed', context.clock.now())
-    return issueRecoveryCodes(tx, context.tenant.id, person.id)
+    return codes
   })
 }
 
