@@ -1,5 +1,5 @@
 import type { Decision, DecisionDraft } from './decision.ts'
-import { challenge, deny, judge, noteShadow } from './judge.ts'
+import { challenge, deny, judge, noteShadow, outlastCharge } from './judge.ts'
 import { createLease, nextLeaseId } from './lease.ts'
 import type { CountStep, OnlyCount, Plan, Slate } from './plan.ts'
 import { shareOf } from './plan.ts'
@@ -99,13 +99,23 @@ export function prepare(plan: Plan, slate: Slate, subjects: Subjects, cost: numb
 /** Judges what the store has read. */
 export function conclude(plan: Plan, slate: Slate, store: Store | RemoteStore): Decision {
   const { takes, count, decision } = slate
-  for (let index = 0; index < count; index += 1) {
-    const take = takes[index]
-    const step = plan.counts[index]
-    if (take?.active && step !== undefined) judge(step, take, decision)
-  }
+  judgeAll(plan.counts, takes, count, decision)
   if (plan.leases) decision.lease = createLease(takes, count, store)
   return decision
+}
+
+function judgeAll(counts: readonly CountStep[], takes: readonly Take[], count: number, decision: DecisionDraft): void {
+  for (let index = 0; index < count; index += 1) {
+    const take = takes[index]
+    const step = counts[index]
+    if (take?.active && step !== undefined) judge(step, take, decision)
+  }
+  if (decision.retryAfterMs === undefined || count === 1) return
+  for (let index = 0; index < count; index += 1) {
+    const take = takes[index]
+    const step = counts[index]
+    if (take?.active && step !== undefined) outlastCharge(step, take, decision)
+  }
 }
 
 /** Where rules of `onStoreFailure: 'local-share'` go on. */
@@ -143,11 +153,7 @@ function decideLocally(plan: Plan, slate: Slate, local: LocalShare, nowMs: numbe
   }
   if (shared === 0) return decision
   local.store.take(share.takes, shared, nowMs)
-  for (let place = 0; place < shared; place += 1) {
-    const take = share.takes[place]
-    const step = share.counts[place]
-    if (take?.active && step !== undefined) judge(step, take, decision)
-  }
+  judgeAll(share.counts, share.takes, shared, decision)
   if (plan.leases) decision.lease = createLease(share.takes, shared, local.store)
   return decision
 }

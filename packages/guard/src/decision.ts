@@ -37,9 +37,15 @@ export interface Decision {
   readonly limit: number
   /** Units left in it after this request, at least 0. */
   readonly remaining: number
-  /** Until the binding rule has more to give: its oldest unit leaves the window, or the refused request fits. */
+  /**
+   * Until the binding rule has more to give: its oldest unit leaves the window, or the refused request fits. Where the
+   * rule lengthens the wait that it announces (`retryAfterJitter`), that wait.
+   */
   readonly resetMs: number
-  /** Present on a refusal that a wait of this length really ends, when the binding rule announces it. */
+  /**
+   * Present on a refusal that a wait of this length really ends, when the binding rule announces it: whoever waits as told
+   * is admitted by every rule of the plan, unless others have spent the same counters meanwhile.
+   */
   readonly retryAfterMs: number | undefined
   /** Window of the binding rule; 0 when no rule counted this request. */
   readonly windowMs: number

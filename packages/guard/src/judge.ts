@@ -1,5 +1,6 @@
 import type { ChallengeReason, DecisionDraft, DenyReason } from './decision.ts'
 import type { CountStep } from './plan.ts'
+import { jitterOf } from './retry-jitter.ts'
 import type { CountingRule } from './rule-kinds.ts'
 import { waitInForce } from './rules/escalation.ts'
 import type { Take } from './store.ts'
@@ -18,6 +19,16 @@ export function judge(step: CountStep, take: Take, decision: DecisionDraft): voi
   const remaining = remainingUnits(take)
   if (decision.counted && remaining >= decision.remaining) return
   bind(step, take, decision, remaining, take.freesMs)
+}
+
+/**
+ * Lengthens the wait that a refusal announces by what the refused attempt has itself set going: lockouts and ladders
+ * have counted it, and may refuse the next one for longer than the rule that decides.
+ */
+export function outlastCharge({ rule }: CountStep, take: Take, decision: DecisionDraft): void {
+  if (decision.retryAfterMs === undefined || !take.enforced || !take.charged) return
+  const waitMs = waitAfterCharge(take)
+  if (waitMs > decision.retryAfterMs) decision.retryAfterMs = toldWait(rule, take, waitMs)
 }
 
 /** Notes what a rule in shadow would have done. */
@@ -46,10 +57,10 @@ function refuse(step: CountStep, take: Take, decision: DecisionDraft): void {
     challenge(decision, rule.id, 'escalation')
   } else if (decision.outcome !== 'deny') {
     denyBy(step, take, decision)
-    if (announces(rule, take)) decision.retryAfterMs = knownWait(take.waitMs)
+    if (announces(rule, take)) announce(rule, take, decision)
   } else if (decision.retryAfterMs !== undefined) {
     // Another rule decides; the wait it announces must satisfy this one too.
-    decision.retryAfterMs = knownWait(Math.max(decision.retryAfterMs, take.waitMs))
+    decision.retryAfterMs = knownWait(Math.max(decision.retryAfterMs, toldWait(rule, take, take.waitMs)))
   }
 }
 
@@ -70,6 +81,25 @@ function denyBy(step: CountStep, take: Take, decision: DecisionDraft): void {
       deny(decision, rule.id, 'concurrency')
       break
   }
+}
+
+/** Tells the wait in every field alike: a client that goes by `t` or `X-RateLimit-Reset` comes no earlier than told. */
+function announce(rule: CountingRule, take: Take, decision: DecisionDraft): void {
+  const waitMs = knownWait(toldWait(rule, take, take.waitMs))
+  decision.retryAfterMs = waitMs
+  if (waitMs !== undefined && decision.counted) decision.resetMs = waitMs
+}
+
+/** A wait, lengthened by the client's share of the rule's jitter. */
+function toldWait(rule: CountingRule, take: Take, waitMs: number): number {
+  const jitterMs = rule.kind === 'concurrency' ? undefined : rule.retryAfterJitterMs
+  return jitterMs === undefined ? waitMs : waitMs + jitterOf(take, jitterMs)
+}
+
+/** Until a rule lets another attempt through, after the one it has just counted. */
+function waitAfterCharge({ counter, used, freesMs }: Take): number {
+  if (counter.shape === 'ladder') return counter.rows.findLast(({ after }) => after <= used)?.waitMs ?? 0
+  return used < counter.capacity ? 0 : freesMs
 }
 
 /** Whether a rule's refusal tells how long to wait. When a slot frees is not known. */

@@ -1,5 +1,6 @@
+import type { Duration } from './duration.ts'
 import { unknownWord } from './faults.ts'
-import { type FieldReader, ownField, readWord } from './fields.ts'
+import { type FieldReader, ownField, readDurationField, readWord } from './fields.ts'
 import { isSubject, type Subject, subjectNames } from './subject.ts'
 
 /** `live` refuses; `shadow` decides, counts and reports, and refuses nobody. */
@@ -34,6 +35,20 @@ export interface CountingSettings {
   readonly onStoreFailure: OnStoreFailure
 }
 
+/** What the author of a rule may say whose refusals announce a wait. */
+export interface AnnouncingInput {
+  /**
+   * The announced wait is lengthened by less than this, by as much for one client every time and otherwise for another:
+   * clients refused together come back spread over it. Told in whole seconds; 0 for none. @default 0
+   */
+  readonly retryAfterJitter?: Duration
+}
+
+/** The jitter of a rule that has one, in milliseconds: absent, a policy is the one it was before there was such a field. */
+export interface AnnouncingSettings {
+  readonly retryAfterJitterMs?: number
+}
+
 /** What a policy says for the rules that say nothing themselves. */
 export interface RuleDefaults {
   readonly mode: Mode
@@ -63,6 +78,13 @@ export function readMode(reader: FieldReader, defaults: RuleDefaults): Mode {
 /** Reads what every rule that counts in the store has. */
 export function readCountingSettings(id: string, reader: FieldReader, defaults: RuleDefaults): CountingSettings {
   return { id, by: readSubjects(reader), ...readDefaults(reader, defaults) }
+}
+
+/** Reads `retryAfterJitter`; undefined, with a fault, for what is no duration. */
+export function readAnnouncing(reader: FieldReader): AnnouncingSettings | undefined {
+  const retryAfterJitterMs = readDurationField(reader, 'retryAfterJitter', 0, 0)
+  if (retryAfterJitterMs === 0) return {}
+  return retryAfterJitterMs === undefined ? undefined : { retryAfterJitterMs }
 }
 
 /** Reads `by`: one subject or several. */

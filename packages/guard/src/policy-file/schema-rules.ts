@@ -61,6 +61,11 @@ export const onStoreFailureSchema: JsonSchema = oneOf(
 const counting = { by, mode: modeSchema, onStoreFailure: onStoreFailureSchema }
 const announced = oneOf('Whether a refusal announces how long to wait.', 'always', 'never')
 
+const announcedJitter = durationOf(
+  'The announced wait is lengthened by less than this, by as much for one client every time, so that clients refused together come back spread over it; 0 for none.',
+  0,
+)
+
 const waitFields = {
   after: units('Attempts after which it is due.'),
   for: duration('How long an attempt waits after the last one counted.'),
@@ -134,6 +139,7 @@ export const ruleSchemas: { readonly [K in Kind]: KindSchema<K> } = {
       window: duration('The window.'),
       cooldown: durationOf('Once the limit is passed, refuse for this long; 0 for none.', 0),
       retryAfter: oneOf('When a refusal announces how long to wait.', 'always', 'cooldown-only', 'never'),
+      retryAfterJitter: announcedJitter,
       cost: units('Units that a request spends.'),
     },
     required: ['by', 'window'],
@@ -152,6 +158,7 @@ export const ruleSchemas: { readonly [K in Kind]: KindSchema<K> } = {
       window: duration('The window.'),
       lock: duration('How long the one too many locks.'),
       retryAfter: announced,
+      retryAfterJitter: announcedJitter,
     },
     required: ['by', 'attempts', 'window', 'lock'],
   },
@@ -167,6 +174,7 @@ export const ruleSchemas: { readonly [K in Kind]: KindSchema<K> } = {
         additionalProperties: false,
       },
       retryAfter: announced,
+      retryAfterJitter: announcedJitter,
     },
     required: ['by', 'window', 'steps'],
   },

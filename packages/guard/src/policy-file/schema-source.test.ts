@@ -44,6 +44,7 @@ const by = fc.oneof(subject, fc.uniqueArray(subject, { minLength: 1, maxLength: 
 const mode = fc.constantFrom('live', 'shadow')
 const onStoreFailure = fc.constantFrom('open', 'closed', 'local-share')
 const counting = { by, mode, onStoreFailure }
+const jitter = fc.oneof(duration, fc.constantFrom(0, '0s'))
 const told = fc.constantFrom('always', 'never')
 const step = fc.oneof(
   fc.record({ after: fc.constant(3), do: fc.constantFrom('challenge', 'alert') }),
@@ -73,6 +74,7 @@ const rule = fc.oneof(
       window: duration,
       cooldown: fc.oneof(duration, fc.constantFrom(0, '0s')),
       retryAfter: fc.constantFrom('always', 'cooldown-only', 'never'),
+      retryAfterJitter: jitter,
       cost: units,
     },
     { requiredKeys: ['kind', 'by', 'limit', 'window'] },
@@ -82,7 +84,15 @@ const rule = fc.oneof(
     { requiredKeys: ['kind', 'by', 'rate', 'burst', 'window'] },
   ),
   fc.record(
-    { kind: kindOf('lockout'), ...counting, attempts: units, window: duration, lock: duration, retryAfter: told },
+    {
+      kind: kindOf('lockout'),
+      ...counting,
+      attempts: units,
+      window: duration,
+      lock: duration,
+      retryAfter: told,
+      retryAfterJitter: jitter,
+    },
     { requiredKeys: ['kind', 'by', 'attempts', 'window', 'lock'] },
   ),
   fc.record(
@@ -93,6 +103,7 @@ const rule = fc.oneof(
       steps: fc.array(step, { minLength: 1, maxLength: 3 }),
       forgive: fc.constantFrom({}, { onSuccess: 'none' }),
       retryAfter: told,
+      retryAfterJitter: jitter,
     },
     { requiredKeys: ['kind', 'by', 'window', 'steps'] },
   ),

@@ -9,10 +9,13 @@ import {
   readWord,
 } from '../fields.ts'
 import {
+  type AnnouncingInput,
+  type AnnouncingSettings,
   type CountingSettings,
   type CountingSettingsInput,
   countingFields,
   type RuleDefaults,
+  readAnnouncing,
   readCountingSettings,
 } from '../rule-settings.ts'
 import type { LadderCounter, LadderRow } from '../store.ts'
@@ -50,7 +53,7 @@ export type StepInput = ChallengeStepInput | WaitStepInput | AlertStepInput
  * attempts sent together climb like attempts sent in turn; one that a wait or a missing challenge refuses does not
  * count and lengthens nothing. The climb is forgotten `window` after its last wait has ended.
  */
-export interface EscalationInput extends CountingSettingsInput {
+export interface EscalationInput extends CountingSettingsInput, AnnouncingInput {
   readonly kind: 'escalation'
   /** 1 ms to 400 days. */
   readonly window: Duration
@@ -68,7 +71,7 @@ interface WaitRow extends LadderRow {
 }
 
 /** A ladder that has been checked, its times in milliseconds. */
-export interface EscalationRule extends CountingSettings {
+export interface EscalationRule extends CountingSettings, AnnouncingSettings {
   readonly kind: 'escalation'
   readonly windowMs: number
   /** `Infinity` when it never challenges. */
@@ -81,7 +84,14 @@ export interface EscalationRule extends CountingSettings {
 }
 
 /** Every field of a ladder. */
-export const escalationFields: readonly string[] = [...countingFields, 'window', 'steps', 'forgive', 'retryAfter']
+export const escalationFields: readonly string[] = [
+  ...countingFields,
+  'window',
+  'steps',
+  'forgive',
+  'retryAfter',
+  'retryAfterJitter',
+]
 
 const stepFields: Readonly<Record<StepInput['do'], readonly string[]>> = {
   challenge: ['after', 'do'],
@@ -102,12 +112,12 @@ export function readEscalation(id: string, reader: FieldReader, defaults: RuleDe
   const settings = readCountingSettings(id, reader, defaults)
   const windowMs = readDurationField(reader, 'window', 1)
   const retryAfter = readWord(reader, 'retryAfter', ['always', 'never'], 'always')
+  const announcing = readAnnouncing(reader)
   const onSuccess = readForgiveness(reader)
   const steps = readSteps(reader)
-  if (windowMs === undefined || retryAfter === undefined || onSuccess === undefined || steps === undefined) {
-    return undefined
-  }
-  return { ...settings, kind: 'escalation', windowMs, ...steps, onSuccess, retryAfter }
+  if (windowMs === undefined || retryAfter === undefined || announcing === undefined) return undefined
+  if (onSuccess === undefined || steps === undefined) return undefined
+  return { ...settings, kind: 'escalation', windowMs, ...steps, onSuccess, retryAfter, ...announcing }
 }
 
 /** Derives the counter of a ladder. */

@@ -1,10 +1,13 @@
 import type { Duration } from '../duration.ts'
 import { type FieldReader, readDurationField, readInteger, readWord } from '../fields.ts'
 import {
+  type AnnouncingInput,
+  type AnnouncingSettings,
   type CountingSettings,
   type CountingSettingsInput,
   countingFields,
   type RuleDefaults,
+  readAnnouncing,
   readCountingSettings,
 } from '../rule-settings.ts'
 import type { WindowCounter } from '../store.ts'
@@ -15,7 +18,7 @@ import { createWindowCounter, MAX_UNITS } from './rate-limit.ts'
  * attempt counts, also one that another rule refuses; while locked none counts and none lengthens the
  * lock. A reported success forgets them. An attempt is one, whatever it costs.
  */
-export interface LockoutInput extends CountingSettingsInput {
+export interface LockoutInput extends CountingSettingsInput, AnnouncingInput {
   readonly kind: 'lockout'
   /** 1 to 2^31. */
   readonly attempts: number
@@ -31,7 +34,7 @@ export interface LockoutInput extends CountingSettingsInput {
 }
 
 /** A lockout that has been checked, its times in milliseconds. */
-export interface LockoutRule extends CountingSettings {
+export interface LockoutRule extends CountingSettings, AnnouncingSettings {
   readonly kind: 'lockout'
   readonly attempts: number
   readonly windowMs: number
@@ -40,7 +43,14 @@ export interface LockoutRule extends CountingSettings {
 }
 
 /** Every field of a lockout. */
-export const lockoutFields: readonly string[] = [...countingFields, 'attempts', 'window', 'lock', 'retryAfter']
+export const lockoutFields: readonly string[] = [
+  ...countingFields,
+  'attempts',
+  'window',
+  'lock',
+  'retryAfter',
+  'retryAfterJitter',
+]
 
 /** Reads a lockout. */
 export function readLockout(id: string, reader: FieldReader, defaults: RuleDefaults): LockoutRule | undefined {
@@ -49,10 +59,10 @@ export function readLockout(id: string, reader: FieldReader, defaults: RuleDefau
   const windowMs = readDurationField(reader, 'window', 1)
   const lockMs = readDurationField(reader, 'lock', 1)
   const retryAfter = readWord(reader, 'retryAfter', ['always', 'never'], 'always')
-  if (attempts === undefined || windowMs === undefined || lockMs === undefined || retryAfter === undefined) {
-    return undefined
-  }
-  return { ...settings, kind: 'lockout', attempts, windowMs, lockMs, retryAfter }
+  const announcing = readAnnouncing(reader)
+  if (attempts === undefined || windowMs === undefined || lockMs === undefined) return undefined
+  if (retryAfter === undefined || announcing === undefined) return undefined
+  return { ...settings, kind: 'lockout', attempts, windowMs, lockMs, retryAfter, ...announcing }
 }
 
 /**

@@ -2,10 +2,13 @@ import type { Duration } from '../duration.ts'
 import { MAX_DURATION_MS } from '../duration.ts'
 import { type FieldReader, ownField, readDurationField, readInteger, readWord } from '../fields.ts'
 import {
+  type AnnouncingInput,
+  type AnnouncingSettings,
   type CountingSettings,
   type CountingSettingsInput,
   countingFields,
   type RuleDefaults,
+  readAnnouncing,
   readCountingSettings,
 } from '../rule-settings.ts'
 import type { Charge, GcraCounter, QuotaLabel, WindowCounter } from '../store.ts'
@@ -15,7 +18,7 @@ import type { Subject } from '../subject.ts'
 /** When a rate limit's refusal announces how long to wait. */
 export type RateLimitRetryAfter = 'always' | 'cooldown-only' | 'never'
 
-interface RateLimitCommon extends CountingSettingsInput {
+interface RateLimitCommon extends CountingSettingsInput, AnnouncingInput {
   readonly kind: 'rate-limit'
   /** 1 ms to 400 days. */
   readonly window: Duration
@@ -58,7 +61,7 @@ interface RateLimitFigures {
 }
 
 /** A rate limit that has been checked. */
-export interface RateLimitRule extends CountingSettings, RateLimitFigures {
+export interface RateLimitRule extends CountingSettings, AnnouncingSettings, RateLimitFigures {
   readonly kind: 'rate-limit'
   readonly retryAfter: RateLimitRetryAfter
   readonly cost: number
@@ -73,6 +76,7 @@ export const rateLimitFields: readonly string[] = [
   'window',
   'cooldown',
   'retryAfter',
+  'retryAfterJitter',
   'cost',
 ]
 
@@ -95,11 +99,12 @@ export function readRateLimit(id: string, reader: FieldReader, defaults: RuleDef
   const windowMs = readDurationField(reader, 'window', 1)
   const cooldownMs = readDurationField(reader, 'cooldown', 0, 0)
   const retryAfter = readWord(reader, 'retryAfter', ['always', 'cooldown-only', 'never'], 'always')
+  const announcing = readAnnouncing(reader)
   const cost = readInteger(reader, 'cost', 1, MAX_UNITS, 1)
   const figures = readUnits(reader, windowMs)
   if (figures === undefined || windowMs === undefined || cooldownMs === undefined) return undefined
-  if (retryAfter === undefined || cost === undefined) return undefined
-  return { ...settings, kind: 'rate-limit', ...figures, windowMs, cooldownMs, retryAfter, cost }
+  if (retryAfter === undefined || announcing === undefined || cost === undefined) return undefined
+  return { ...settings, kind: 'rate-limit', ...figures, windowMs, cooldownMs, retryAfter, ...announcing, cost }
 }
 
 type Units = { readonly limit: number } | { readonly limit: number; readonly burst: number }

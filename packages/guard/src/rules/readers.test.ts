@@ -26,7 +26,14 @@ const kinds: readonly (readonly [name: string, read: Read, enough: Fields, broke
     'a limit in a window',
     readRateLimit,
     { by: 'ip', limit: 3, window: '1m' },
-    [{ limit: 0 }, { window: 0 }, { cooldown: -1 }, { retryAfter: 'sometimes' }, { cost: 0 }],
+    [
+      { limit: 0 },
+      { window: 0 },
+      { cooldown: -1 },
+      { retryAfter: 'sometimes' },
+      { retryAfterJitter: '60' },
+      { cost: 0 },
+    ],
   ],
   [
     'a rate with a burst',
@@ -38,7 +45,7 @@ const kinds: readonly (readonly [name: string, read: Read, enough: Fields, broke
     'a lockout',
     readLockout,
     { by: 'ip', attempts: 3, window: '1m', lock: '1h' },
-    [{ attempts: 0 }, { window: 0 }, { lock: 0 }, { retryAfter: 'cooldown-only' }],
+    [{ attempts: 0 }, { window: 0 }, { lock: 0 }, { retryAfter: 'cooldown-only' }, { retryAfterJitter: -1 }],
   ],
   [
     'a ladder',
@@ -47,6 +54,7 @@ const kinds: readonly (readonly [name: string, read: Read, enough: Fields, broke
     [
       { window: 0 },
       { retryAfter: 'cooldown-only' },
+      { retryAfterJitter: '401d' },
       { forgive: { onSuccess: 'halve' } },
       { forgive: 'clear' },
       { steps: [] },
