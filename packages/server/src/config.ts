@@ -159,6 +159,19 @@ export const settings = {
     'https://api.pwnedpasswords.com',
     'Where new passwords are looked for: Have I Been Pwned, or a mirror of it.',
   ),
+  allowPrivateIdp: setting(
+    'REMPART_ALLOW_PRIVATE_IDP',
+    choice('on', 'off'),
+    'off',
+    'Whether an identity provider may be on this machine, over http as well. For development: whoever may add providers then reaches what listens here.',
+  ),
+  githubUrl: setting(
+    'REMPART_GITHUB_URL',
+    httpUrl,
+    'https://github.com',
+    'Where people sign in with GitHub: github.com, or a GitHub Enterprise Server at a public address.',
+  ),
+  githubApiUrl: setting('REMPART_GITHUB_API_URL', httpUrl, 'https://api.github.com', 'The API of the same GitHub.'),
   securityContact: setting(
     'REMPART_SECURITY_CONTACT',
     contactList,
@@ -205,6 +218,11 @@ export const settings = {
     durationMs(86_400_000, 315_360_000_000),
     31_536_000_000,
     'How long contact messages are kept before they are deleted for good.',
+  ),
+  auditAnchorFile: optional(
+    'REMPART_AUDIT_ANCHOR_FILE',
+    text(1, 4096),
+    'A file to which each signed head of the audit log is added. Kept where the database’s administrator cannot write, it shows that entries were cut off.',
   ),
   run: setting(
     'REMPART_RUN',

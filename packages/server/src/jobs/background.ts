@@ -1,11 +1,13 @@
 import { Buffer } from 'node:buffer'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
+import { createHeadSigner } from '../core/audit/heads.ts'
 import { createCarrier } from '../core/mail/carrier.ts'
 import { createMailKeys } from '../core/mail/sealed-mail.ts'
 import { startMailSender } from '../core/mail/sender.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { OpenDatabase } from '../database/open.ts'
+import { signHeads } from '../modules/audit/sign-heads.ts'
 import { startJobs } from './jobs.ts'
 import { retentionJobs } from './retention.ts'
 
@@ -30,11 +32,16 @@ export async function startBackground(
   if (config.production && config.smtp === undefined) {
     log.warn('REMPART_SMTP_URL is not set: mails reach nobody, they go to the mailbox of the data directory')
   }
-  const { eventRetentionMs, contactRetentionMs } = config
+  const { eventRetentionMs, contactRetentionMs, auditAnchorFile: anchorFile } = config
+  const nowMs = (): number => Date.now()
+  const signing = { worker, signer: createHeadSigner(Buffer.from(secretKey)), anchorFile, nowMs, log }
   const jobs = await startJobs({
     target: workerTarget,
     pool: worker,
-    jobs: retentionJobs({ worker, eventRetentionMs, contactRetentionMs, nowMs: () => Date.now() }),
+    jobs: [
+      ...retentionJobs({ worker, eventRetentionMs, contactRetentionMs, nowMs }),
+      { name: 'audit-heads', cron: '* * * * *', run: () => signHeads(signing) },
+    ],
     log,
   })
   const sender = startMailSender({

@@ -1,3 +1,4 @@
+import { destroyMonthKeys } from '../core/audit/subject-keys.ts'
 import { deleteStaleMail } from '../core/mail/outbox-queries.ts'
 import type { Pool } from '../database/connect.ts'
 import { inTenant, type Tx } from '../database/tenant.ts'
@@ -23,6 +24,9 @@ const sessionsKeptMs = 30 * dayMs
 /** Tokens refuse themselves when they are over; a day later nobody asks why. */
 const tokensKeptMs = dayMs
 
+/** Addresses and User-Agents in the audit log are readable for so long, and for the rest of the month. */
+const auditAddressesKeptMs = 365 * dayMs
+
 /** What is forgotten, and when. Each is one short transaction per tenant, and safe to repeat. */
 export function retentionJobs(dependencies: RetentionDependencies): readonly PeriodicJob[] {
   const { worker, nowMs } = dependencies
@@ -38,6 +42,11 @@ export function retentionJobs(dependencies: RetentionDependencies): readonly Per
     },
     { name: 'sessions', cron: '27 * * * *', run: everywhere((tx) => deleteEndedSessions(tx, before(sessionsKeptMs))) },
     { name: 'spent-tokens', cron: '37 * * * *', run: everywhere((tx) => deleteSpentTokens(tx, before(tokensKeptMs))) },
+    {
+      name: 'audit-addresses',
+      cron: '57 3 * * *',
+      run: everywhere((tx) => destroyMonthKeys(tx, before(auditAddressesKeptMs))),
+    },
     { name: 'stale-mail', cron: '47 * * * *', run: everywhere((tx) => deleteStaleMail(tx, nowMs())) },
   ]
 }

@@ -69,6 +69,16 @@ export async function destroyPersonKey(tx: Tx, tenantId: string, userId: string)
   return result.numDeletedRows > 0n
 }
 
+/** Destroys the keys of addresses of the months before the one of `before`. @returns how many. */
+export async function destroyMonthKeys(tx: Tx, before: Date): Promise<number> {
+  const result = await tx
+    .deleteFrom('audit_subject_key')
+    .where('subject', 'like', 'month:%')
+    .where('subject', '<', monthSubject(before.getTime()))
+    .executeTakeFirst()
+  return Number(result.numDeletedRows)
+}
+
 const keyAad = (tenantId: string, subject: string): readonly string[] => [tenantId, subject, 'audit-subject-key']
 
 const keyRingOf = (key: Buffer, tenantId: string, subject: string): KeyRing =>

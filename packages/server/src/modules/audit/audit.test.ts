@@ -1,6 +1,9 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { appendAudit } from '../../core/audit/append.ts'
+import { verifyExport } from '../../core/audit/export-lines.ts'
+import { createHeadSigner, headKeyOf } from '../../core/audit/heads.ts'
 import { destroyPersonKey } from '../../core/audit/subject-keys.ts'
 import { createKeyRing } from '../../core/credentials/sealing.ts'
 import { keyLabels } from '../../core/secrets.ts'
@@ -8,6 +11,7 @@ import { inTenant } from '../../database/tenant.ts'
 import { asOwner, createTestDatabase, type TestDatabase } from '../../testing/database.ts'
 import { bearer, createPerson, nextAddress, signInOver } from '../../testing/people.ts'
 import { startTestServer, type TestServer } from '../../testing/server.ts'
+import { signHeads } from './sign-heads.ts'
 
 const secretKey = 'Zk3vQm8xT1pLr6wYb9cN4hJd7sGf2aKe5uXo0iVtRqM='
 const ring = createKeyRing({ current: Buffer.from(secretKey) }, keyLabels.auditSubjects)
@@ -157,6 +161,148 @@ describe('verification', () => {
     expect(await verdict()).toMatchObject({ verdict: 'whole', at: null })
     await tamper(damage.replaceAll('$t', tenant.id))
     expect(await verdict()).toMatchObject({ verdict: 'altered', at })
+  })
+})
+
+const signer = createHeadSigner(Buffer.from(secretKey))
+const errors: unknown[] = []
+const signAll = (anchorFile?: string) =>
+  signHeads({
+    worker: database.worker,
+    signer,
+    anchorFile,
+    nowMs: () => server.clock.nowMs,
+    log: { error: (...line: unknown[]) => void errors.push(line) } as unknown as Parameters<typeof signHeads>[0]['log'],
+  })
+
+describe('signed heads', () => {
+  it('show who cut entries off the end, or cut them off and wrote others, or forged a head', async () => {
+    for (let index = 0; index < 5; index += 1) await append(`${index}`)
+    await signAll()
+    const whole = await verdict()
+    expect(whole).toMatchObject({ verdict: 'whole', signedTo: whole.checkedTo })
+    await tamper(`delete from audit_event where tenant_id = '${tenant.id}' and seq > 4`)
+    expect(await verdict()).toMatchObject({ verdict: 'truncated', at: whole.checkedTo })
+    await append('written over')
+    await append('written over')
+    expect(await verdict()).toMatchObject({ verdict: 'altered', at: whole.checkedTo })
+    await tamper(`delete from audit_head where tenant_id = '${tenant.id}';
+      insert into audit_head select tenant_id, seq, hash, date_trunc('milliseconds', now()), '${signer.key.kid}',
+        decode(repeat('ab', 64), 'hex') from audit_event where tenant_id = '${tenant.id}' and seq = 5`)
+    expect(await verdict()).toMatchObject({ verdict: 'head-altered', at: 5 })
+  })
+
+  it('are not given to a log that was edited since the last one', async () => {
+    await append('a')
+    await signAll()
+    await append('b')
+    await tamper(`update audit_event set changes = '{}' where tenant_id = '${tenant.id}' and seq = 3`)
+    errors.length = 0
+    await signAll()
+    expect(errors).toContainEqual([{ tenantId: tenant.id, seq: 3 }, expect.stringContaining('altered')])
+    expect((await get('/audit/heads')).json()).toMatchObject({
+      items: [{ seq: 2 }],
+      nextCursor: null,
+      keys: [signer.key],
+    })
+  })
+})
+
+describe('an export', () => {
+  const exported = async () => (await get('/audit/export')).body
+  const check = (file: string, trust?: Parameters<typeof verifyExport>[1]) =>
+    verifyExport(
+      (async function* () {
+        yield* file.split('\n')
+      })(),
+      trust,
+    )
+
+  it('is found whole by the offline verifier, with the heads that vouch for it', async () => {
+    for (let index = 0; index < 5; index += 1) await append(`${index}`)
+    await signAll()
+    await append('after the head')
+    const file = await exported()
+    const keys = [headKeyOf(signer.key.x)]
+    expect(await check(file, { keys })).toMatchObject({ verdict: 'whole', entries: 7, signedTo: 6, isOwnKey: false })
+    expect(await check(file)).toMatchObject({ verdict: 'whole', isOwnKey: true })
+    const other = createHeadSigner(Buffer.alloc(32, 7)).key
+    expect(await check(file, { keys: [other] })).toMatchObject({ verdict: 'head-altered', at: 6 })
+  })
+
+  it('is found out, whatever was done to it', async () => {
+    for (let index = 0; index < 5; index += 1) await append(`${index}`)
+    await signAll()
+    const file = await exported()
+    const lines = file.trimEnd().split('\n')
+    // A header, one head, six entries, an end.
+    expect(lines).toHaveLength(9)
+    const line = (index: number) => lines[index] ?? ''
+    const of = (kept: readonly string[]) => check(`${kept.join('\n')}\n`)
+    expect(await of(lines.with(4, line(4).replace('"done"', '"refused"')))).toMatchObject({ verdict: 'altered', at: 3 })
+    expect(await of(lines.with(4, line(4).replace('"atMs":', '"atMs":1')))).toMatchObject({ verdict: 'altered', at: 3 })
+    expect(await of(lines.toSpliced(4, 1))).toMatchObject({ verdict: 'altered', at: 3 })
+    expect(await of(lines.with(4, line(5)).with(5, line(4)))).toMatchObject({ verdict: 'altered', at: 3 })
+    expect(await of(lines.toSpliced(5, 0, line(4)))).toMatchObject({ verdict: 'altered', at: 4 })
+    expect(await of(lines.toSpliced(-2, 1))).toMatchObject({ verdict: 'truncated', at: 6 })
+    expect(await of(lines.slice(0, -1))).toMatchObject({ verdict: 'incomplete' })
+    expect(await of(lines.with(1, line(1).replace(/"signature":"./, '"signature":"_')))).toMatchObject({
+      verdict: 'head-altered',
+    })
+    expect(await of(['{}'])).toMatchObject({ verdict: 'incomplete' })
+    for (let at = 0; at < file.length; at += 97) expect((await check(file.slice(0, at))).verdict).not.toBe('whole')
+  })
+
+  it('cut off together with its heads is found out by the anchor that was kept elsewhere', async () => {
+    const directory = await mkdtemp('/tmp/rempart-test-')
+    try {
+      for (let index = 0; index < 5; index += 1) await append(`${index}`)
+      await signAll(`${directory}/anchors`)
+      await tamper(`delete from audit_event where tenant_id = '${tenant.id}' and seq > 2;
+        delete from audit_head where tenant_id = '${tenant.id}'`)
+      expect(await verdict()).toMatchObject({ verdict: 'whole' })
+      const anchors = (await readFile(`${directory}/anchors`, 'utf8'))
+        .trimEnd()
+        .split('\n')
+        .map((text) => JSON.parse(text))
+      expect(await check(await exported(), { keys: [signer.key], anchors })).toMatchObject({
+        verdict: 'truncated',
+        at: 6,
+      })
+    } finally {
+      await rm(directory, { recursive: true })
+    }
+  })
+
+  it('class 44: holds as many lines as entries whatever a User-Agent, an address or a value holds', async () => {
+    const nasty = 'x\r\n{"type":"end"}\n\u001b[2J\u2028\u2029\u0085\u009b31m\u202e\ud800'
+    const userId = crypto.randomUUID()
+    await inTenant(database.app, tenant.id, (tx) =>
+      appendAudit(
+        tx,
+        { ...source(), audit: { ring, address: '203.0.113.9', userAgent: nasty } },
+        {
+          action: 'session.ended',
+          resource: { type: 'user', id: nasty.toWellFormed() },
+          changes: { nasty },
+          personal: { userId, values: { email: nasty } },
+        },
+      ),
+    )
+    const file = await exported()
+    expect(file.split('\n')).toHaveLength(2 + 2 + 1)
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there.
+    expect(file).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028-\u202e]/)
+    expect(await check(file)).toMatchObject({ verdict: 'whole', entries: 2 })
+    const person = await createPerson(server, { tenantId: tenant.id })
+    server.logLines.length = 0
+    await signInOver(server, person, { headers: { 'x-tenant-id': tenant.slug, 'user-agent': 'x\u001b[2J\u0085y' } })
+    for (const line of server.logLines) {
+      expect(line.trimEnd().split('\n')).toHaveLength(1)
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there.
+      expect(line.trimEnd()).not.toMatch(/[\u0000-\u001f\u0085\u009b\u2028\u2029]/)
+    }
+    expect((await get('/audit?action=session.opened')).json().items[0].client.userAgent).toContain('x')
   })
 })
 

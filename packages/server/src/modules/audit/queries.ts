@@ -86,15 +86,58 @@ export async function findLastSeq(tx: Tx, tenantId: string): Promise<number> {
 export function readHeads(
   tx: Tx,
   tenantId: string,
-  range: { readonly after: number; readonly upTo?: number; readonly limit: number },
+  range: { readonly after: number; readonly upTo: number; readonly limit: number },
 ) {
   return tx
     .selectFrom('audit_head')
     .selectAll()
     .where('tenant_id', '=', tenantId)
     .where('seq', '>', range.after)
-    .$if(range.upTo !== undefined, (query) => query.where('seq', '<=', range.upTo ?? 0))
+    .where('seq', '<=', range.upTo)
     .orderBy('seq')
     .limit(range.limit)
     .execute()
+}
+
+/** Newest first; one more than asked for when there are more. */
+export function listHeads(tx: Tx, tenantId: string, before: number | undefined, limit: number) {
+  return tx
+    .selectFrom('audit_head')
+    .selectAll()
+    .where('tenant_id', '=', tenantId)
+    .$if(before !== undefined, (query) => query.where('seq', '<', before ?? 0))
+    .orderBy('seq', 'desc')
+    .limit(limit + 1)
+    .execute()
+}
+
+/** The newest head; undefined before the first. */
+export function findLastHead(tx: Tx, tenantId: string) {
+  return tx
+    .selectFrom('audit_head')
+    .selectAll()
+    .where('tenant_id', '=', tenantId)
+    .orderBy('seq', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+}
+
+/** Stores a head; nothing when another process has just signed the same. */
+export async function insertHead(
+  tx: Tx,
+  head: {
+    readonly tenant_id: string
+    readonly seq: number
+    readonly hash: Buffer
+    readonly signed_at: Date
+    readonly kid: string
+    readonly signature: Buffer
+  },
+): Promise<boolean> {
+  const result = await tx
+    .insertInto('audit_head')
+    .values(head)
+    .onConflict((conflict) => conflict.doNothing())
+    .executeTakeFirst()
+  return result.numInsertedOrUpdatedRows === 1n
 }

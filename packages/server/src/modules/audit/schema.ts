@@ -56,6 +56,39 @@ export const AuditVerifyQuery = Type.Object({
   ),
 })
 
+/** How far the log had come, signed. */
+export const AuditHead = Strict(
+  {
+    seq: Type.Integer({ minimum: 1 }),
+    hash: Hash,
+    signedAt: Instant,
+    kid: Type.String(),
+    signature: Type.String({ description: 'Ed25519, base64url.' }),
+  },
+  { $id: 'AuditHead' },
+)
+export type AuditHead = Static<typeof AuditHead>
+
+export const AuditHeads = Strict(
+  {
+    items: Type.Array(Ref(AuditHead)),
+    nextCursor: Nullable(Type.String()),
+    keys: Type.Array(
+      Strict({ kty: Type.Literal('OKP'), crv: Type.Literal('Ed25519'), x: Type.String(), kid: Type.String() }),
+      {
+        description: 'What heads are signed with. Keep it elsewhere, and verify with that copy.',
+      },
+    ),
+  },
+  { $id: 'AuditHeads' },
+)
+export type AuditHeads = Static<typeof AuditHeads>
+
+export const AuditHeadsQuery = Type.Object({
+  pageSize: NumberedPageQuery.properties.pageSize,
+  cursor: Type.Optional(Type.Integer({ minimum: 1, description: 'The nextCursor of the reply before.' })),
+})
+
 /** What a walk along the chain has found. */
 export const AuditVerdict = Strict(
   {

@@ -1,11 +1,12 @@
 import { valueAad } from '../../core/audit/append.ts'
+import type { HeadKey } from '../../core/audit/heads.ts'
 import { findSubjectKeys, monthSubject, personSubject } from '../../core/audit/subject-keys.ts'
 import type { Context } from '../../core/context.ts'
 import { type KeyRing, unseal } from '../../core/credentials/sealing.ts'
 import { type Page, pageRequest } from '../../core/pagination.ts'
 import * as queries from './queries.ts'
-import type { EntryRow } from './rows.ts'
-import type { AuditEntry, AuditQuery } from './schema.ts'
+import { type EntryRow, signedHeadOf } from './rows.ts'
+import type { AuditEntry, AuditHeads, AuditQuery } from './schema.ts'
 
 /** The audit log of the tenant, newest first. What was erased is null. */
 export async function listAudit(context: Context, query: AuditQuery): Promise<Page<AuditEntry>> {
@@ -27,6 +28,30 @@ export async function listAudit(context: Context, query: AuditQuery): Promise<Pa
       pageSize,
       totalPages: Math.ceil(total / pageSize),
       nextCursor: rows.length > pageSize && last !== undefined ? String(last.seq) : null,
+    }
+  })
+}
+
+/** The signed heads of the tenant's log, newest first. */
+export function listAuditHeads(
+  context: Context,
+  key: HeadKey,
+  { cursor, pageSize = 20 }: { readonly cursor?: number; readonly pageSize?: number },
+): Promise<AuditHeads> {
+  return context.inTenant(async (tx) => {
+    const rows = await queries.listHeads(tx, context.tenant.id, cursor, pageSize)
+    const shown = rows.slice(0, pageSize).map(signedHeadOf)
+    const last = shown.at(-1)
+    return {
+      items: shown.map(({ seq, hash, signedAtMs, kid, signature }) => ({
+        seq,
+        hash,
+        signedAt: new Date(signedAtMs).toISOString(),
+        kid,
+        signature,
+      })),
+      nextCursor: rows.length > pageSize && last !== undefined ? String(last.seq) : null,
+      keys: [key],
     }
   })
 }

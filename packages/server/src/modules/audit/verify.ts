@@ -26,17 +26,21 @@ interface Stretch {
  */
 export async function verifyAudit(context: Context, key: HeadKey, after = 0): Promise<AuditVerdict> {
   const { tenant } = context
-  const [lastSeq, start] = await context.inTenant((tx) =>
-    Promise.all([queries.findLastSeq(tx, tenant.id), after === 0 ? undefined : queries.findHash(tx, tenant.id, after)]),
-  )
+  // The head first: one that is signed while the entries are counted is of an entry that was not counted.
+  const { lastHead, lastSeq, start } = await context.inTenant(async (tx) => ({
+    lastHead: (await queries.findLastHead(tx, tenant.id))?.seq ?? 0,
+    lastSeq: await queries.findLastSeq(tx, tenant.id),
+    start: after === 0 ? undefined : await queries.findHash(tx, tenant.id, after),
+  }))
   const from: ChainEnd = after === 0 ? EMPTY_CHAIN : { seq: after, hash: start?.toString('hex') ?? '' }
+  const truncated: Fault | undefined = lastHead > lastSeq ? { verdict: 'truncated', at: lastHead } : undefined
   const upTo = Math.min(lastSeq, after + mostEntries)
   let stretch: Stretch = { fault: undefined, end: from, signedTo: 0 }
   while (stretch.fault === undefined && stretch.end.seq < upTo) {
     stretch = await checkBatch(context, key, stretch, upTo)
   }
-  const isEnd = upTo === lastSeq
-  const fault = stretch.fault ?? (isEnd ? await findTruncation(context, lastSeq) : undefined)
+  const isEnd = upTo >= lastSeq
+  const fault = stretch.fault ?? (isEnd ? truncated : undefined)
   return {
     verdict: fault?.verdict ?? 'whole',
     at: fault?.at ?? null,
@@ -68,12 +72,4 @@ async function checkBatch(context: Context, key: HeadKey, { end, signedTo }: Str
       return { fault: { verdict: 'altered', at: head.seq }, end: walked, signedTo }
   }
   return { fault: undefined, end: walked, signedTo: heads.at(-1)?.seq ?? signedTo }
-}
-
-async function findTruncation(context: Context, lastSeq: number): Promise<Fault | undefined> {
-  const beyond = await context.inTenant((tx) =>
-    queries.readHeads(tx, context.tenant.id, { after: lastSeq, limit: batchSize }),
-  )
-  const last = beyond.at(-1)
-  return last && { verdict: 'truncated', at: last.seq }
 }
