@@ -4,6 +4,11 @@ export const auditActions = [
   'session.refused',
   'session.ended',
   'session.replayed',
+  'session.renewed',
+  'mfa.enabled',
+  'mfa.disabled',
+  'mfa.recovery-codes-renewed',
+  'mfa.requirement-changed',
   'credential.tenant-conflict',
 ] as const
 

@@ -1,3 +1,4 @@
+import { appendAudit } from '../../core/audit/append.ts'
 import { STEP_UP_SECONDS } from '../../core/authorise.ts'
 import type { Context, Person } from '../../core/context.ts'
 import { createRecoveryCodes } from '../../core/credentials/recovery-code.ts'
@@ -12,6 +13,7 @@ import type { Tx } from '../../database/tenant.ts'
 import { type FactorDependencies, type FactorProof, OTP, personOf, secretAad, useFactor } from './factor.ts'
 import { tellChange } from './notices.ts'
 import * as queries from './queries.ts'
+import { recordChange, recordRenewal } from './record.ts'
 import type { MfaRequirement, MfaSetup, MfaStatus } from './schema.ts'
 
 /** What the person of a call has for a second factor, and what is asked of them. */
@@ -82,6 +84,7 @@ export function enableFactor(
     if (endOtherSessions) {
       await revokeSessions(tx, tenantId, { userId: person.id, except: session.sessionId }, 'mfa-enabled')
     }
+    await recordChange(tx, context, 'mfa.enabled')
     return { session, recoveryCodes }
   })
 }
@@ -104,10 +107,12 @@ export function verifyFactor(
   return context.inTenant(async (tx) => {
     await assertEnrolled(tx, context)
     await assertRight(tx, context, dependencies, proof)
-    return replaceSession(tx, dependencies.kit, {
+    const session = await replaceSession(tx, dependencies.kit, {
       ...{ tenantId, person, aal: 2, shown: [OTP], restriction: null, client },
       reason: 'mfa-verified',
     })
+    await recordRenewal(tx, context, session)
+    return session
   })
 }
 
@@ -121,6 +126,7 @@ export function regenerateRecoveryCodes(context: Context, { mail }: FactorDepend
     assertFactorShown(person)
     const codes = await issueRecoveryCodes(tx, context.tenant.id, person.id)
     await tellChange(tx, mail, person.id, 'recovery-codes-renewed', context.clock.now())
+    await recordChange(tx, context, 'mfa.recovery-codes-renewed')
     return codes
   })
 }
@@ -142,6 +148,7 @@ export function disableFactor(context: Context, dependencies: FactorDependencies
     await queries.deleteFactor(tx, tenantId, person.id)
     await revokeSessions(tx, tenantId, { userId: person.id, except: person.sessionId }, 'mfa-disabled')
     await tellChange(tx, dependencies.mail, person.id, 'disabled', context.clock.now())
+    await recordChange(tx, context, 'mfa.disabled')
   })
 }
 
@@ -153,7 +160,12 @@ export async function readRequirement({ tenant, inTenant }: Context): Promise<Mf
 /** Who has none is asked for one the next time they sign in. */
 export async function setRequirement(context: Context, { required }: MfaRequirement): Promise<MfaRequirement> {
   const now = new Date(context.clock.now())
-  await context.inTenant((tx) => queries.requireOfAll(tx, context.tenant.id, required, now))
+  const { tenant } = context
+  await context.inTenant(async (tx) => {
+    await queries.requireOfAll(tx, tenant.id, required, now)
+    const resource = { type: 'tenant', id: tenant.id }
+    await appendAudit(tx, context, { action: 'mfa.requirement-changed', resource, changes: { required } })
+  })
   return { required }
 }
 

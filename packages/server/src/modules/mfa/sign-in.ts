@@ -1,3 +1,4 @@
+import { type AuditEvent, appendAudit } from '../../core/audit/append.ts'
 import type { Context } from '../../core/context.ts'
 import { parseOpaqueToken } from '../../core/credentials/opaque-token.ts'
 import { consumeOneTimeToken } from '../../core/identity/one-time-tokens.ts'
@@ -48,11 +49,19 @@ export async function completeSignIn(
     if (!(await queries.takeTry(tx, tenantId, hash, MOST_TRIES))) return 'mfa-challenge-invalid'
     const person = await queries.findChallenged(tx, tenantId, hash)
     if (person === undefined) return 'mfa-challenge-invalid'
-    // Answered and not thrown: the try is to stay counted.
-    if (!(await useFactor(tx, dependencies, { tenantId, userId }, proof))) return 'proof-refused'
+    const remember = (event: AuditEvent) => appendAudit(tx, { ...context, actor: { kind: 'user', id: userId } }, event)
+    if (!(await useFactor(tx, dependencies, { tenantId, userId }, proof))) {
+      const refused = { action: 'session.refused', outcome: 'refused', changes: { reason: 'wrong-code' } } as const
+      await remember({ ...refused, resource: { type: 'user', id: userId } })
+      // Answered and not thrown: the try is to stay counted.
+      return 'proof-refused'
+    }
     await consumeOneTimeToken(tx, tenantId, hash, 'mfa-challenge')
     await queries.noteSignIn(tx, tenantId, userId, new Date(kit.clock.now()))
-    const session = await openSession(tx, kit, { tenantId, userId, aal: 2, amr: [...amr, OTP], transport, client })
+    const shown = [...amr, OTP]
+    const session = await openSession(tx, kit, { tenantId, userId, aal: 2, amr: shown, transport, client })
+    const resource = { type: 'session', id: session.sessionId }
+    await remember({ action: 'session.opened', resource, changes: { amr: shown } })
     return { session, emailNorm: person.email_norm }
   })
   if (typeof outcome === 'string') throw new ProblemError(outcome)

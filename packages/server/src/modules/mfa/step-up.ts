@@ -6,6 +6,7 @@ import type { ClientFacts, OpenedSession } from '../../core/identity/session-kit
 import { type ContentFault, ProblemError } from '../../core/problem.ts'
 import { type FactorDependencies, OTP, personOf, useFactor } from './factor.ts'
 import * as queries from './queries.ts'
+import { recordRenewal } from './record.ts'
 import type { StepUpInput } from './schema.ts'
 
 /** What a person has to show, all of it. */
@@ -79,11 +80,13 @@ export function stepUp(
     if (isCodeShown && !(await useFactor(tx, dependencies, owner, { code }))) {
       throw new ProblemError('proof-refused')
     }
-    return replaceSession(tx, dependencies.kit, {
+    const session = await replaceSession(tx, dependencies.kit, {
       ...{ tenantId, person, shown, client },
       aal: isCodeShown ? 2 : person.aal,
       restriction: isCodeShown ? null : person.restriction,
       reason: 'step-up',
     })
+    await recordRenewal(tx, context, session)
+    return session
   })
 }
