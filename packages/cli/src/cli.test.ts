@@ -35,9 +35,9 @@ async function run(args: readonly string[], options: { env?: Readonly<Record<str
 
 let server: ReturnType<typeof launch>
 let url: string
+let said = ''
 beforeAll(async () => {
   server = launch(['start'], { REMPART_PORT: '0' })
-  let said = ''
   url = await new Promise((resolve, reject) => {
     server.once('exit', () => reject(new Error(`the server ended: ${said}`)))
     server.stderr.on('data', (chunk) => {
@@ -83,6 +83,78 @@ describe.concurrent('api-key', () => {
       return expiresAt && Math.round((Date.parse(expiresAt) - Date.now()) / 86_400_000)
     }
     expect(await Promise.all([days(), days('--expires', '48h'), days('--expires', 'never')])).toEqual([90, 2, null])
+  }, 30_000)
+})
+
+describe('people', () => {
+  const post = async (path: string, body: object, token?: string) => {
+    const answer = await fetch(`${url}/api/v1${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
+      body: JSON.stringify(body),
+    })
+    return { status: answer.status, body: (await answer.json()) as Record<string, unknown> }
+  }
+  const signIn = (email: string, password: string) => post('/auth/login', { email, password })
+  const mayListPeople = async (email: string, password: string): Promise<number> => {
+    const { body } = await signIn(email, password)
+    return (await api('/users', String(body['access_token']))).status
+  }
+  const tokenOf = (text: string): string => /\/account\/invite#token=(rmp_inv_[\w-]{43})/.exec(text)?.[1] ?? ''
+  const password = 'another fine password 1789'
+
+  it('the link that the first start shows makes the first owner, once, and nobody once there is one', async () => {
+    const token = tokenOf(said)
+    const nameless = await post('/invitations/accept', { token, password })
+    expect([nameless.status, nameless.body['errors']]).toEqual([422, [expect.objectContaining({ pointer: '/email' })]])
+    const both = await Promise.all(
+      ['first@example.org', 'second@example.org'].map((email) =>
+        post('/invitations/accept', { token, password, email }),
+      ),
+    )
+    expect(both.map(({ status }) => status).toSorted()).toEqual([201, 400])
+    const email = String(both.find(({ status }) => status === 201)?.body['email'])
+    expect(await mayListPeople(email, password)).toBe(200)
+    // What the last owner cannot do to themselves, the command line does not do either.
+    const refused = await run(['user', 'deactivate', email])
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('Last owner')])
+  }, 30_000)
+
+  it('are made with a password from standard input, and switched off and on', async () => {
+    const email = 'grace@example.org'
+    const weak = await run(['user', 'create', '--email', email, '--password-stdin'], { input: 'password\n' })
+    expect([weak.code, weak.stderr]).toEqual([1, expect.stringContaining('/password')])
+    const args = ['user', 'create', '--email', email, '--name', 'Grace', '--role', 'admin', '--password-stdin']
+    const made = await run(args, { input: `${password}\n` })
+    expect([made.code, made.stdout]).toEqual([0, ''])
+    expect(await mayListPeople(email, password)).toBe(200)
+    expect((await run(args, { input: password })).stderr).toContain('An account with this e-mail address exists')
+    expect((await run(['user', 'deactivate', 'Grace@Example.org'])).code).toBe(0)
+    expect((await signIn(email, password)).status).toBe(401)
+    expect((await run(['user', 'activate', email])).code).toBe(0)
+    expect((await signIn(email, password)).status).toBe(200)
+    const french = await run(['user', 'list'], { env: { LANG: 'fr_FR.UTF-8' } })
+    expect(french.stdout).toMatch(/^grace@example\.org +Grace +actif /m)
+    expect((await run(['user', 'deactivate', 'nobody@example.org'])).stderr).toContain(
+      'no account "nobody@example.org"',
+    )
+  }, 30_000)
+
+  it('get a link without one, which alone is printed on standard output and is good once', async () => {
+    const made = await run(['user', 'create', '--email', 'alan@example.org', '--role', 'viewer'])
+    expect(made.stdout).toMatch(/^http:\/\/localhost:3000\/account\/invite#token=rmp_inv_[\w-]{43}\n$/)
+    expect(made.stderr).not.toContain('rmp_inv_')
+    const token = tokenOf(made.stdout)
+    expect((await post('/invitations/accept', { token, password, name: 'Alan' })).status).toBe(201)
+    expect((await post('/invitations/accept', { token, password })).status).toBe(400)
+    expect(await mayListPeople('alan@example.org', password)).toBe(403)
+    const json = await run(['user', 'create', '--email', 'kurt@example.org', '--json'])
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      email: 'kurt@example.org',
+      link: expect.stringContaining('rmp_inv_'),
+    })
+    const unknown = await run(['user', 'create', '--email', 'x@example.org', '--role', 'emperor'])
+    expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringContaining('Unknown role')])
   }, 30_000)
 })
 

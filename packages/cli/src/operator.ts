@@ -35,11 +35,11 @@ export async function withDatabase<T>(work: (database: OpenDatabase, config: Con
 /** Works for one tenant, or the default one. @throws Failure when there is no such tenant. */
 export function withTenantContext<T>(
   named: string | undefined,
-  work: (context: Context, database: OpenDatabase) => Promise<T>,
+  work: (context: Context, database: OpenDatabase, config: Config) => Promise<T>,
 ): Promise<T> {
   return withDatabase(async (database, config) => {
     const tenant = await requireTenant(database, named ?? config.defaultTenant)
-    return work(operatorContext(database.worker, tenant, { locale: language, log: terminalLog() }), database)
+    return work(operatorContext(database.worker, tenant, { locale: language, log: terminalLog() }), database, config)
   })
 }
 

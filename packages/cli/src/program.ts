@@ -14,6 +14,7 @@ import { addReplayCommand } from './commands/replay.ts'
 import { addResourceCommands } from './commands/resources.ts'
 import { addStartCommand } from './commands/start.ts'
 import { addTenantCommands } from './commands/tenant.ts'
+import { addUserCommands } from './commands/user.ts'
 import { exitCodeOf, explain } from './failure.ts'
 import { speakFrench } from './usage-in-french.ts'
 import { language, words } from './words.ts'
@@ -29,6 +30,7 @@ if (language === 'fr') speakFrench(program)
 addStartCommand(program)
 addDatabaseCommands(program)
 addTenantCommands(program)
+addUserCommands(program)
 addApiKeyCommands(program)
 addContactCommands(program)
 addEventCommands(program)

@@ -10,6 +10,7 @@ export function welcome(server: RunningServer, config: Config): string {
     '',
     say.answers(server.url),
     `${say.database(version, origin)}${config.embedded ? say.keptIn(config.dataDir) : ''}`,
+    ...(server.ownerLink === undefined ? [] : ['', say.owner, `  ${server.ownerLink}`]),
     ...(config.defaultTenant === 'demo' ? firstSteps(server.url, config) : []),
     '',
     say.stop,

@@ -279,6 +279,7 @@ const english = {
     form: 'The public form "demo": get it, fill it in for two seconds as a person would, send it:',
     gate: 'The registration list "gate125", and what the website offers:',
     read: 'Read what came in, with an API key (this makes one, good for 90 days):',
+    owner: 'Make the account of the first owner: this link is good once, for seven days, and is not shown again:',
     stop: 'Stop with Ctrl-C. Everything that was acknowledged is on disk.',
   },
 }
@@ -557,6 +558,8 @@ const french: Words = {
     form: 'Le formulaire public « demo » : le demander, le remplir deux secondes comme une personne, l’envoyer :',
     gate: 'La liste d’inscription « gate125 », et ce que propose le site :',
     read: 'Lire ce qui est arrivé, avec une clé d’API (ceci en crée une, valable 90 jours) :',
+    owner:
+      'Créez le compte du premier propriétaire : ce lien vaut une fois, sept jours, et n’est pas montré de nouveau :',
     stop: 'Arrêtez avec Ctrl-C. Tout ce qui a été confirmé est sur le disque.',
   },
 }

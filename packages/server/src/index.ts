@@ -1,6 +1,7 @@
 export { type Config, ConfigError, loadConfig } from './config.ts'
 export { type Scope, scopes } from './core/access.ts'
 export type { Context } from './core/context.ts'
+export { createPasswordHasher } from './core/credentials/password-hasher.ts'
 export { createLogger } from './core/logging.ts'
 export { readMailbox } from './core/mail/mailbox.ts'
 export { createPolicySet, type PolicySet } from './core/policy-set.ts'
@@ -60,6 +61,10 @@ export {
 export type { SecurityEvent, SecurityEventDetail } from './modules/security-events/schema.ts'
 export { listSecurityEvents, readSecurityEvent } from './modules/security-events/service.ts'
 export { changeTenant, createTenant, findTenant, listTenants, TenantError } from './modules/tenants/service.ts'
+export { createAccount } from './modules/users/operator.ts'
+export type { User, UserStatus } from './modules/users/schema.ts'
+export { listUsers } from './modules/users/service.ts'
+export { activateUser, deactivateUser } from './modules/users/standing.ts'
 export { operatorContext } from './operator.ts'
 export {
   formatPolicyFile,

@@ -14,8 +14,10 @@ import { type OpenGuardStore, openGuardStore } from './guard-store.ts'
 import { startBackground } from './jobs/background.ts'
 import { startJobsProcess } from './jobs-process.ts'
 import { closeListener, listenForMetrics, urlOf } from './listeners.ts'
+import { issueOwnerLink } from './modules/invitations/bootstrap.ts'
 import { type PolicyFeed, startPolicyFeed } from './modules/policies/feed.ts'
 import { scheduleEventDays } from './modules/security-events/retention.ts'
+import { findTenant } from './modules/tenants/service.ts'
 import { inFile, type PolicyDocument, readPolicyFile } from './policy-file.ts'
 import { type PolicyWatch, watchPolicyFile } from './policy-reload.ts'
 import { buildServer } from './server.ts'
@@ -28,6 +30,8 @@ export interface RunningServer {
   readonly database: Pick<OpenDatabase, 'origin' | 'version'>
   /** Made on this very start. */
   readonly isFirstStart: boolean
+  /** Where the first owner of the demo tenant makes their account. On its first start alone, and stored nowhere. */
+  readonly ownerLink: string | undefined
   /** Reads the policy file again at once; undefined without one. */
   readonly reloadPolicies: PolicyWatch['reload'] | undefined
   /** Stops gracefully: takes nothing new, finishes what is in flight, then closes the database. Safe to repeat. */
@@ -47,7 +51,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
 
 async function startWithoutServing(config: Config, log: Logger): Promise<RunningServer> {
   const { stop, ...started } = await startJobsProcess(config, log)
-  return { ...started, isFirstStart: false, reloadPolicies: undefined, stop: once(stop) }
+  return { ...started, isFirstStart: false, ownerLink: undefined, reloadPolicies: undefined, stop: once(stop) }
 }
 
 async function startServing(config: Config, log: Logger): Promise<RunningServer> {
@@ -63,6 +67,7 @@ async function startServing(config: Config, log: Logger): Promise<RunningServer>
   try {
     const secretKey = config.secretKey ?? (await loadOrCreateSecret(join(config.dataDir, 'secret.key')))
     const isFirstStart = config.embedded && config.demo === 'on' ? await seedDemo(database.worker) : false
+    const ownerLink = isFirstStart ? await demoOwnerLink(database, config) : undefined
     const { app: serving, appTarget } = database
     const tenants = createTenantResolver(serving, { onLookUp: metrics.tenantLookUp })
     const policyFeed = startPolicyFeed({ target: appTarget, pool: serving, tenants, log })
@@ -91,6 +96,7 @@ async function startServing(config: Config, log: Logger): Promise<RunningServer>
       metricsUrl: metricsServer && urlOf(config.host, metricsServer.address()),
       database,
       isFirstStart,
+      ownerLink,
       reloadPolicies: watch?.reload,
       stop: once(async () => {
         stopping.is = true
@@ -105,6 +111,11 @@ async function startServing(config: Config, log: Logger): Promise<RunningServer>
     await closeAll()
     throw error
   }
+}
+
+async function demoOwnerLink({ worker }: OpenDatabase, { publicUrl }: Config): Promise<string | undefined> {
+  const demo = await findTenant(worker, 'demo')
+  return demo && issueOwnerLink(worker, demo.id, { publicUrl, nowMs: Date.now() })
 }
 
 interface Parts {

@@ -106,3 +106,12 @@ export async function findName(tx: Tx, tenantId: string, id: string): Promise<st
     .executeTakeFirst()
   return row?.name ?? undefined
 }
+
+export function findRoleByCode(tx: Tx, tenantId: string, code: string) {
+  return tx
+    .selectFrom('role')
+    .select('id')
+    .where('tenant_id', '=', tenantId)
+    .where('code', '=', code)
+    .executeTakeFirst()
+}
