@@ -1,6 +1,7 @@
 import { version } from '@rempart/server'
 import { Command } from 'commander'
 import { addApiKeyCommands } from './commands/api-key.ts'
+import { addAuditCommands } from './commands/audit.ts'
 import { addContactCommands } from './commands/contact.ts'
 import { addDatabaseCommands } from './commands/database.ts'
 import { addEventCommands } from './commands/events.ts'
@@ -32,6 +33,7 @@ addDatabaseCommands(program)
 addTenantCommands(program)
 addUserCommands(program)
 addApiKeyCommands(program)
+addAuditCommands(program)
 addContactCommands(program)
 addEventCommands(program)
 addFormCommands(program)

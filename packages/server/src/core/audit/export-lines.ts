@@ -49,7 +49,7 @@ export interface ExportVerdict {
 }
 
 export interface ExportTrust {
-  /** Keys that are believed; absent: those of the file. */
+  /** Keys that are believed; absent: those of the file. Without any, no signature is checked. */
   readonly keys?: readonly HeadKey[]
   /** Heads that were kept elsewhere, such as in the anchor file. Those of other tenants, and newer ones, are passed over. */
   readonly anchors?: readonly SignedHead[]
@@ -132,7 +132,7 @@ function takeHead(walk: Walk, head: SignedHead): Fault | undefined {
 
 function takeSigned(walk: Walk, head: SignedHead): Fault | undefined {
   const other = walk.pending.get(head.seq)
-  const isSound = head.tenantId === walk.header?.tenantId && isSigned(head, walk.keys)
+  const isSound = head.tenantId === walk.header?.tenantId && (walk.keys.length === 0 || isSigned(head, walk.keys))
   if (!isSound) return { verdict: 'head-altered', at: head.seq }
   // Two sound heads that disagree: the log had two histories.
   if (other !== undefined && other !== head.hash) return { verdict: 'altered', at: head.seq }
@@ -147,7 +147,7 @@ function takeEntry(walk: Walk, entry: ChainEntry): Fault | undefined {
   if ('brokenAt' in walked) return broken
   const signed = walk.pending.get(walked.seq)
   if (signed !== undefined && signed !== walked.hash) return broken
-  if (signed !== undefined) walk.signedTo = walked.seq
+  if (signed !== undefined && walk.keys.length > 0) walk.signedTo = walked.seq
   walk.pending.delete(walked.seq)
   walk.seq = walked.seq
   walk.hash = walked.hash
