@@ -9,12 +9,13 @@ import { type CompiledPolicy, compilePolicy, type Plan } from './plan.ts'
 import { definePolicy, type Policy, type PolicyInput } from './policy.ts'
 import type { RemoteStore, Store } from './store.ts'
 import type { Subjects } from './subject.ts'
+import { createTurnClock } from './turn-clock.ts'
 
 /** What a guard decides by, and what it counts in. */
 export interface GuardOptions {
   readonly policies: readonly PolicyInput[]
   readonly store: Store | RemoteStore
-  /** Milliseconds that never run back, from any origin. @default performance.now */
+  /** Milliseconds that never run back, from any origin. @default performance.now, read once in a turn of the event loop */
   readonly nowMs?: () => number
   /**
    * Hears of each refusal, challenge, shadow refusal and alert, before the decision's caller has it: it
@@ -97,7 +98,7 @@ const noOptions: DecideOptions = {}
  * two policies of one name.
  */
 export function createGuard(options: GuardOptions): Guard {
-  const { store, nowMs = () => performance.now() } = options
+  const { store, nowMs = createTurnClock(() => performance.now()) } = options
   const counting = count(options)
   let policies = compileSet(options.policies)
 

@@ -3,6 +3,7 @@ import { Socket } from 'node:net'
 import type { Decision } from '../decision.ts'
 import { rateLimitHeaders } from '../headers.ts'
 import type { QuotaLabel } from '../store.ts'
+import { createTurnClock } from '../turn-clock.ts'
 import { type FieldBlock, linesBeside } from './field-block.ts'
 
 /**
@@ -24,7 +25,7 @@ export function setQuota(response: ServerResponse, decision: Decision): void {
   if (decision.quota === undefined && decision.retryAfterMs === undefined) return
   if (writesItsHead(response)) response[quotaKey] = quotaLines(decision)
   else
-    for (const [name, value] of Object.entries(rateLimitHeaders(decision, Date.now()))) response.setHeader(name, value)
+    for (const [name, value] of Object.entries(rateLimitHeaders(decision, nowUnixMs()))) response.setHeader(name, value)
 }
 
 /** Adds the fields of a refusal. */
@@ -110,6 +111,9 @@ interface QuotaText {
   tail: string
 }
 
+/** The wall clock: `X-RateLimit-Reset` is told in seconds. */
+const nowUnixMs = createTurnClock(() => Date.now())
+
 const quotaTexts = new WeakMap<QuotaLabel, QuotaText>()
 
 /** The same fields as `rateLimitHeaders`. The guard writes figures, and names that a policy's check holds to a safe alphabet. */
@@ -119,7 +123,7 @@ function quotaLines({ quota, remaining, resetMs, retryAfterMs }: Decision): stri
   if (quota === undefined) return retryAfter
   const text = textOf(quota)
   const resetS = Math.ceil(resetMs / 1_000)
-  const resetAtS = Math.ceil((Date.now() + resetMs) / 1_000)
+  const resetAtS = Math.ceil((nowUnixMs() + resetMs) / 1_000)
   if (text.resetS !== resetS || text.resetAtS !== resetAtS) {
     text.resetS = resetS
     text.resetAtS = resetAtS

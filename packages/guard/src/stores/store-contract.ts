@@ -260,6 +260,8 @@ export function describeStore(name: string, createFixture: () => Promise<StoreFi
         expect(requests.map(([first]) => first?.charged)).toEqual([true, true, true, false])
         expect(requests.map(([, second]) => second?.charged)).toEqual([true, false, false, false])
         expect(requests[3]?.[0]).toMatchObject({ fits: false, cooling: true })
+        // Of what an attempt has set going while another rule refused it, the wait that is told has to know.
+        expect(requests[2]?.[0]?.freesMs).toBeGreaterThan(3_500_000)
       })
 
       it('is forgotten, lock and attempts, when it is cleared', async () => {
