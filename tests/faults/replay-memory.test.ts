@@ -112,7 +112,10 @@ describe('the memory of a replay', () => {
     expect(long.peakMiB).toBeLessThan(400)
   })
 
-  it('has a bound where each line is from another client, for another path, under another name', async () => {
+  // Each line makes and forgets a client, a path and a name: some sixty times the work of a line of a real log.
+  it('has a bound where each line is from another client, for another path, under another name', {
+    timeout: 400_000,
+  }, async () => {
     const flood = {
       address: '2001:db8:@@@@:####::1',
       // Longer than the texts that are kept whole.
@@ -121,9 +124,9 @@ describe('the memory of a replay', () => {
       distinct: 2 ** 32,
     }
     const short = await replay(logOf(flood, 180 * MB))
-    const long = await replay(logOf(flood, 300 * MB))
+    const long = await replay(logOf(flood, 240 * MB))
     expect(short.clients.forgotten).toBeGreaterThan(0)
-    expect(long.clients.forgotten).toBeGreaterThan(200_000)
+    expect(long.clients.forgotten).toBeGreaterThan(100_000)
     expect(long.peakMiB - short.peakMiB).toBeLessThan(SLACK_MIB)
     expect(long.peakMiB).toBeLessThan(640)
   })
