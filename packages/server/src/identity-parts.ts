@@ -6,12 +6,15 @@ import { createKeyRing } from './core/credentials/sealing.ts'
 import { createKnownDevices } from './core/identity/known-device.ts'
 import { createMailQueue } from './core/mail/outbox.ts'
 import { createMailKeys } from './core/mail/sealed-mail.ts'
+import { createPublicFetch } from './core/public-fetch.ts'
 import { deriveKey, keyLabels } from './core/secrets.ts'
 import type { AccessTokens } from './core/tokens/access-token.ts'
 
+type OAuthSetting = 'allowPrivateIdp' | 'githubUrl' | 'githubApiUrl' | 'publicUrl'
+
 /** What the modules of identity share: one of each in a process. */
 export function createIdentityParts(dependencies: {
-  readonly config: Pick<Config, 'checkBreaches' | 'breachesUrl' | 'registration'>
+  readonly config: Pick<Config, 'checkBreaches' | 'breachesUrl' | 'registration' | OAuthSetting>
   readonly master: Buffer
   readonly clock: Clock
   readonly accessTokens: AccessTokens
@@ -27,6 +30,11 @@ export function createIdentityParts(dependencies: {
     mail: createMailQueue(createMailKeys(master)),
     totpRing: createKeyRing(masters, keyLabels.totpSecret),
     pendingRing: createKeyRing(masters, keyLabels.registration),
+    oauthRing: createKeyRing(masters, keyLabels.identityProviders),
+    fetchPublic: createPublicFetch({ allowLoopback: config.allowPrivateIdp === 'on' }),
+    allowsHttp: config.allowPrivateIdp === 'on',
+    github: { web: config.githubUrl.replace(/\/$/, ''), api: config.githubApiUrl.replace(/\/$/, '') },
+    publicUrl: config.publicUrl,
     isOpen: config.registration === 'open',
   }
 }

@@ -46,8 +46,8 @@ import { compileTrustedHosts } from './core/trusted-hosts.ts'
 import { createValidatorCompiler } from './core/validation.ts'
 import type { Pool } from './database/connect.ts'
 import { createIdentityParts } from './identity-parts.ts'
-import { auditRoutes, auditSchemas } from './modules/audit/routes.ts'
 import { accountRoutes } from './modules/account/routes.ts'
+import { auditRoutes, auditSchemas } from './modules/audit/routes.ts'
 import { loginPolicy, passwordCheckPolicy, refreshPolicy, verifyTokenPolicy } from './modules/auth/policy.ts'
 import { authRoutes, authSchemas } from './modules/auth/routes.ts'
 import { contactPolicy } from './modules/contact/policy.ts'
@@ -78,6 +78,10 @@ import { factorSignInRoutes } from './modules/mfa/auth-routes.ts'
 import { mfaVerifyPolicy } from './modules/mfa/policy.ts'
 import { mfaRoutes } from './modules/mfa/routes.ts'
 import { mfaSchemas } from './modules/mfa/schema.ts'
+import { createIdentityClient } from './modules/oauth/identity.ts'
+import { oauthFinishPolicy, oauthStartPolicy } from './modules/oauth/policy.ts'
+import { identityProviderRoutes } from './modules/oauth/provider-routes.ts'
+import { oauthRoutes, oauthSchemas } from './modules/oauth/routes.ts'
 import { resetRequestPolicy, resetUsePolicy } from './modules/password-reset/policy.ts'
 import { passwordResetRoutes, passwordResetSchemas } from './modules/password-reset/routes.ts'
 import type { PolicyFeed } from './modules/policies/feed.ts'
@@ -148,6 +152,7 @@ export async function buildServer(
     ...mfaSchemas,
     ...registrationSchemas,
     ...passwordResetSchemas,
+    ...oauthSchemas,
     ...userSchemas,
     ...roleSchemas,
     ...invitationSchemas,
@@ -239,6 +244,8 @@ export async function buildServer(
       verifyEmailPolicy,
       resetRequestPolicy,
       resetUsePolicy,
+      oauthStartPolicy,
+      oauthFinishPolicy,
       invitationAcceptPolicy,
     ],
     subjectsOf: createSubjectReader({ config, reputation, fingerprintSecret, clock }),
@@ -322,6 +329,11 @@ export async function buildServer(
       factorSignInRoutes(api, { ...identification, ...identity, passwordCheckPolicy })
       registrationRoutes(api, { ...identification, ...identity })
       passwordResetRoutes(api, { ...identification, ...identity })
+      oauthRoutes(api, {
+        ...{ ...identification, ...identity, secondFactors },
+        identityClient: createIdentityClient({ ...identity, fetch: identity.fetchPublic }),
+      })
+      identityProviderRoutes(api, identity)
       userRoutes(api, identity)
       roleRoutes(api)
       invitationRoutes(api, { ...identification, ...identity })

@@ -51,6 +51,7 @@ const tags = [
   { name: 'auth', description: 'People: signing up, in and out, and their tokens.' },
   { name: 'sessions', description: 'Where a person is signed in, and ending it.' },
   { name: 'mfa', description: 'Second factors: authenticator apps and recovery codes.' },
+  { name: 'oauth', description: 'Signing in with a provider: Google, GitHub, or any OpenID provider.' },
   { name: 'users', description: 'The people of a tenant: profiles and accounts.' },
   { name: 'roles', description: 'What people may do, and who gave it to them.' },
   { name: 'invitations', description: 'Asking people to join, and joining.' },

@@ -375,6 +375,74 @@ export const problemTypes = {
       fr: 'Vous n’avez ni mot de passe ni second facteur pour confirmer. Déconnectez-vous puis reconnectez-vous.',
     },
   ),
+  'oauth-state-invalid': problem(
+    400,
+    { en: 'Start again', fr: 'Recommencez' },
+    {
+      en: 'This sign-in was completed, has expired, or was started in another browser. Start it again.',
+      fr: 'Cette connexion a abouti, a expiré ou a été commencée dans un autre navigateur. Recommencez-la.',
+    },
+  ),
+  'oauth-refused': problem(
+    401,
+    { en: 'Sign-in refused', fr: 'Connexion refusée' },
+    {
+      en: 'The provider did not confirm who you are. Start again.',
+      fr: 'Le fournisseur n’a pas confirmé votre identité. Recommencez.',
+    },
+  ),
+  'oauth-email-unverified': problem(
+    403,
+    { en: 'Address not vouched for', fr: 'Adresse non garantie' },
+    {
+      en: 'The provider does not vouch for your e-mail address. Confirm it there first.',
+      fr: 'Le fournisseur ne garantit pas votre adresse électronique. Confirmez-la d’abord chez lui.',
+    },
+  ),
+  'oauth-provider-not-found': problem(404, { en: 'Unknown provider', fr: 'Fournisseur inconnu' }),
+  'oauth-account-not-found': problem(404, { en: 'Unknown link', fr: 'Lien inconnu' }),
+  'oauth-account-exists': problem(
+    409,
+    { en: 'Sign in and link', fr: 'Connectez-vous puis liez' },
+    {
+      en: 'Your address has an account here. Sign in the way you usually do, then link the provider.',
+      fr: 'Votre adresse a un compte ici. Connectez-vous comme d’habitude, puis liez le fournisseur.',
+    },
+  ),
+  'oauth-already-linked': problem(
+    409,
+    { en: 'Linked already', fr: 'Déjà lié' },
+    {
+      en: 'This identity is linked to another account.',
+      fr: 'Cette identité est liée à un autre compte.',
+    },
+  ),
+  'oauth-last-way-in': problem(
+    409,
+    { en: 'Last way in', fr: 'Dernier moyen de connexion' },
+    {
+      en: 'Nothing would be left to sign in with. Set a password first.',
+      fr: 'Il ne resterait rien pour se connecter. Définissez d’abord un mot de passe.',
+    },
+  ),
+  'provider-code-taken': problem(
+    409,
+    { en: 'Name taken', fr: 'Nom déjà pris' },
+    { en: 'Another provider has this code.', fr: 'Un autre fournisseur a ce code.' },
+  ),
+  'provider-limit': problem(
+    409,
+    { en: 'Too many providers', fr: 'Trop de fournisseurs' },
+    { en: 'A tenant has 20 providers at most.', fr: 'Une organisation a 20 fournisseurs au plus.' },
+  ),
+  'oauth-provider-unavailable': problem(
+    503,
+    { en: 'Provider unavailable', fr: 'Fournisseur indisponible' },
+    {
+      en: 'The provider does not answer, or not as one. Try again in a moment.',
+      fr: 'Le fournisseur ne répond pas, ou pas comme il faut. Réessayez dans un instant.',
+    },
+  ),
   'email-taken': problem(
     409,
     { en: 'Address taken', fr: 'Adresse déjà prise' },

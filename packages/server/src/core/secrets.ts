@@ -19,6 +19,7 @@ export const keyLabels = {
   refreshSuccessor: 'rempart/refresh-successor/v1',
   mailbox: 'rempart/mailbox/v1',
   mailRecipient: 'rempart/mail-recipient/v1',
+  identityProviders: 'rempart/identity-providers/v1',
   auditSubjects: 'rempart/audit-subjects/v1',
   auditHeads: 'rempart/audit-heads/v1',
 } as const

@@ -48,6 +48,8 @@ describe('tenant isolation', () => {
       'mail_outbox → user_account',
       'mfa_recovery_code → user_account',
       'mfa_secret → user_account',
+      'oauth_account → identity_provider',
+      'oauth_account → user_account',
       'one_time_token → user_account',
       'password_credential → user_account',
       'refresh_token → session',

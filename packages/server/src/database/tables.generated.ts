@@ -196,6 +196,30 @@ export interface GateRegistration {
   tenant_id: string;
 }
 
+export interface IdentityProvider {
+  client_id: string;
+  /**
+   * Its name in addresses.
+   */
+  code: string;
+  created_at: Generated<Timestamp>;
+  id: string;
+  /**
+   * Whether anybody can sign in with it; links stay and are worth nothing meanwhile.
+   */
+  is_enabled: Generated<boolean>;
+  issuer: string | null;
+  kind: string;
+  name: string;
+  /**
+   * The client secret, under a key of the master secret, bound to tenant and provider.
+   */
+  sealed_secret: Buffer;
+  tenant_id: string;
+  updated_at: Generated<Timestamp>;
+  version: Generated<number>;
+}
+
 export interface IntakeDay {
   count: number;
   day: string;
@@ -320,6 +344,17 @@ export interface MfaSecret {
    * The secret of the codes, under a key of the master secret, bound to tenant, person and purpose.
    */
   sealed_secret: Buffer | null;
+  tenant_id: string;
+  user_id: string;
+}
+
+export interface OauthAccount {
+  created_at: Generated<Timestamp>;
+  id: string;
+  iss: string;
+  last_used_at: Timestamp | null;
+  provider_id: string;
+  sub: string;
   tenant_id: string;
   user_id: string;
 }
@@ -632,6 +667,7 @@ export interface DB {
   form_version: FormVersion;
   gate: Gate;
   gate_registration: GateRegistration;
+  identity_provider: IdentityProvider;
   intake_day: IntakeDay;
   invitation: Invitation;
   lead: Lead;
@@ -640,6 +676,7 @@ export interface DB {
   mail_recipient: MailRecipient;
   mfa_recovery_code: MfaRecoveryCode;
   mfa_secret: MfaSecret;
+  oauth_account: OauthAccount;
   one_time_token: OneTimeToken;
   password_credential: PasswordCredential;
   policy_override: PolicyOverride;

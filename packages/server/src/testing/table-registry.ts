@@ -311,6 +311,31 @@ export const tableRegistry: readonly TableEntry[] = [
     }),
   },
   {
+    table: 'identity_provider',
+    tenantColumn: 'tenant_id',
+    row: (tenantId, variant) => ({
+      tenant_id: tenantId,
+      id: idOf(tenantId, 'identity_provider', variant),
+      code: `p-${idOf(tenantId, 'provider', variant).slice(0, 8)}`,
+      kind: 'github',
+      name: `marker ${tenantId}`,
+      client_id: 'client',
+      sealed_secret: Buffer.from(`marker ${tenantId}`),
+    }),
+  },
+  {
+    table: 'oauth_account',
+    tenantColumn: 'tenant_id',
+    row: (tenantId, variant) => ({
+      tenant_id: tenantId,
+      id: idOf(tenantId, 'oauth_account', variant),
+      user_id: idOf(tenantId, 'user', 0),
+      provider_id: idOf(tenantId, 'identity_provider', 0),
+      iss: 'https://id.example.org',
+      sub: `marker ${tenantId} ${variant}`,
+    }),
+  },
+  {
     table: 'mail_outbox',
     tenantColumn: 'tenant_id',
     row: (tenantId, variant) => ({

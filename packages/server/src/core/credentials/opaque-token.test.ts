@@ -9,6 +9,7 @@ const purposes: readonly Purpose[] = [
   'passwordReset',
   'emailVerification',
   'invitation',
+  'oauthState',
   'oauthCompletion',
   'enrolment',
 ]

@@ -7,6 +7,7 @@ export const opaqueTokenPrefixes = {
   passwordReset: 'rst',
   emailVerification: 'vrf',
   invitation: 'inv',
+  oauthState: 'oas',
   oauthCompletion: 'oac',
   enrolment: 'eno',
 } as const

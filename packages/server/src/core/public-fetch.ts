@@ -1,0 +1,144 @@
+import { type LookupAddress, lookup } from 'node:dns'
+import { request as httpRequest, type IncomingMessage } from 'node:http'
+import { request as httpsRequest } from 'node:https'
+import { BlockList, isIP, type LookupFunction } from 'node:net'
+
+/** What is sent. */
+export interface PublicRequest {
+  readonly method: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: unknown
+  readonly signal?: AbortSignal
+}
+
+/** Sends a request to an address that somebody typed in. Follows no redirect. */
+export type PublicFetch = (url: string, request: PublicRequest) => Promise<Response>
+
+/** An outbound request was not made, or its answer was not read. The message names the rule and not the address. */
+export class PublicFetchError extends Error {
+  override readonly name = 'PublicFetchError'
+}
+
+const timeoutMs = 5_000
+/** Metadata, keys and tokens are a few kilobytes. */
+const mostBytes = 1_048_576
+
+const loopback = new BlockList()
+loopback.addSubnet('127.0.0.0', 8, 'ipv4')
+loopback.addAddress('::1', 'ipv6')
+
+/** IANA special-purpose registries: what no service for the public is at. */
+const special = new BlockList()
+for (const [network, prefix] of [
+  ['0.0.0.0', 8],
+  ['10.0.0.0', 8],
+  ['100.64.0.0', 10],
+  ['127.0.0.0', 8],
+  ['169.254.0.0', 16],
+  ['172.16.0.0', 12],
+  ['192.0.0.0', 24],
+  ['192.0.2.0', 24],
+  ['192.88.99.0', 24],
+  ['192.168.0.0', 16],
+  ['198.18.0.0', 15],
+  ['198.51.100.0', 24],
+  ['203.0.113.0', 24],
+  ['224.0.0.0', 3],
+] as const) {
+  special.addSubnet(network, prefix, 'ipv4')
+}
+// Teredo, ORCHID and 6to4 carry other addresses inside; the rest is documentation.
+for (const [network, prefix] of [
+  ['2001::', 23],
+  ['2001:db8::', 32],
+  ['2002::', 16],
+  ['3fff::', 20],
+] as const) {
+  special.addSubnet(network, prefix, 'ipv6')
+}
+const globalUnicast = new BlockList()
+globalUnicast.addSubnet('2000::', 3, 'ipv6')
+
+/** Whether an address is one of the public internet. An IPv4 address in IPv6 notation never is. */
+function isPublic(address: string): boolean {
+  if (isIP(address) === 4) return !special.check(address, 'ipv4')
+  return isIP(address) === 6 && globalUnicast.check(address, 'ipv6') && !special.check(address, 'ipv6')
+}
+
+const isLoopback = (address: string): boolean => loopback.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
+
+/**
+ * A fetch that staff cannot turn on the network behind the server: https alone, and addresses are judged as they are
+ * connected to, so that a name that resolves otherwise a moment later gains nothing. A name with one private address is
+ * refused whole.
+ *
+ * @param options.allowLoopback - this machine besides, over http as well; for development.
+ */
+export function createPublicFetch({ allowLoopback }: { readonly allowLoopback: boolean }): PublicFetch {
+  const isAdmitted = (address: string): boolean => isPublic(address) || (allowLoopback && isLoopback(address))
+
+  const judgedLookup: LookupFunction = (hostname, options, callback) => {
+    lookup(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
+      if (error !== null) return callback(error, '')
+      const [first] = addresses
+      if (first === undefined || !addresses.every(({ address }) => isAdmitted(address))) {
+        return callback(new PublicFetchError('the address is not public'), '')
+      }
+      if (options.all === true) callback(null, addresses)
+      else callback(null, first.address, first.family)
+    })
+  }
+
+  return async (url, request) => {
+    const target = new URL(url)
+    const host = target.hostname.replace(/^\[|\]$/g, '')
+    if (isIP(host) !== 0 && !isAdmitted(host)) throw new PublicFetchError('the address is not public')
+    const isPlain = target.protocol === 'http:'
+    // Over http to this machine alone: anything else that is admitted could be a name with a public address.
+    if (isPlain && !(allowLoopback && isThisMachine(host))) throw new PublicFetchError('https is required')
+    if (!isPlain && target.protocol !== 'https:') throw new PublicFetchError('https is required')
+    const signals = [AbortSignal.timeout(timeoutMs), ...(request.signal === undefined ? [] : [request.signal])]
+    return await exchange(target, request, judgedLookup, AbortSignal.any(signals))
+  }
+}
+
+const isThisMachine = (host: string): boolean => (isIP(host) === 0 ? host === 'localhost' : isLoopback(host))
+
+function exchange(target: URL, request: PublicRequest, judged: LookupFunction, signal: AbortSignal): Promise<Response> {
+  const body = bodyOf(request.body)
+  const headers = { ...request.headers, ...(body !== undefined && { 'content-length': String(body.length) }) }
+  const send = target.protocol === 'https:' ? httpsRequest : httpRequest
+  return new Promise((resolve, reject) => {
+    // No connection is kept: one that was judged for a name is not used for another.
+    const outgoing = send(target, { method: request.method, headers, lookup: judged, agent: false, signal })
+    outgoing.on('error', reject)
+    outgoing.on('response', (incoming) => {
+      read(incoming).then((bytes) => resolve(responseOf(incoming, bytes)), reject)
+    })
+    outgoing.end(body)
+  })
+}
+
+function bodyOf(body: unknown): Buffer | undefined {
+  if (body === undefined || body === null) return undefined
+  if (typeof body === 'string' || body instanceof URLSearchParams) return Buffer.from(String(body))
+  throw new TypeError('only texts are sent')
+}
+
+async function read(incoming: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of incoming) {
+    const bytes = Buffer.from(chunk)
+    size += bytes.length
+    if (size > mostBytes) throw new PublicFetchError('the answer is too long')
+    chunks.push(bytes)
+  }
+  return Buffer.concat(chunks)
+}
+
+function responseOf({ statusCode = 502, headers }: IncomingMessage, bytes: Buffer): Response {
+  const named = Object.entries(headers).map(([name, value]) => [name, String(value)] as [string, string])
+  const isEmpty = statusCode === 204 || statusCode === 205 || statusCode === 304
+  return new Response(isEmpty ? null : new Uint8Array(bytes), { status: statusCode, headers: named })
+}

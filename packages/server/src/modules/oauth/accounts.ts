@@ -1,0 +1,42 @@
+import type { Context, Person } from '../../core/context.ts'
+import { ProblemError } from '../../core/problem.ts'
+import * as queries from './queries.ts'
+import type { LinkedAccounts } from './schema.ts'
+
+/** The person of a call on a route that takes nobody else. @throws ProblemError `session-required`. */
+export function personOf({ actor }: Context): Person {
+  if (actor.kind !== 'user') throw new ProblemError('session-required')
+  return actor
+}
+
+/** Whom the person is at providers. */
+export async function listAccounts(context: Context): Promise<LinkedAccounts> {
+  const { id: userId } = personOf(context)
+  const rows = await context.inTenant((tx) => queries.listAccounts(tx, context.tenant.id, userId))
+  return {
+    items: rows.map((row) => ({
+      id: row.id,
+      provider: { code: row.code, name: row.name, isEnabled: row.is_enabled },
+      createdAt: row.created_at.toISOString(),
+      lastUsedAt: row.last_used_at?.toISOString() ?? null,
+    })),
+  }
+}
+
+/**
+ * Takes a link away, unless nothing would be left to sign in with.
+ *
+ * @throws ProblemError `oauth-account-not-found`, also for somebody else's; `oauth-last-way-in`.
+ */
+export function unlink(context: Context, id: string): Promise<void> {
+  const { id: userId } = personOf(context)
+  const { id: tenantId } = context.tenant
+  return context.inTenant(async (tx) => {
+    const hasPassword = await queries.lockWithPassword(tx, tenantId, userId)
+    const accounts = await queries.listAccounts(tx, tenantId, userId)
+    if (!accounts.some((account) => account.id === id)) throw new ProblemError('oauth-account-not-found')
+    const others = accounts.filter((account) => account.id !== id && account.is_enabled)
+    if (!hasPassword && others.length === 0) throw new ProblemError('oauth-last-way-in')
+    await queries.deleteAccount(tx, tenantId, userId, id)
+  })
+}

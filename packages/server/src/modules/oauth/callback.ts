@@ -1,0 +1,175 @@
+import { readCookie } from '../../core/cookies.ts'
+import { parseEmailAddress } from '../../core/credentials/email-address.ts'
+import { createOpaqueToken } from '../../core/credentials/opaque-token.ts'
+import { insertOneTimeToken } from '../../core/identity/one-time-tokens.ts'
+import { type ClientFacts, type OpenedSession, openSession } from '../../core/identity/session-kit.ts'
+import { createId } from '../../core/ids.ts'
+import { ProblemError } from '../../core/problem.ts'
+import type { ProblemCode } from '../../core/problem-catalogue.ts'
+import { inTenant, type Tx } from '../../database/tenant.ts'
+import {
+  browserHash,
+  FLOW_COOKIE,
+  FLOW_SECONDS,
+  findProvider,
+  type OAuthDependencies,
+  type ReturnedFlow,
+  redirectUri,
+  returnFlow,
+} from './flow.ts'
+import type { Identity, Provider } from './identity.ts'
+import * as queries from './queries.ts'
+
+/** How long the second factor is waited for. */
+export const CHALLENGE_SECONDS = 300
+
+/** What coming back leads to. */
+export type Outcome =
+  | { readonly outcome: 'session'; readonly session: OpenedSession }
+  | { readonly outcome: 'second-factor' | 'registration'; readonly token: string }
+  | { readonly outcome: 'linked' }
+
+export interface Returned {
+  readonly result: Outcome
+  readonly next: string | null
+}
+
+/** An answer of a provider, as the browser brought it. */
+export interface ProviderAnswer {
+  /** The name of the provider in the path. */
+  readonly code: string
+  readonly state: string
+  /** Everything behind the `?`, as it came. */
+  readonly query: string
+  readonly cookieHeader: string | undefined
+}
+
+/**
+ * Takes the answer of a provider. The state is used up first, and nothing is believed before the code has been exchanged
+ * with the provider itself.
+ *
+ * @throws ProblemError `oauth-state-invalid`, `oauth-provider-not-found`, `oauth-refused` and what `settle` throws.
+ */
+export async function comeBack(
+  dependencies: OAuthDependencies,
+  answer: ProviderAnswer,
+  client: ClientFacts,
+): Promise<Returned> {
+  const { pool, oauthRing, identityClient, publicUrl } = dependencies
+  const flow = await returnFlow(dependencies, answer.state, answer.cookieHeader)
+  const { tenant, next } = flow
+  const provider = await inTenant(pool, tenant.id, (tx) => findProvider(tx, oauthRing, tenant.id, answer.code))
+  if (provider === undefined) throw new ProblemError('oauth-provider-not-found')
+  // What one provider was asked, another does not answer.
+  if (provider.id !== flow.providerId) throw new ProblemError('oauth-state-invalid', { reason: 'provider' })
+  const url = new URL(`${redirectUri(publicUrl, answer.code)}?${answer.query}`)
+  const identity = await identityClient.identify(provider, url, flow)
+  const browser = browserHash(readCookie(answer.cookieHeader, FLOW_COOKIE) ?? '')
+  const result = await inTenant(pool, tenant.id, (tx) =>
+    settle(tx, dependencies, { flow, provider, identity, browser, client }),
+  )
+  return { result, next }
+}
+
+interface Settled {
+  readonly flow: ReturnedFlow
+  readonly provider: Provider
+  readonly identity: Identity
+  readonly browser: string
+  readonly client: ClientFacts
+}
+
+/** Whom an identity is, decided in one transaction in which the provider is still on. */
+async function settle(tx: Tx, dependencies: OAuthDependencies, settled: Settled): Promise<Outcome> {
+  const { flow, provider, identity } = settled
+  const tenantId = flow.tenant.id
+  if (!(await queries.keepProvider(tx, tenantId, provider))) throw new ProblemError('oauth-provider-not-found')
+  const linked = await queries.findLinked(tx, tenantId, identity.iss, identity.sub)
+  if (flow.link !== null) return link(tx, settled, flow.link, linked?.id)
+  if (linked !== undefined) return enter(tx, dependencies, settled, linked)
+  return offerAccount(tx, dependencies, settled)
+}
+
+/** Links an identity to the person who asked for it and is still signed in. */
+async function link(
+  tx: Tx,
+  { flow, provider, identity }: Settled,
+  asked: { readonly userId: string; readonly sessionId: string },
+  holder: string | undefined,
+): Promise<Outcome> {
+  const tenantId = flow.tenant.id
+  if (!(await queries.isSessionAlive(tx, tenantId, asked.userId, asked.sessionId))) {
+    throw new ProblemError('oauth-state-invalid', { reason: 'session' })
+  }
+  if (holder === asked.userId) return { outcome: 'linked' }
+  if (!identity.isEmailVerified) throw new ProblemError('oauth-email-unverified')
+  const row = { tenant_id: tenantId, id: createId(), user_id: asked.userId, provider_id: provider.id }
+  const { iss, sub } = identity
+  const isMade = holder === undefined && (await queries.insertAccount(tx, { ...row, iss, sub }))
+  if (!isMade) throw new ProblemError('oauth-already-linked')
+  return { outcome: 'linked' }
+}
+
+type Linked = NonNullable<Awaited<ReturnType<typeof queries.findLinked>>>
+
+/** Signs the person of an identity in, or asks for the second factor they have. */
+async function enter(
+  tx: Tx,
+  { kit, secondFactors }: OAuthDependencies,
+  { flow: { tenant, transport }, client }: Settled,
+  person: Linked,
+): Promise<Outcome> {
+  if (!person.may_sign_in) throw new ProblemError('oauth-refused', { reason: 'inactive' })
+  if (person.email_verified_at === null) throw new ProblemError('email-unverified')
+  const [tenantId, userId, nowMs] = [tenant.id, person.id, kit.clock.now()]
+  if (await secondFactors.isEnrolled(tx, tenantId, userId)) {
+    const { token, hash } = createOpaqueToken('mfaChallenge')
+    const data = { transport, amr: ['fed'] }
+    const expiresAt = new Date(nowMs + CHALLENGE_SECONDS * 1_000)
+    await insertOneTimeToken(tx, { tenantId, hash, purpose: 'mfa-challenge', userId, data, expiresAt })
+    return { outcome: 'second-factor', token }
+  }
+  const mustEnrol = person.mfa_required || (await secondFactors.isRequired(tx, tenantId))
+  await queries.noteSignIn(tx, tenantId, { userId, accountId: person.account_id, at: new Date(nowMs) })
+  const session = await openSession(tx, kit, {
+    ...{ tenantId, userId, aal: 1, amr: ['fed'], transport, client },
+    restriction: mustEnrol ? 'enrol-mfa' : null,
+  })
+  return { outcome: 'session', session }
+}
+
+/**
+ * Offers somebody whom nobody knows an account. An address that has one is never a reason to enter it: its owner signs in
+ * and asks for the link.
+ */
+async function offerAccount(
+  tx: Tx,
+  dependencies: OAuthDependencies,
+  { flow: { tenant, transport }, provider, identity, browser }: Settled,
+): Promise<Outcome> {
+  const email = addressOf(identity)
+  if (await queries.isAddressTaken(tx, tenant.id, email.norm)) throw new ProblemError('oauth-account-exists')
+  if (!dependencies.isOpen) throw new ProblemError('registration-closed')
+  const { token, hash } = createOpaqueToken('oauthCompletion')
+  await insertOneTimeToken(tx, {
+    tenantId: tenant.id,
+    hash,
+    purpose: 'oauth-registration',
+    userId: null,
+    data: {
+      ...{ providerId: provider.id, version: provider.version, iss: identity.iss, sub: identity.sub },
+      ...{ email: email.display, transport, browser },
+    },
+    expiresAt: new Date(dependencies.kit.clock.now() + FLOW_SECONDS * 1_000),
+  })
+  return { outcome: 'registration', token }
+}
+
+/** @throws ProblemError `oauth-email-unverified` unless the provider vouches for an address that can have an account. */
+function addressOf({ email, isEmailVerified }: Identity) {
+  const refusal: ProblemCode = 'oauth-email-unverified'
+  if (email === undefined || !isEmailVerified) throw new ProblemError(refusal)
+  const address = parseEmailAddress(email)
+  if ('fault' in address) throw new ProblemError(refusal, { reason: `email-${address.fault}` })
+  return address
+}

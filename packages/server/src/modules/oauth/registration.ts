@@ -1,0 +1,88 @@
+import { parseOpaqueToken } from '../../core/credentials/opaque-token.ts'
+import { insertUser } from '../../core/identity/new-user.ts'
+import { consumeOneTimeToken } from '../../core/identity/one-time-tokens.ts'
+import { type ClientFacts, type OpenedSession, openSession } from '../../core/identity/session-kit.ts'
+import { findTokenTenant } from '../../core/identity/token-tenant.ts'
+import { createId } from '../../core/ids.ts'
+import { ProblemError } from '../../core/problem.ts'
+import { inTenant, type Tx } from '../../database/tenant.ts'
+import { isSameBrowser, type OAuthDependencies } from './flow.ts'
+import * as queries from './queries.ts'
+
+/** What a person says of themselves. The address is the provider's word. */
+export interface RegistrationInput {
+  readonly token: string
+  readonly name: string | null
+  readonly locale: 'en' | 'fr'
+}
+
+/** As the callback wrote it. */
+interface Offered {
+  readonly providerId: string
+  readonly version: number
+  readonly iss: string
+  readonly sub: string
+  readonly email: string
+  readonly transport: 'bearer' | 'cookie'
+  readonly browser: string
+}
+
+/**
+ * Makes the account that a provider's word was good for, and signs its person in.
+ *
+ * @throws ProblemError `oauth-state-invalid` for a token that was used, has expired or is another browser's;
+ * `oauth-provider-not-found`, `oauth-account-exists`, `registration-closed`.
+ */
+export async function completeRegistration(
+  dependencies: OAuthDependencies,
+  input: RegistrationInput,
+  cookieHeader: string | undefined,
+  client: ClientFacts,
+): Promise<OpenedSession> {
+  const { pool, isOpen } = dependencies
+  if (!isOpen) throw new ProblemError('registration-closed')
+  const parsed = parseOpaqueToken('oauthCompletion', input.token)
+  const tenant = parsed && (await findTokenTenant(dependencies, parsed.hash, 'oauth-registration'))
+  if (parsed === undefined || tenant === undefined) throw new ProblemError('oauth-state-invalid')
+  const { id: tenantId } = tenant
+  // Used up whatever comes of it: a token that another browser has shown is nobody's any more.
+  const consumed = await inTenant(pool, tenantId, (tx) =>
+    consumeOneTimeToken(tx, tenantId, parsed.hash, 'oauth-registration'),
+  )
+  if (consumed === undefined) throw new ProblemError('oauth-state-invalid')
+  // Written by the callback, which nobody else writes for.
+  const offered = consumed.data as unknown as Offered
+  if (!isSameBrowser(cookieHeader, offered.browser))
+    throw new ProblemError('oauth-state-invalid', { reason: 'browser' })
+  return await inTenant(pool, tenantId, (tx) => makeAccount(tx, dependencies, { tenantId, offered, input, client }))
+}
+
+async function makeAccount(
+  tx: Tx,
+  { kit, secondFactors }: OAuthDependencies,
+  made: {
+    readonly tenantId: string
+    readonly offered: Offered
+    readonly input: RegistrationInput
+    readonly client: ClientFacts
+  },
+): Promise<OpenedSession> {
+  const { tenantId, offered, input, client } = made
+  const { providerId, version, iss, sub, email, transport } = offered
+  if (!(await queries.keepProvider(tx, tenantId, { id: providerId, version }))) {
+    throw new ProblemError('oauth-provider-not-found')
+  }
+  const at = new Date(kit.clock.now())
+  const { name, locale } = input
+  const userId = await insertUser(tx, { tenantId, email, name, locale, emailVerifiedAt: at })
+  if (userId === undefined) throw new ProblemError('oauth-account-exists')
+  const accountId = createId()
+  const row = { tenant_id: tenantId, id: accountId, user_id: userId, provider_id: providerId, iss, sub }
+  // Rolled back with the account: another registration of the same identity was faster.
+  if (!(await queries.insertAccount(tx, row))) throw new ProblemError('oauth-already-linked')
+  await queries.noteSignIn(tx, tenantId, { userId, accountId, at })
+  return await openSession(tx, kit, {
+    ...{ tenantId, userId, aal: 1, amr: ['fed'], transport, client },
+    restriction: (await secondFactors.isRequired(tx, tenantId)) ? 'enrol-mfa' : null,
+  })
+}
