@@ -164,7 +164,7 @@ describe('guesses at a second factor (class 18)', () => {
 })
 
 describe('guesses at the password of a session', () => {
-  it('lock proving again, with the right password, and leave signing in alone (class 17)', async () => {
+  it('lock all that takes it, with the right password, and leave signing in alone (class 17)', async () => {
     const person = await createPerson(server)
     const { accessToken } = await signInOver(server, person)
     const stepUp = (password: string) => postTo(server, '/auth/step-up', { password }, bearer(accessToken))
@@ -175,6 +175,10 @@ describe('guesses at the password of a session', () => {
     }
     const refused = await stepUp(person.password)
     expect(refused.json()).toMatchObject({ status: 429, code: 'rate-limited' })
+    // One count for every route that takes the password of a session.
+    const body = { currentPassword: person.password, newPassword: 'four hundred yellow kites' }
+    const change = await postTo(server, '/auth/change-password', body, bearer(accessToken))
+    expect(change.json()).toMatchObject({ status: 429, code: 'rate-limited' })
     expect((await signInOver(server, person)).accessToken).toBeTypeOf('string')
   })
 })
