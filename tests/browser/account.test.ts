@@ -108,6 +108,19 @@ describe('the pages that mails lead to', () => {
     await spent.getByRole('alert').filter({ hasText: 'has been used' }).waitFor()
   })
 
+  it('ask for an address where the link names nobody: that of the first owner, from the first start', async () => {
+    const link = /\/account\/invite#token=[\w-]+/.exec(server.stderr())?.[0] ?? ''
+    const page = await visit(link)
+    expect(await page.getByLabel('E-mail address').isVisible()).toBe(false)
+    await page.getByLabel('Your name').fill('Grace')
+    await page.getByLabel('New password').fill(password)
+    await page.getByRole('button').click()
+    await page.getByLabel('E-mail address').fill('grace@example.org')
+    await page.getByRole('button').click()
+    await page.getByRole('status').waitFor()
+    expect((await post('/auth/login', { email: 'grace@example.org', password })).status).toBe(200)
+  })
+
   it('may not be framed, and load nothing from elsewhere', async () => {
     for (const path of ['verify', 'reset', 'invite', 'forgot', 'security']) {
       const answer = await fetch(`${server.url}/account/${path}`)

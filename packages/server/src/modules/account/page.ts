@@ -4,11 +4,20 @@ import { type AccountPage, commonWords, pageWords } from './words.ts'
 
 /** What a page asks for, and where its script sends it. */
 const forms: Readonly<
-  Record<Exclude<AccountPage, 'security'>, { readonly api: string; readonly fields: readonly FieldName[] }>
+  Record<
+    Exclude<AccountPage, 'security'>,
+    {
+      readonly api: string
+      readonly fields: readonly FieldName[]
+      /** Shown once the answer asks for it. */
+      readonly onDemand?: FieldName
+    }
+  >
 > = {
   verify: { api: '/api/v1/auth/verify-email', fields: ['password'] },
   reset: { api: '/api/v1/password-reset/confirm', fields: ['newPassword'] },
-  invite: { api: '/api/v1/invitations/accept', fields: ['name', 'newPassword'] },
+  // The link of a first owner names nobody.
+  invite: { api: '/api/v1/invitations/accept', fields: ['name', 'newPassword'], onDemand: 'email' },
   forgot: { api: '/api/v1/password-reset/request', fields: ['email'] },
 }
 
@@ -59,23 +68,24 @@ const linkTo = (text: string): Markup => html`<p><a href="/account/forgot">${tex
 
 function formOf(page: Exclude<AccountPage, 'security'>, locale: Locale, submit: string, done: string): Markup {
   const words = commonWords[locale]
-  const { api, fields } = forms[page]
+  const { api, fields, onDemand } = forms[page]
   const needsToken = page === 'forgot' ? undefined : html` data-token data-no-token="${words.noToken}"`
   return html`<noscript><p class="fault">${words.noScript}</p></noscript>
 <p class="fault" role="alert" hidden></p>
 <p class="done" role="status" hidden>${done}</p>
 <form method="post" action="${api}" data-failed="${words.failed}"${needsToken}>
+${onDemand && fieldOf(onDemand, words[onDemand], html` hidden`, html` disabled`)}
 ${fields.map((field) => fieldOf(field, words[field]))}
 <button type="submit">${submit}</button>
 </form>
 ${page === 'reset' ? linkTo(words.again) : undefined}`
 }
 
-function fieldOf(field: FieldName, label: string): Markup {
+function fieldOf(field: FieldName, label: string, place?: Markup, state?: Markup): Markup {
   const { name, type, autocomplete } = inputs[field]
-  return html`<p class="field">
+  return html`<p class="field"${place}>
 <label for="${name}">${label}</label>
-<input id="${name}" name="${name}" type="${type}" autocomplete="${autocomplete}" maxlength="254" required aria-describedby="${name}-fault">
+<input id="${name}" name="${name}" type="${type}" autocomplete="${autocomplete}" maxlength="254" required${state} aria-describedby="${name}-fault">
 <span class="fault" id="${name}-fault"></span>
 </p>`
 }

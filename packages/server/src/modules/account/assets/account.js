@@ -66,6 +66,8 @@ function tell(problem) {
   for (const { pointer, message } of problem.errors ?? []) {
     const input = form.querySelector(`#${pointer.slice(1)}`)
     if (!input) continue
+    input.disabled = false
+    input.closest('.field').hidden = false
     input.setAttribute('aria-invalid', 'true')
     form.querySelector(`#${input.id}-fault`).textContent = `${labelOf(input)} ${message}`
     first ??= input
