@@ -47,6 +47,8 @@ import { createValidatorCompiler } from './core/validation.ts'
 import type { Pool } from './database/connect.ts'
 import { createIdentityParts } from './identity-parts.ts'
 import { accountRoutes } from './modules/account/routes.ts'
+import { apiKeyRoutes, apiKeySchemas } from './modules/api-keys/routes.ts'
+import { installKeyUsage } from './modules/api-keys/usage.ts'
 import { auditRoutes, auditSchemas } from './modules/audit/routes.ts'
 import { loginPolicy, passwordCheckPolicy, refreshPolicy, verifyTokenPolicy } from './modules/auth/policy.ts'
 import { authRoutes, authSchemas } from './modules/auth/routes.ts'
@@ -149,6 +151,7 @@ export async function buildServer(
     ...authSchemas,
     ...auditSchemas,
     ...sessionSchemas,
+    ...apiKeySchemas,
     ...mfaSchemas,
     ...registrationSchemas,
     ...passwordResetSchemas,
@@ -184,6 +187,7 @@ export async function buildServer(
     clock,
     log,
   }
+  installKeyUsage(app, { pool, clock, log })
   const blocks = createAnswerBlocks(config)
   const fingerprintSecret = deriveKey(master, keyLabels.fingerprint)
   const reputation = await openReputation({ config, log, registry: metrics.registry, clock })
@@ -325,6 +329,7 @@ export async function buildServer(
       authRoutes(api, { ...identification, ...identity, secondFactors })
       sessionRoutes(api, identity)
       auditRoutes(api, { headSigner: createHeadSigner(master) })
+      apiKeyRoutes(api)
       mfaRoutes(api, identity)
       factorSignInRoutes(api, { ...identification, ...identity, passwordCheckPolicy })
       registrationRoutes(api, { ...identification, ...identity })

@@ -93,7 +93,7 @@ describe('an API key', () => {
     const [mine, theirs] = [createApiKeyToken(), await server.createTenant()]
     await storeKey(server.tenant.id, mine.lookupId, mine.secretHash)
     await storeKey(theirs.id, mine.lookupId, createApiKeyToken().secretHash)
-    const found = await authenticateApiKey(database.app, mine.token, Date.now(), log)
+    const found = await authenticateApiKey({ pool: database.app, log }, mine.token, '192.0.2.1', Date.now())
     expect(found.tenantId).toBe(server.tenant.id)
   })
 
@@ -129,9 +129,13 @@ describe('an API key', () => {
     const { token } = createApiKeyToken()
     const mistyped = `${token.slice(0, -1)}${token.endsWith('0') ? '1' : '0'}`
     for (const text of ['', 'garbage', 'rmp_live_', mistyped, token.slice(0, -1), `${token}x`, "' or 1=1 --"]) {
-      await expect(authenticateApiKey(closed, text, 0, log)).rejects.toMatchObject({ code: 'credential-invalid' })
+      await expect(authenticateApiKey({ pool: closed, log }, text, '192.0.2.1', 0)).rejects.toMatchObject({
+        code: 'credential-invalid',
+      })
     }
-    await expect(authenticateApiKey(closed, token, 0, log)).rejects.toThrow('Cannot use a pool after calling end')
+    await expect(authenticateApiKey({ pool: closed, log }, token, '192.0.2.1', 0)).rejects.toThrow(
+      'Cannot use a pool after calling end',
+    )
   })
 
   it('notes its use, at most once a minute, and not when it was refused', async () => {
@@ -140,7 +144,7 @@ describe('an API key', () => {
       (await listApiKeys(database.worker, server.tenant.id)).find((key) => key.id === id)?.lastUsedAt
     const firstMs = Date.parse('2026-01-01T00:00:00Z')
     const use = async (nowMs: number) => {
-      await authenticateApiKey(database.app, token, nowMs, log)
+      await authenticateApiKey({ pool: database.app, log }, token, '192.0.2.1', nowMs)
     }
     await use(firstMs)
     await vi.waitFor(async () => expect(await noted()).toEqual(new Date(firstMs)))

@@ -5,6 +5,7 @@ import { inTenant } from '../database/tenant.ts'
 import { isSameHash, parseApiKeyToken } from './api-key-token.ts'
 import type { Actor } from './context.ts'
 import { ACCESS_COOKIE, readCookie } from './cookies.ts'
+import { isInNetworks } from './networks.ts'
 import { ProblemError } from './problem.ts'
 
 /** Who a credential stands for, and which tenant it belongs to. */
@@ -18,6 +19,7 @@ interface KeyRow {
   id: string
   secret_hash: Buffer
   scopes: string[]
+  networks: string[]
   last_used_at: Date | null
   tenant_is_active: boolean
 }
@@ -53,15 +55,18 @@ export function credentialOf({ headers }: Pick<FastifyRequest, 'headers'>): Cred
 }
 
 /**
- * Finds the API key of a token. Revocation and expiry hold at once: nothing is remembered between calls.
+ * Finds the API key of a token. Revocation, expiry and what its maker may do hold at once: nothing is remembered between
+ * calls.
  *
- * @throws ProblemError `credential-invalid`, the same for a malformed, unknown, expired and revoked key.
+ * @param address - where the call comes from, in its canonical spelling.
+ * @throws ProblemError `credential-invalid`, the same for a malformed, unknown, expired and revoked key, one whose maker
+ * is gone, and one that is not for use from there.
  */
 export async function authenticateApiKey(
-  pool: Pool,
+  { pool, log }: { readonly pool: Pool; readonly log: Logger },
   token: string,
+  address: string,
   nowMs: number,
-  log: Logger,
 ): Promise<Authenticated> {
   const parsed = parseApiKeyToken(token)
   if (parsed === undefined) throw invalidCredential('malformed')
@@ -72,6 +77,7 @@ export async function authenticateApiKey(
   })
   const row = found.rows.find((each) => isSameHash(each.secret_hash, parsed.secretHash))
   if (row === undefined) throw invalidCredential('unknown')
+  if (row.networks.length > 0 && !isInNetworks(row.networks, address)) throw invalidCredential('network')
   if (!row.tenant_is_active) throw new ProblemError('tenant-suspended')
   noteUse(pool, row, nowMs, log)
   return { tenantId: row.tenant_id, actor: { kind: 'api-key', id: row.id, scopes: row.scopes } }

@@ -49,6 +49,8 @@ declare module 'fastify' {
     intake?: string
   }
   interface FastifyRequest {
+    /** The API key it was sent with, once that was found to hold, whatever it may do. */
+    keyInUse: { readonly tenantId: string; readonly keyId: string } | null
     /** Tenant, actor and transaction of this call. Present on every route but those with access `none`. */
     context: Context
     /** The matched route's `config` and pattern. Fastify builds `routeOptions` anew each time it is read. */

@@ -110,7 +110,8 @@ async function identifyActor(
   if (credential === undefined) {
     throw new ProblemError('authentication-required', { headers: { 'www-authenticate': 'Bearer' } })
   }
-  const { tenantId, actor } = await authenticate(credential, dependencies)
+  const { tenantId, actor } = await authenticate(credential, request.client.text, dependencies)
+  if (actor.kind === 'api-key') request.keyInUse = { tenantId, keyId: actor.id }
   const tenant = await dependencies.tenants.find({ kind: 'id', value: tenantId })
   if (tenant === null) throw new ProblemError('tenant-suspended')
   if (!(await namesNoOther(request, tenantId, dependencies))) {
@@ -128,12 +129,16 @@ async function identifyActor(
   setContext(request, tenant, actor, dependencies)
 }
 
-function authenticate(credential: Credential, dependencies: IdentifyDependencies): Promise<Authenticated> {
-  const { pool, clock, log } = dependencies
+function authenticate(
+  credential: Credential,
+  address: string,
+  dependencies: IdentifyDependencies,
+): Promise<Authenticated> {
+  const { clock } = dependencies
   const isKey =
     credential.from === 'api-key' || (credential.from === 'authorization' && isApiKeyToken(credential.token))
   return isKey
-    ? authenticateApiKey(pool, credential.token, clock.now(), log)
+    ? authenticateApiKey(dependencies, credential.token, address, clock.now())
     : authenticatePerson(credential, dependencies)
 }
 

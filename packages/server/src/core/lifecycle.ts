@@ -43,6 +43,7 @@ export function installLifecycle(app: App, dependencies: LifecycleDependencies):
   app.decorateRequest('client')
   app.decorateRequest('locale', config.defaultLocale)
   app.decorateRequest('context')
+  app.decorateRequest('keyInUse', null)
   app.decorateRequest('logFields', null)
   app.decorateRequest('traceId')
   app.decorateRequest('previous')

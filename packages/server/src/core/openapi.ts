@@ -50,6 +50,7 @@ const tags = [
   },
   { name: 'auth', description: 'People: signing up, in and out, and their tokens.' },
   { name: 'sessions', description: 'Where a person is signed in, and ending it.' },
+  { name: 'api-keys', description: 'Keys for programs, made by people: bound to what their maker may do.' },
   { name: 'mfa', description: 'Second factors: authenticator apps and recovery codes.' },
   { name: 'oauth', description: 'Signing in with a provider: Google, GitHub, or any OpenID provider.' },
   { name: 'users', description: 'The people of a tenant: profiles and accounts.' },

@@ -207,6 +207,15 @@ export const problemTypes = {
       fr: 'Il faut une personne connectée ; une clé d’API ne le peut pas.',
     },
   ),
+  'api-key-not-found': problem(404, { en: 'Unknown API key', fr: 'Clé d’API inconnue' }),
+  'api-key-ended': problem(
+    409,
+    { en: 'API key ended', fr: 'Clé d’API terminée' },
+    {
+      en: 'It has expired, was revoked, or was replaced before.',
+      fr: 'Elle a expiré, a été révoquée ou a déjà été remplacée.',
+    },
+  ),
   'session-not-found': problem(404, { en: 'Unknown session', fr: 'Session inconnue' }),
   'mfa-enrolment-required': problem(
     403,

@@ -38,6 +38,9 @@ describe('tenant isolation', () => {
     const [mine, theirs] = await seedTwoTenants(database.worker)
     const keys = await kinships(database.app)
     expect(keys.map(({ child, parent }) => `${child} → ${parent}`)).toEqual([
+      'api_key → api_key',
+      'api_key → user_account',
+      'api_key_usage → api_key',
       'form → form_version',
       'form_version → form',
       'gate_registration → gate',

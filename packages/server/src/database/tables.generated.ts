@@ -33,7 +33,15 @@ export type Timestamp = ColumnType<Date, Date | string, Date | string>;
 
 export interface ApiKey {
   created_at: Generated<Timestamp>;
+  /**
+   * The person who made it, and without whose rights it is worth nothing; null: the command line.
+   */
+  created_by: string | null;
   expires_at: Timestamp | null;
+  /**
+   * Set once it was replaced: it expires then; null: not replaced.
+   */
+  grace_until: Timestamp | null;
   id: string;
   /**
    * Within a minute of the last use.
@@ -44,9 +52,32 @@ export interface ApiKey {
    */
   lookup_id: string;
   name: string;
+  /**
+   * CIDR blocks it may be used from; none: from anywhere.
+   */
+  networks: Generated<string[]>;
   revoked_at: Timestamp | null;
+  /**
+   * The key that this one takes the place of.
+   */
+  rotated_from: string | null;
   scopes: string[];
   secret_hash: Buffer;
+  tenant_id: string;
+}
+
+export interface ApiKeyUsage {
+  count: number;
+  day: string;
+  /**
+   * The group of operations: contact, forms, leads …
+   */
+  endpoint: string;
+  key_id: string;
+  /**
+   * 2 for 200 to 299, and so on.
+   */
+  status_class: number;
   tenant_id: string;
 }
 
@@ -659,6 +690,7 @@ export interface UserAccount {
 
 export interface DB {
   api_key: ApiKey;
+  api_key_usage: ApiKeyUsage;
   audit_event: AuditEvent;
   audit_head: AuditHead;
   audit_subject_key: AuditSubjectKey;

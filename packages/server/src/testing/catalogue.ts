@@ -109,7 +109,7 @@ const lookUpColumns: Readonly<Record<string, string>> = {
   mail_outbox: 'next_attempt_at,tenant_id',
   tenant: 'allowed_origins,id,is_active,locale,name,slug,time_zone',
   tenant_domain: 'domain,tenant_id',
-  api_key: 'expires_at,id,last_used_at,lookup_id,revoked_at,scopes,secret_hash,tenant_id',
+  api_key: 'created_by,expires_at,id,last_used_at,lookup_id,networks,revoked_at,scopes,secret_hash,tenant_id',
   form: 'archived_at,id,published_version,tenant_id',
   policy_override: 'policy_id,rules,tenant_id',
   session:

@@ -71,6 +71,18 @@ export const tableRegistry: readonly TableEntry[] = [
     }),
   },
   {
+    table: 'api_key_usage',
+    tenantColumn: 'tenant_id',
+    row: (tenantId, variant) => ({
+      tenant_id: tenantId,
+      key_id: idOf(tenantId, 'api_key', 0),
+      day: dayOf(tenantId, variant),
+      endpoint: 'contact',
+      status_class: 2,
+      count: 1,
+    }),
+  },
+  {
     table: 'contact_message',
     tenantColumn: 'tenant_id',
     row: (tenantId, variant) => ({

@@ -10,6 +10,9 @@ export const auditActions = [
   'mfa.recovery-codes-renewed',
   'mfa.requirement-changed',
   'credential.tenant-conflict',
+  'api-key.created',
+  'api-key.rotated',
+  'api-key.revoked',
 ] as const
 
 export type AuditAction = (typeof auditActions)[number]

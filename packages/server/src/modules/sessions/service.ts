@@ -1,9 +1,11 @@
+import { appendAudit } from '../../core/audit/append.ts'
 import type { Context, Person } from '../../core/context.ts'
 import { type KeyRing, UnsealError, unseal } from '../../core/credentials/sealing.ts'
 import { clientAad } from '../../core/identity/session-kit.ts'
-import { revokeSessions } from '../../core/identity/session-queries.ts'
+import { revokeSessions, type SessionChoice } from '../../core/identity/session-queries.ts'
 import { type NumberedPage, numberedPageReply, pageRequest } from '../../core/pagination.ts'
 import { ProblemError } from '../../core/problem.ts'
+import type { Tx } from '../../database/tenant.ts'
 import * as queries from './queries.ts'
 import type { EndedSessions, Session, SessionQuery } from './schema.ts'
 
@@ -39,7 +41,7 @@ export async function endSession(context: Context, id: string): Promise<boolean>
   const ended = await context.inTenant(async (tx) =>
     (await queries.findSession(tx, owner, id)) === undefined
       ? []
-      : revokeSessions(tx, owner.tenantId, { userId: person.id, sessionId: id }, 'ended-by-owner'),
+      : end(tx, context, { userId: person.id, sessionId: id }),
   )
   if (ended.length === 0) throw new ProblemError('session-not-found')
   return id.toLowerCase() === person.sessionId
@@ -49,8 +51,18 @@ export async function endSession(context: Context, id: string): Promise<boolean>
 export async function endSessions(context: Context, isAll: boolean): Promise<EndedSessions> {
   const { id: userId, sessionId } = personOf(context)
   const choice = isAll ? { userId } : { userId, except: sessionId }
-  const ended = await context.inTenant((tx) => revokeSessions(tx, context.tenant.id, choice, 'ended-by-owner'))
+  const ended = await context.inTenant((tx) => end(tx, context, choice))
   return { ended: ended.length }
+}
+
+async function end(tx: Tx, context: Context, choice: SessionChoice): Promise<readonly string[]> {
+  const reason = 'ended-by-owner'
+  const ended = await revokeSessions(tx, context.tenant.id, choice, reason)
+  if (ended.length > 0) {
+    const resource = { type: 'user', id: choice.userId }
+    await appendAudit(tx, context, { action: 'session.ended', resource, changes: { reason, sessions: ended } })
+  }
+  return ended
 }
 
 function personOf({ actor }: Context): Person {
