@@ -86,7 +86,9 @@ it('says in production that mails reach nobody, and leaves at once when it is st
   expect(server.logs.map(({ msg }) => msg)).toContainEqual(expect.stringContaining('REMPART_SMTP_URL is not set'))
   const queues = await query(server, "select name from pgboss.queue where name not like '\\_\\_%' order by name")
   expect(queues.map(({ name }) => name)).toEqual([
+    'audit-addresses',
     'contact-messages',
+    'invitations',
     'security-events',
     'sessions',
     'spent-tokens',

@@ -24,3 +24,14 @@ export async function deleteSpentTokens(tx: Tx, before: Date): Promise<number> {
   const oneTime = await tx.deleteFrom('one_time_token').where('expires_at', '<', before).executeTakeFirst()
   return Number(refresh.numDeletedRows + oneTime.numDeletedRows)
 }
+
+/** Forgets invitations that were accepted, revoked or over before `before`: they name people. Returns how many. */
+export async function deleteEndedInvitations(tx: Tx, before: Date): Promise<number> {
+  const deleted = await tx
+    .deleteFrom('invitation')
+    .where((ended) =>
+      ended.or([ended('accepted_at', '<', before), ended('revoked_at', '<', before), ended('expires_at', '<', before)]),
+    )
+    .executeTakeFirst()
+  return Number(deleted.numDeletedRows)
+}

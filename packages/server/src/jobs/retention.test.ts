@@ -160,6 +160,41 @@ it('forgets recipients a day after their last mail, and mails that nobody came t
   expect(await run('stale-mail')).toBe(2)
 })
 
+it('forgets invitations ninety days after their end, and keeps those that are open', async () => {
+  const [tenant_id = ''] = tenants
+  const inviter = idOf('inviter')
+  const invitation = (name: string, ends: object) => ({
+    tenant_id,
+    id: idOf(name),
+    email: `${name}@example.org`,
+    email_norm: `${name}@example.org`,
+    locale: 'en',
+    invited_by: inviter,
+    token_hash: Buffer.from(name.padEnd(32, '.')),
+    expires_at: daysAgo(1),
+    ...ends,
+  })
+  await inTenant(database.worker, tenant_id, async (tx) => {
+    const email = 'inviter@example.org'
+    await tx.insertInto('user_account').values({ tenant_id, id: inviter, email, email_norm: email }).execute()
+    await tx
+      .insertInto('invitation')
+      .values([
+        invitation('accepted', { accepted_at: daysAgo(91) }),
+        invitation('revoked', { revoked_at: daysAgo(91) }),
+        invitation('over', { expires_at: daysAgo(91) }),
+        invitation('lately', { accepted_at: daysAgo(89) }),
+        invitation('open', { expires_at: new Date(nowMs + dayMs) }),
+      ])
+      .execute()
+  })
+  expect(await run('invitations')).toBe(3)
+  const left = await inTenant(database.worker, tenant_id, (tx) =>
+    tx.selectFrom('invitation').select('email').orderBy('email').execute(),
+  )
+  expect(left.map(({ email }) => email)).toEqual(['lately@example.org', 'open@example.org'])
+})
+
 it('forgets receipts and the days of security events', async () => {
   expect(await run('submission-receipts')).toBe(0)
   expect(await run('security-events')).toBe(0)

@@ -6,7 +6,7 @@ import { purgeMessages } from '../modules/contact/retention.ts'
 import { purgeReceipts } from '../modules/leads/retention.ts'
 import { dropEventDays } from '../modules/security-events/retention.ts'
 import { listTenants } from '../modules/tenants/public.ts'
-import { deleteEndedSessions, deleteSpentTokens } from './identity-queries.ts'
+import { deleteEndedInvitations, deleteEndedSessions, deleteSpentTokens } from './identity-queries.ts'
 import type { PeriodicJob } from './jobs.ts'
 
 export interface RetentionDependencies {
@@ -23,6 +23,8 @@ const dayMs = 86_400_000
 const sessionsKeptMs = 30 * dayMs
 /** Tokens refuse themselves when they are over; a day later nobody asks why. */
 const tokensKeptMs = dayMs
+/** Who invited whom stays in the role that was given; the invitation itself is asked about for so long. */
+const invitationsKeptMs = 90 * dayMs
 
 /** Addresses and User-Agents in the audit log are readable for so long, and for the rest of the month. */
 const auditAddressesKeptMs = 365 * dayMs
@@ -42,6 +44,11 @@ export function retentionJobs(dependencies: RetentionDependencies): readonly Per
     },
     { name: 'sessions', cron: '27 * * * *', run: everywhere((tx) => deleteEndedSessions(tx, before(sessionsKeptMs))) },
     { name: 'spent-tokens', cron: '37 * * * *', run: everywhere((tx) => deleteSpentTokens(tx, before(tokensKeptMs))) },
+    {
+      name: 'invitations',
+      cron: '12 * * * *',
+      run: everywhere((tx) => deleteEndedInvitations(tx, before(invitationsKeptMs))),
+    },
     {
       name: 'audit-addresses',
       cron: '57 3 * * *',
