@@ -12,10 +12,9 @@ const pages: readonly AccountPage[] = ['verify', 'reset', 'invite', 'forgot', 's
  * does the one thing its link is for. Nothing of a link reaches the server before its owner presses the button.
  */
 export function accountRoutes(app: App): void {
-  const asset = (file: string, type: string) =>
-    constantText(type, readFileSync(new URL(`./assets/${file}`, import.meta.url), 'utf8'))
-  const style = asset('account.css', 'text/css; charset=utf-8')
-  const script = asset('account.js', 'text/javascript; charset=utf-8')
+  const asset = (file: URL, type: string) => constantText(type, readFileSync(file, 'utf8'))
+  const style = asset(new URL('./assets/account.css', import.meta.url), 'text/css; charset=utf-8')
+  const script = asset(new URL('./assets/account.js', import.meta.url), 'text/javascript; charset=utf-8')
   const config = (undocumented: string) =>
     ({ schema: { hide: true }, config: { access: 'none', headers: 'docs', undocumented } }) as const
   const urls = { style: '/account/style.css', script: '/account/script.js' }

@@ -274,6 +274,11 @@ describe('a browser session', () => {
   it('has its tokens in host cookies that no script reads, and not in the body', async () => {
     const { answer, cookies } = await signIn(await createPerson(server))
     expect(answer.json()).toEqual({ token_type: 'Bearer', expires_in: 900, mfa_required: false })
+    expect(cookies.map((cookie) => cookie.split('=')[0]).sort()).toEqual([
+      '__Host-rmp_at',
+      '__Host-rmp_device',
+      '__Host-rmp_rt',
+    ])
     for (const name of ['__Host-rmp_at', '__Host-rmp_rt']) {
       expect(cookies.find((each) => each.startsWith(name))).toMatch(
         /; Path=\/; .*Secure; HttpOnly; SameSite=(Lax|Strict)$/,

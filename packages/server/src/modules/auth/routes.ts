@@ -93,7 +93,8 @@ export function authRoutes(app: App, dependencies: AuthDependencies): void {
         }
       }
       const reply200 = await answer(reply, signedIn.session)
-      addCookie(reply, devices.remember(request.headers.cookie, owner))
+      // Beside the cookies of the session, if it has any.
+      reply.header('set-cookie', devices.remember(request.headers.cookie, owner))
       return reply200
     },
   )
@@ -218,8 +219,3 @@ const clientOf = ({ client, headers }: FastifyRequest): ClientFacts => ({
   address: client.text,
   userAgent: headers['user-agent'],
 })
-
-function addCookie(reply: FastifyReply, cookie: string): void {
-  const before = reply.getHeader('set-cookie')
-  reply.header('set-cookie', before === undefined ? cookie : [...[before].flat().map(String), cookie])
-}
