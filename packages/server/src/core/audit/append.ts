@@ -6,7 +6,7 @@ import { type AuditSubject, monthSubject, personSubject, useSubjectKey } from '.
 
 /** What an audit entry is written with; part of each `Context`. */
 export interface AuditOrigin {
-  /** What the keys of subjects are sealed under. Undefined on the command line, which logs nothing personal. */
+  /** What the keys of subjects are sealed under. Undefined on the command line: its entries hold nothing personal. */
   readonly ring: KeyRing | undefined
   /** Where the call comes from; undefined for one that came over no network. */
   readonly address: string | undefined
@@ -60,9 +60,8 @@ export async function appendAudit(tx: Tx, source: AuditSource, event: AuditEvent
   ]
   await sql`select audit_append(${actor.kind}, ${actor.id ?? null}, ${event.action},
     ${event.resource?.type ?? null}, ${event.resource?.id ?? null}, ${event.outcome ?? 'done'}, ${source.requestId},
-    ${JSON.stringify(event.changes ?? {})}, ${event.personal?.userId ?? null}, ${personalSealed ?? null}, ${clientSealed ?? null})`.execute(
-    tx,
-  )
+    ${JSON.stringify(event.changes ?? {})}, ${personalSealed === undefined ? null : (event.personal?.userId ?? null)},
+    ${personalSealed ?? null}, ${clientSealed ?? null})`.execute(tx)
 }
 
 const longestUserAgent = 512
@@ -81,7 +80,6 @@ async function sealFor(
   subject: AuditSubject,
   text: string | undefined,
 ): Promise<Buffer | undefined> {
-  if (text === undefined) return undefined
-  if (ring === undefined) throw new TypeError('personal values of the audit log need a key ring')
+  if (text === undefined || ring === undefined) return undefined
   return seal(await useSubjectKey(tx, ring, tenant.id, subject), Buffer.from(text), valueAad(tenant.id, subject))
 }

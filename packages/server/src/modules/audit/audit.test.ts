@@ -365,6 +365,43 @@ describe('what is logged', () => {
     expect(JSON.stringify(refused)).not.toContain('nobody@example.org')
   })
 
+  it('is what staff do to people and roles, with names and addresses under the key of the person', async () => {
+    const owner = await createPerson(server, { tenantId: tenant.id, roles: ['owner'] })
+    const { accessToken } = await signInOver(server, owner, { headers: { 'x-tenant-id': tenant.slug } })
+    const call = async (method: 'POST' | 'PUT' | 'DELETE', url: string, payload?: object) => {
+      const answer = await server.app.inject({
+        method,
+        url: `/api/v1${url}`,
+        remoteAddress: nextAddress(),
+        ...(payload !== undefined && { payload }),
+        headers: bearer(accessToken),
+      })
+      expect(answer.statusCode, `${method} ${url}: ${answer.body}`).toBeLessThan(300)
+      return answer.body === '' ? undefined : answer.json()
+    }
+    const email = `${crypto.randomUUID()}@example.org`
+    const { id } = await call('POST', '/users', { email, name: 'Ada' })
+    const role = await call('POST', '/roles', { code: 'helper', name: 'Helper', permissions: ['leads:read'] })
+    await call('POST', `/users/${id}/roles`, { roleId: role.id })
+    await call('DELETE', `/users/${id}/roles/${role.id}`)
+    await call('POST', `/users/${id}/deactivate`)
+    await call('DELETE', `/users/${id}`)
+    const { items } = (await get(`/audit?actorId=${owner.id}&pageSize=100`)).json()
+    expect(items.map(({ action }: { action: string }) => action)).toEqual([
+      'user.deleted',
+      'user.deactivated',
+      'role.withdrawn',
+      'role.granted',
+      'role.created',
+      'user.created',
+      'session.opened',
+    ])
+    expect(items[3]).toMatchObject({ resource: { type: 'user', id }, changes: { role: 'helper', roleId: role.id } })
+    expect(items[5]).toMatchObject({ subjectId: id, changes: {}, personal: { email, name: 'Ada' } })
+    expect((await get('/audit/export')).body).not.toContain(email)
+    expect(await verdict()).toMatchObject({ verdict: 'whole' })
+  })
+
   it('class 1: is a refresh token that comes back, with the session that it ended', async () => {
     const person = await createPerson(server, { tenantId: tenant.id })
     const { refreshToken } = await signInOver(server, person, { headers: { 'x-tenant-id': tenant.slug } })

@@ -1,3 +1,4 @@
+import { appendAudit } from '../../core/audit/append.ts'
 import type { Context } from '../../core/context.ts'
 import type { PasswordHasher } from '../../core/credentials/password-hasher.ts'
 import { unlessBusy } from '../../core/identity/busy.ts'
@@ -55,7 +56,7 @@ export async function changePassword(
     await withdrawOneTimeTokens(tx, tenantId, owner.id, ['reset-password', 'mfa-challenge'])
     const at = new Date(context.clock.now()).toISOString()
     await mail.queueMail(tx, { template: 'password-changed', to: { userId: owner.id }, data: { at } })
-    return openSession(tx, kit, {
+    const opened = await openSession(tx, kit, {
       tenantId,
       userId: owner.id,
       aal: person.aal,
@@ -65,5 +66,8 @@ export async function changePassword(
       client,
       ...(end !== undefined && { absoluteExpiresAt: end.absolute_expires_at }),
     })
+    const resource = { type: 'user', id: owner.id }
+    await appendAudit(tx, context, { action: 'password.changed', resource, changes: { session: opened.sessionId } })
+    return opened
   })
 }

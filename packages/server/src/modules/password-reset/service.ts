@@ -1,3 +1,4 @@
+import { appendAudit } from '../../core/audit/append.ts'
 import type { Context } from '../../core/context.ts'
 import { createOpaqueToken, parseOpaqueToken } from '../../core/credentials/opaque-token.ts'
 import type { PasswordHasher } from '../../core/credentials/password-hasher.ts'
@@ -68,7 +69,7 @@ export async function isResetTokenGood(dependencies: ResetDependencies, token: s
  * @throws ProblemError `link-invalid`; `invalid-content` for a password that will not do, and the link stays good.
  */
 export async function confirmReset(
-  context: Pick<Context, 'locale' | 'clock'>,
+  context: Context,
   dependencies: ResetDependencies,
   token: string,
   password: string,
@@ -88,6 +89,9 @@ export async function confirmReset(
     await withdrawOneTimeTokens(tx, tenant.id, person.id, ['reset-password', 'mfa-challenge', 'change-email'])
     const at = new Date(context.clock.now()).toISOString()
     await mail.queueMail(tx, { template: 'password-changed', to: { userId: person.id }, data: { at } })
+    // The link names its tenant, whatever tenant the request names.
+    const resource = { type: 'user', id: person.id }
+    await appendAudit(tx, { ...context, tenant }, { action: 'password.reset', resource })
   })
 }
 

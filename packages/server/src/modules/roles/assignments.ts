@@ -1,3 +1,4 @@
+import { appendAudit } from '../../core/audit/append.ts'
 import type { Context } from '../../core/context.ts'
 import { assertHoldsAll, grantorOf, holdingsOfActor } from '../../core/identity/holdings.ts'
 import { assertOwnerRemains, OWNER } from '../../core/identity/owners.ts'
@@ -42,7 +43,13 @@ export function grantRole(context: Context, userId: string, input: GrantInput): 
       reason: input.reason?.trim() ?? null,
       expiresAt,
     })
-    return toAssignment(assigned(await queries.findAssignment(tx, tenant.id, userId, role.id)))
+    const saved = toAssignment(assigned(await queries.findAssignment(tx, tenant.id, userId, role.id)))
+    await appendAudit(tx, context, {
+      action: 'role.granted',
+      resource: { type: 'user', id: userId },
+      changes: { role: role.code, roleId: role.id, expiresAt: saved.expiresAt },
+    })
+    return saved
   })
 }
 
@@ -60,6 +67,11 @@ export function withdrawRole(context: Context, userId: string, roleId: string): 
     assertHoldsAll(await holdingsOfActor(tx, context), role.permissions)
     if (role.code === OWNER) await assertOwnerRemains(tx, tenant.id, userId)
     await queries.deleteAssignment(tx, tenant.id, userId, roleId)
+    await appendAudit(tx, context, {
+      action: 'role.withdrawn',
+      resource: { type: 'user', id: userId },
+      changes: { role: role.code, roleId },
+    })
   })
 }
 

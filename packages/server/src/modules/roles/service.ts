@@ -1,4 +1,5 @@
 import { includesPermission, isScope, permissions } from '../../core/access.ts'
+import { appendAudit } from '../../core/audit/append.ts'
 import type { Context } from '../../core/context.ts'
 import { assertHoldsAll, holdingsOfActor } from '../../core/identity/holdings.ts'
 import { type NumberedPage, numberedPageReply, pageRequest } from '../../core/pagination.ts'
@@ -40,7 +41,13 @@ export function createRole(context: Context, input: RoleInput): Promise<Role> {
     assertHoldsAll(await holdingsOfActor(tx, context), input.permissions)
     const row = await queries.insertRole(tx, context.tenant.id, { ...input, name: input.name.trim() })
     if (row === undefined) throw new ProblemError('role-code-taken')
-    return toRole(row)
+    const made = toRole(row)
+    await appendAudit(tx, context, {
+      action: 'role.created',
+      resource: { type: 'role', id: made.id },
+      changes: { code: made.code, permissions: made.permissions },
+    })
+    return made
   })
 }
 
@@ -62,7 +69,13 @@ export function changeRole(context: Context, id: string, change: RoleChange): Pr
       ...(change.name !== undefined && { name: change.name.trim() }),
       ...(change.permissions !== undefined && { permissions: change.permissions }),
     }
-    return toRole(await queries.updateRole(tx, context.tenant.id, id, changes, new Date(context.clock.now())))
+    const changed = toRole(await queries.updateRole(tx, context.tenant.id, id, changes, new Date(context.clock.now())))
+    await appendAudit(tx, context, {
+      action: 'role.changed',
+      resource: { type: 'role', id },
+      changes: { code: role.code, from: role.permissions, to: changed.permissions },
+    })
+    return changed
   })
 }
 
@@ -73,6 +86,11 @@ export function deleteRole(context: Context, id: string): Promise<void> {
     assertHoldsAll(await holdingsOfActor(tx, context), role.permissions)
     if (await queries.isRoleInUse(tx, context.tenant.id, id)) throw new ProblemError('role-in-use')
     await queries.deleteRole(tx, context.tenant.id, id)
+    await appendAudit(tx, context, {
+      action: 'role.deleted',
+      resource: { type: 'role', id },
+      changes: { code: role.code },
+    })
   })
 }
 

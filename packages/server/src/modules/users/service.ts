@@ -1,3 +1,4 @@
+import { appendAudit } from '../../core/audit/append.ts'
 import { assertFreshProof } from '../../core/authorise.ts'
 import type { Context, Person } from '../../core/context.ts'
 import { parseEmailAddress } from '../../core/credentials/email-address.ts'
@@ -69,7 +70,13 @@ export function createUser(context: Context, mail: MailQueue, input: UserInput):
       data: { token, days: INVITATION_DAYS, ...(invitedBy !== undefined && { invitedBy }) },
     })
     if (!isSent) throw new ProblemError('mail-capped')
-    return toUser(await requireUser(tx, context, id))
+    const made = toUser(await requireUser(tx, context, id))
+    await appendAudit(tx, context, {
+      action: 'user.created',
+      resource: { type: 'user', id },
+      personal: { userId: id, values: { email: made.email, name: made.name } },
+    })
+    return made
   })
 }
 
@@ -101,7 +108,14 @@ async function writeChange(tx: Tx, context: Context, id: string, change: UserCha
   const when = { now: new Date(context.clock.now()), version: change.version }
   const row = await queries.updateUser(tx, context.tenant.id, id, fields, when)
   if (row === undefined) throw new ProblemError('version-conflict')
-  return toUser(row)
+  const after = toUser(row)
+  await appendAudit(tx, context, {
+    action: 'user.changed',
+    resource: { type: 'user', id },
+    changes: { members: Object.keys(fields), locale: after.locale, mfaRequired: after.mfaRequired },
+    ...(change.name !== undefined && { personal: { userId: id, values: { from: before.name, to: after.name } } }),
+  })
+  return after
 }
 
 /** @throws ProblemError `user-not-found`. */

@@ -1,3 +1,5 @@
+import type { AuditAction } from '../../core/audit/actions.ts'
+import { appendAudit } from '../../core/audit/append.ts'
 import type { Context } from '../../core/context.ts'
 import { assertMayActOn } from '../../core/identity/holdings.ts'
 import { type OneTimePurpose, withdrawOneTimeTokens } from '../../core/identity/one-time-tokens.ts'
@@ -32,7 +34,7 @@ export function verifyUser(context: Context, id: string): Promise<User> {
     await assertMayActOn(tx, context, id)
     if (before.email_verified_at !== null) return toUser(before)
     await endAccess(tx, context, id, ['verify-email'], 'verified')
-    return write(tx, context, id, { email_verified_at: new Date(context.clock.now()) })
+    return write(tx, context, id, 'user.verified', { email_verified_at: new Date(context.clock.now()) })
   })
 }
 
@@ -43,7 +45,7 @@ export function activateUser(context: Context, id: string): Promise<User> {
     await assertMayActOn(tx, context, id)
     if (before.is_active) return toUser(before)
     await endAccess(tx, context, id, allTokens, 'activated')
-    return write(tx, context, id, { is_active: true })
+    return write(tx, context, id, 'user.activated', { is_active: true })
   })
 }
 
@@ -58,7 +60,7 @@ export function deactivateUser(context: Context, id: string): Promise<User> {
     await assertMayActOn(tx, context, id)
     await assertOwnerRemains(tx, context.tenant.id, id)
     await endAccess(tx, context, id, allTokens, 'deactivated')
-    return before.is_active ? write(tx, context, id, { is_active: false }) : toUser(before)
+    return before.is_active ? write(tx, context, id, 'user.deactivated', { is_active: false }) : toUser(before)
   })
 }
 
@@ -73,7 +75,8 @@ export function deleteUser(context: Context, id: string): Promise<void> {
     await assertMayActOn(tx, context, id)
     await assertOwnerRemains(tx, context.tenant.id, id)
     await endAccess(tx, context, id, allTokens, 'deleted')
-    if (before.deleted_at === null) await write(tx, context, id, { deleted_at: new Date(context.clock.now()) })
+    if (before.deleted_at === null)
+      await write(tx, context, id, 'user.deleted', { deleted_at: new Date(context.clock.now()) })
   })
 }
 
@@ -89,7 +92,7 @@ export async function restoreUser(context: Context, id: string): Promise<User> {
       await assertMayActOn(tx, context, id)
       if (before.deleted_at === null) return toUser(before)
       await endAccess(tx, context, id, allTokens, 'restored')
-      return write(tx, context, id, { deleted_at: null })
+      return write(tx, context, id, 'user.restored', { deleted_at: null })
     })
   } catch (error) {
     // SQLSTATE unique_violation: the address of a living account is unique.
@@ -115,8 +118,15 @@ async function endAccess(
   await withdrawOneTimeTokens(tx, tenant.id, userId, tokens)
 }
 
-async function write(tx: Tx, context: Context, id: string, fields: queries.UserFields): Promise<User> {
+async function write(
+  tx: Tx,
+  context: Context,
+  id: string,
+  action: AuditAction & `user.${string}`,
+  fields: queries.UserFields,
+): Promise<User> {
   const row = await queries.updateUser(tx, context.tenant.id, id, fields, { now: new Date(context.clock.now()) })
   if (row === undefined) throw new ProblemError('user-not-found')
+  await appendAudit(tx, context, { action, resource: { type: 'user', id } })
   return toUser(row)
 }
