@@ -1,3 +1,4 @@
+import { appendAudit } from '../../core/audit/append.ts'
 import type { Context, Person } from '../../core/context.ts'
 import { ProblemError } from '../../core/problem.ts'
 import * as queries from './queries.ts'
@@ -38,5 +39,6 @@ export function unlink(context: Context, id: string): Promise<void> {
     const others = accounts.filter((account) => account.id !== id && account.is_enabled)
     if (!hasPassword && others.length === 0) throw new ProblemError('oauth-last-way-in')
     await queries.deleteAccount(tx, tenantId, userId, id)
+    await appendAudit(tx, context, { action: 'oauth.unlinked', resource: { type: 'oauth-account', id } })
   })
 }

@@ -1,13 +1,15 @@
+import { appendAudit } from '../../core/audit/append.ts'
 import { readCookie } from '../../core/cookies.ts'
 import { parseEmailAddress } from '../../core/credentials/email-address.ts'
 import { createOpaqueToken } from '../../core/credentials/opaque-token.ts'
 import { insertOneTimeToken } from '../../core/identity/one-time-tokens.ts'
-import { type ClientFacts, type OpenedSession, openSession } from '../../core/identity/session-kit.ts'
+import { type OpenedSession, openSession } from '../../core/identity/session-kit.ts'
 import { createId } from '../../core/ids.ts'
 import { ProblemError } from '../../core/problem.ts'
 import type { ProblemCode } from '../../core/problem-catalogue.ts'
 import { inTenant, type Tx } from '../../database/tenant.ts'
 import {
+  auditSource,
   browserHash,
   FLOW_COOKIE,
   FLOW_SECONDS,
@@ -16,6 +18,7 @@ import {
   type ReturnedFlow,
   redirectUri,
   returnFlow,
+  type Visit,
 } from './flow.ts'
 import type { Identity, Provider } from './identity.ts'
 import * as queries from './queries.ts'
@@ -53,7 +56,7 @@ export interface ProviderAnswer {
 export async function comeBack(
   dependencies: OAuthDependencies,
   answer: ProviderAnswer,
-  client: ClientFacts,
+  client: Visit,
 ): Promise<Returned> {
   const { pool, oauthRing, identityClient, publicUrl } = dependencies
   const flow = await returnFlow(dependencies, answer.state, answer.cookieHeader)
@@ -76,7 +79,7 @@ interface Settled {
   readonly provider: Provider
   readonly identity: Identity
   readonly browser: string
-  readonly client: ClientFacts
+  readonly client: Visit
 }
 
 /** Whom an identity is, decided in one transaction in which the provider is still on. */
@@ -85,7 +88,7 @@ async function settle(tx: Tx, dependencies: OAuthDependencies, settled: Settled)
   const tenantId = flow.tenant.id
   if (!(await queries.keepProvider(tx, tenantId, provider))) throw new ProblemError('oauth-provider-not-found')
   const linked = await queries.findLinked(tx, tenantId, identity.iss, identity.sub)
-  if (flow.link !== null) return link(tx, settled, flow.link, linked?.id)
+  if (flow.link !== null) return link(tx, dependencies, settled, flow.link, linked?.id)
   if (linked !== undefined) return enter(tx, dependencies, settled, linked)
   return offerAccount(tx, dependencies, settled)
 }
@@ -93,7 +96,8 @@ async function settle(tx: Tx, dependencies: OAuthDependencies, settled: Settled)
 /** Links an identity to the person who asked for it and is still signed in. */
 async function link(
   tx: Tx,
-  { flow, provider, identity }: Settled,
+  dependencies: OAuthDependencies,
+  { flow, provider, identity, client }: Settled,
   asked: { readonly userId: string; readonly sessionId: string },
   holder: string | undefined,
 ): Promise<Outcome> {
@@ -103,10 +107,16 @@ async function link(
   }
   if (holder === asked.userId) return { outcome: 'linked' }
   if (!identity.isEmailVerified) throw new ProblemError('oauth-email-unverified')
-  const row = { tenant_id: tenantId, id: createId(), user_id: asked.userId, provider_id: provider.id }
+  const id = createId()
+  const row = { tenant_id: tenantId, id, user_id: asked.userId, provider_id: provider.id }
   const { iss, sub } = identity
   const isMade = holder === undefined && (await queries.insertAccount(tx, { ...row, iss, sub }))
   if (!isMade) throw new ProblemError('oauth-already-linked')
+  await appendAudit(tx, auditSource(dependencies, tenantId, asked.userId, client), {
+    action: 'oauth.linked',
+    resource: { type: 'oauth-account', id },
+    changes: { provider: provider.id },
+  })
   return { outcome: 'linked' }
 }
 
@@ -115,10 +125,11 @@ type Linked = NonNullable<Awaited<ReturnType<typeof queries.findLinked>>>
 /** Signs the person of an identity in, or asks for the second factor they have. */
 async function enter(
   tx: Tx,
-  { kit, secondFactors }: OAuthDependencies,
+  dependencies: OAuthDependencies,
   { flow: { tenant, transport }, client }: Settled,
   person: Linked,
 ): Promise<Outcome> {
+  const { kit, secondFactors } = dependencies
   if (!person.may_sign_in) throw new ProblemError('oauth-refused', { reason: 'inactive' })
   if (person.email_verified_at === null) throw new ProblemError('email-unverified')
   const [tenantId, userId, nowMs] = [tenant.id, person.id, kit.clock.now()]
@@ -134,6 +145,11 @@ async function enter(
   const session = await openSession(tx, kit, {
     ...{ tenantId, userId, aal: 1, amr: ['fed'], transport, client },
     restriction: mustEnrol ? 'enrol-mfa' : null,
+  })
+  await appendAudit(tx, auditSource(dependencies, tenantId, userId, client), {
+    action: 'session.opened',
+    resource: { type: 'session', id: session.sessionId },
+    changes: { amr: ['fed'] },
   })
   return { outcome: 'session', session }
 }

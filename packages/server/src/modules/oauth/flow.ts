@@ -1,11 +1,12 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import type { AuditSource } from '../../core/audit/append.ts'
 import type { Context } from '../../core/context.ts'
 import { readCookie } from '../../core/cookies.ts'
 import { createOpaqueToken, parseOpaqueToken } from '../../core/credentials/opaque-token.ts'
 import { type KeyRing, seal, unseal } from '../../core/credentials/sealing.ts'
 import { consumeOneTimeToken, insertOneTimeToken } from '../../core/identity/one-time-tokens.ts'
 import type { SecondFactors } from '../../core/identity/second-factors.ts'
-import type { SessionKit } from '../../core/identity/session-kit.ts'
+import type { ClientFacts, SessionKit } from '../../core/identity/session-kit.ts'
 import { findTokenTenant } from '../../core/identity/token-tenant.ts'
 import { ProblemError } from '../../core/problem.ts'
 import type { Tenant, TenantResolver } from '../../core/tenant-resolver.ts'
@@ -28,12 +29,32 @@ export interface OAuthDependencies {
   readonly identityClient: IdentityClient
   /** Seals client secrets, and what a flow remembers. */
   readonly oauthRing: KeyRing
+  /** What the keys of the audit log are sealed under. */
+  readonly auditRing: KeyRing
   readonly publicUrl: string
   /** Whether people may make accounts for themselves. */
   readonly isOpen: boolean
   /** Whether a browser origin acts for every tenant. */
   readonly isOwnOrigin: (origin: string) => boolean
 }
+
+/** The call that ends a flow. */
+export interface Visit extends ClientFacts {
+  readonly requestId: string
+}
+
+/** What a person does at the end of a flow, for the audit log of their tenant. */
+export const auditSource = (
+  { auditRing }: Pick<OAuthDependencies, 'auditRing'>,
+  tenantId: string,
+  userId: string,
+  { requestId, address, userAgent }: Visit,
+): AuditSource => ({
+  tenant: { id: tenantId },
+  actor: { kind: 'user', id: userId },
+  requestId,
+  audit: { ring: auditRing, address, userAgent },
+})
 
 /** What is to come of a flow. */
 export interface FlowGoal {

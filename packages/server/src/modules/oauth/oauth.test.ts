@@ -451,6 +451,20 @@ describe('taking a link away', () => {
     expect((await signIn()).answer.json()).toMatchObject({ registration_required: true })
   })
 
+  it('is in the audit log, and so are the link and the provider', async () => {
+    const { accessToken } = await signInOver(server, await createPerson(server))
+    Object.assign(idp.answers, newcomer())
+    await link(accessToken)
+    await signIn()
+    const [account] = await accountsOf(accessToken)
+    await unlink(accessToken, account?.id ?? '')
+    const log = (await get('/api/v1/audit?pageSize=100', bearer(staff))).json().items as { action: string }[]
+    const actions = new Set(log.map(({ action }) => action))
+    expect([...actions]).toEqual(
+      expect.arrayContaining(['identity-provider.added', 'oauth.linked', 'session.opened', 'oauth.unlinked']),
+    )
+  })
+
   it('twice at once leaves one of two', async () => {
     const { accessToken } = await register(newcomer())
     Object.assign(evil.answers, newcomer())

@@ -1,3 +1,4 @@
+import { appendAudit } from '../../core/audit/append.ts'
 import type { Context } from '../../core/context.ts'
 import { type KeyRing, seal } from '../../core/credentials/sealing.ts'
 import { createId } from '../../core/ids.ts'
@@ -30,10 +31,11 @@ export async function listProviders(
  * @throws ProblemError `invalid-content` for an issuer that will not do; `provider-code-taken`; `provider-limit`.
  */
 export function addProvider(
-  { tenant, inTenant }: Context,
+  context: Context,
   { oauthRing, publicUrl, allowsHttp }: ProviderDependencies,
   input: IdentityProviderInput,
 ): Promise<IdentityProvider> {
+  const { tenant, inTenant } = context
   const issuer = issuerOf(input, allowsHttp)
   const id = createId()
   return inTenant(async (tx) => {
@@ -45,33 +47,47 @@ export function addProvider(
       is_enabled: input.isEnabled ?? true,
     })
     if (row === undefined) throw new ProblemError('provider-code-taken')
+    await appendAudit(tx, context, {
+      action: 'identity-provider.added',
+      resource: { type: 'identity-provider', id },
+      changes: { kind: input.kind, issuer, isEnabled: row.is_enabled },
+    })
     return toProvider(row, publicUrl)
   })
 }
 
 /** Changes a provider; flows that are under way end. @throws ProblemError `oauth-provider-not-found`. */
-export async function changeProvider(
-  { tenant, inTenant }: Context,
+export function changeProvider(
+  context: Context,
   { oauthRing, publicUrl }: ProviderDependencies,
   id: string,
   { name, clientId, clientSecret, isEnabled }: IdentityProviderChange,
 ): Promise<IdentityProvider> {
+  const { tenant, inTenant } = context
   const sealed =
     clientSecret === undefined ? undefined : seal(oauthRing, Buffer.from(clientSecret), secretAad(tenant.id, id))
-  const row = await inTenant((tx) =>
-    queries.updateProvider(tx, tenant.id, id, {
+  return inTenant(async (tx) => {
+    const row = await queries.updateProvider(tx, tenant.id, id, {
       ...{ name, client_id: clientId, is_enabled: isEnabled },
       ...(sealed !== undefined && { sealed_secret: sealed }),
-    }),
-  )
-  if (row === undefined) throw new ProblemError('oauth-provider-not-found')
-  return toProvider(row, publicUrl)
+    })
+    if (row === undefined) throw new ProblemError('oauth-provider-not-found')
+    await appendAudit(tx, context, {
+      action: 'identity-provider.changed',
+      resource: { type: 'identity-provider', id },
+      changes: { isEnabled, hasNewSecret: sealed !== undefined },
+    })
+    return toProvider(row, publicUrl)
+  })
 }
 
 /** Takes a provider away, with every link to it. @throws ProblemError `oauth-provider-not-found`. */
-export async function removeProvider({ tenant, inTenant }: Context, id: string): Promise<void> {
-  if (!(await inTenant((tx) => queries.deleteProvider(tx, tenant.id, id))))
-    throw new ProblemError('oauth-provider-not-found')
+export function removeProvider(context: Context, id: string): Promise<void> {
+  return context.inTenant(async (tx) => {
+    if (!(await queries.deleteProvider(tx, context.tenant.id, id))) throw new ProblemError('oauth-provider-not-found')
+    const resource = { type: 'identity-provider', id }
+    await appendAudit(tx, context, { action: 'identity-provider.removed', resource })
+  })
 }
 
 function issuerOf({ kind, issuer }: IdentityProviderInput, allowsHttp: boolean): string | null {

@@ -1,12 +1,13 @@
+import { appendAudit } from '../../core/audit/append.ts'
 import { parseOpaqueToken } from '../../core/credentials/opaque-token.ts'
 import { insertUser } from '../../core/identity/new-user.ts'
 import { consumeOneTimeToken } from '../../core/identity/one-time-tokens.ts'
-import { type ClientFacts, type OpenedSession, openSession } from '../../core/identity/session-kit.ts'
+import { type OpenedSession, openSession } from '../../core/identity/session-kit.ts'
 import { findTokenTenant } from '../../core/identity/token-tenant.ts'
 import { createId } from '../../core/ids.ts'
 import { ProblemError } from '../../core/problem.ts'
 import { inTenant, type Tx } from '../../database/tenant.ts'
-import { isSameBrowser, type OAuthDependencies } from './flow.ts'
+import { auditSource, isSameBrowser, type OAuthDependencies, type Visit } from './flow.ts'
 import * as queries from './queries.ts'
 
 /** What a person says of themselves. The address is the provider's word. */
@@ -37,7 +38,7 @@ export async function completeRegistration(
   dependencies: OAuthDependencies,
   input: RegistrationInput,
   cookieHeader: string | undefined,
-  client: ClientFacts,
+  client: Visit,
 ): Promise<OpenedSession> {
   const { pool, isOpen } = dependencies
   if (!isOpen) throw new ProblemError('registration-closed')
@@ -59,14 +60,15 @@ export async function completeRegistration(
 
 async function makeAccount(
   tx: Tx,
-  { kit, secondFactors }: OAuthDependencies,
+  dependencies: OAuthDependencies,
   made: {
     readonly tenantId: string
     readonly offered: Offered
     readonly input: RegistrationInput
-    readonly client: ClientFacts
+    readonly client: Visit
   },
 ): Promise<OpenedSession> {
+  const { kit, secondFactors } = dependencies
   const { tenantId, offered, input, client } = made
   const { providerId, version, iss, sub, email, transport } = offered
   if (!(await queries.keepProvider(tx, tenantId, { id: providerId, version }))) {
@@ -81,8 +83,14 @@ async function makeAccount(
   // Rolled back with the account: another registration of the same identity was faster.
   if (!(await queries.insertAccount(tx, row))) throw new ProblemError('oauth-already-linked')
   await queries.noteSignIn(tx, tenantId, { userId, accountId, at })
-  return await openSession(tx, kit, {
+  const session = await openSession(tx, kit, {
     ...{ tenantId, userId, aal: 1, amr: ['fed'], transport, client },
     restriction: (await secondFactors.isRequired(tx, tenantId)) ? 'enrol-mfa' : null,
   })
+  const source = auditSource(dependencies, tenantId, userId, client)
+  const changes = { provider: providerId, amr: ['fed'] }
+  await appendAudit(tx, source, { action: 'user.created', resource: { type: 'user', id: userId }, changes })
+  const resource = { type: 'session', id: session.sessionId }
+  await appendAudit(tx, source, { action: 'session.opened', resource, changes })
+  return session
 }

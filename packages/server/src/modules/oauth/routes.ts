@@ -3,13 +3,21 @@ import { hostCookie } from '../../core/cookies.ts'
 import { CSRF_HEADER } from '../../core/csrf.ts'
 import type { App } from '../../core/fastify.ts'
 import { Ref } from '../../core/fields.ts'
-import { answerTokens, type ClientFacts, type SessionKit } from '../../core/identity/session-kit.ts'
+import { answerTokens, type SessionKit } from '../../core/identity/session-kit.ts'
 import { refusals } from '../../core/openapi.ts'
 import { ProblemError } from '../../core/problem.ts'
 import { listAccounts, personOf, unlink } from './accounts.ts'
 import { CHALLENGE_SECONDS, comeBack, type Outcome } from './callback.ts'
 import { destinationOf } from './destination.ts'
-import { browserOf, FLOW_COOKIE, FLOW_SECONDS, type FlowGoal, type OAuthDependencies, startFlow } from './flow.ts'
+import {
+  browserOf,
+  FLOW_COOKIE,
+  FLOW_SECONDS,
+  type FlowGoal,
+  type OAuthDependencies,
+  startFlow,
+  type Visit,
+} from './flow.ts'
 import { oauthFinishPolicy, oauthStartPolicy } from './policy.ts'
 import { listEnabledProviders } from './queries.ts'
 import { completeRegistration } from './registration.ts'
@@ -269,7 +277,8 @@ function fragmentOf(result: Outcome): string {
   }
 }
 
-const clientOf = ({ client, headers }: FastifyRequest): ClientFacts => ({
+const clientOf = ({ id, client, headers }: FastifyRequest): Visit => ({
+  requestId: id,
   address: client.text,
   userAgent: headers['user-agent'],
 })
