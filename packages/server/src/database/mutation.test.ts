@@ -344,6 +344,30 @@ describe('a damaged schema', () => {
       [],
     ],
     [
+      'the app may write the audit log',
+      'grant insert on audit_event to rempart_app',
+      'rempart_app may INSERT audit_event',
+      [],
+    ],
+    [
+      'the app may change the audit log',
+      'grant update on audit_event to rempart_app',
+      'rempart_app may UPDATE audit_event',
+      ['attacks'],
+    ],
+    [
+      'the audit log may be changed by its owner',
+      'alter table audit_event disable trigger audit_event_append_only',
+      'the audit log can be changed: audit_event_append_only on audit_event is not as it must be',
+      [],
+    ],
+    [
+      'the writing of the audit log reaches every tenant',
+      'alter policy audit_chain on audit_event using (true)',
+      'unexpected policy audit_chain on audit_event',
+      [],
+    ],
+    [
       'the storing of submissions may read leads',
       'grant select on lead to rempart_intake',
       'rempart_intake may SELECT lead',
