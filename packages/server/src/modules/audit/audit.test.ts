@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { appendAudit } from '../../core/audit/append.ts'
 import { verifyExport } from '../../core/audit/export-lines.ts'
 import { createHeadSigner, headKeyOf } from '../../core/audit/heads.ts'
-import { destroyPersonKey } from '../../core/audit/subject-keys.ts'
+import { destroyMonthKeys, destroyPersonKey } from '../../core/audit/subject-keys.ts'
 import { createKeyRing } from '../../core/credentials/sealing.ts'
 import { keyLabels } from '../../core/secrets.ts'
 import { inTenant } from '../../database/tenant.ts'
@@ -175,6 +175,14 @@ const signAll = (anchorFile?: string) =>
     log: { error: (...line: unknown[]) => void errors.push(line) } as unknown as Parameters<typeof signHeads>[0]['log'],
   })
 
+it('goes on with verification where the call before stopped, and notices who altered what comes after', async () => {
+  for (let index = 0; index < 5; index += 1) await append(`${index}`)
+  const rest = async () => (await get('/audit/verify?after=3')).json()
+  expect(await rest()).toMatchObject({ verdict: 'whole', checkedFrom: 3, checkedTo: 6, nextAfter: null })
+  await tamper(`update audit_event set request_id = 'other' where tenant_id = '${tenant.id}' and seq = 5`)
+  expect(await rest()).toMatchObject({ verdict: 'altered', at: 5, nextAfter: null })
+})
+
 describe('signed heads', () => {
   it('show who cut entries off the end, or cut them off and wrote others, or forged a head', async () => {
     for (let index = 0; index < 5; index += 1) await append(`${index}`)
@@ -324,6 +332,18 @@ describe('personal values', () => {
     )
     expect(text).not.toContain(marker)
     expect(text).not.toContain('203.0.113.9')
+  })
+})
+
+describe('client addresses', () => {
+  it('are gone once the key of their month is destroyed, those of later months are not, and the chain holds', async () => {
+    await append('a')
+    const destroy = (before: Date) => inTenant(database.worker, tenant.id, (tx) => destroyMonthKeys(tx, before))
+    expect(await destroy(new Date())).toBe(0)
+    expect((await get('/audit')).json().items[0].client).toEqual({ address: '203.0.113.9', userAgent: 'test' })
+    expect(await destroy(new Date(Date.now() + 32 * 86_400_000))).toBe(1)
+    expect((await get('/audit')).json().items[0]).toMatchObject({ client: null, changes: { marker: 'a' } })
+    expect(await verdict()).toMatchObject({ verdict: 'whole' })
   })
 })
 
