@@ -138,7 +138,7 @@ describe('people', () => {
     expect((await run(['user', 'deactivate', 'nobody@example.org'])).stderr).toContain(
       'no account "nobody@example.org"',
     )
-  }, 30_000)
+  }, 60_000)
 
   it('get a link without one, which alone is printed on standard output and is good once', async () => {
     const made = await run(['user', 'create', '--email', 'alan@example.org', '--role', 'viewer'])

@@ -1,3 +1,4 @@
+import { appendAudit } from '../../core/audit/append.ts'
 import type { Context } from '../../core/context.ts'
 import { parseOpaqueToken } from '../../core/credentials/opaque-token.ts'
 import type { PasswordHasher } from '../../core/credentials/password-hasher.ts'
@@ -77,6 +78,12 @@ export async function acceptInvitation(
     const offer = await judge(tx, opened, await consumeOneTimeToken(tx, tenant.id, hash, purpose), input, locale)
     const now = new Date(clock.now())
     const id = await take(tx, tenant, offer, { passwordHash, name, locale, now })
+    const source = { ...context, tenant }
+    await appendAudit(tx, source, {
+      action: 'invitation.accepted',
+      resource: { type: 'user', id },
+      changes: offer.kind === 'invitation' ? { invitation: offer.id, role: offer.role } : { kind: offer.kind },
+    })
     return { id, email: offer.email }
   })
 }

@@ -110,6 +110,12 @@ describe('an invitation', () => {
     expect((await call('GET', '/leads', bearer(accessToken))).statusCode).toBe(200)
     const { items } = (await call('GET', '/invitations?status=accepted', headers)).json()
     expect(items.map((item: { id: string }) => item.id)).toContain(id)
+    const entries = await inTenant(database.worker, server.tenant.id, (tx) =>
+      tx.selectFrom('audit_event').select(['action', 'actor_kind', 'resource_id']).orderBy('seq').execute(),
+    )
+    expect(entries).toContainEqual({ action: 'invitation.created', actor_kind: 'user', resource_id: id })
+    const { id: userId } = accepted.json()
+    expect(entries).toContainEqual({ action: 'invitation.accepted', actor_kind: 'public', resource_id: userId })
   })
 
   it('is good once: the second use, and one of two at the same time in two processes, is refused (class 36)', async () => {

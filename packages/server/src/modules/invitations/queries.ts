@@ -80,12 +80,12 @@ export function insertInvitation(
     .executeTakeFirst()
 }
 
-/** Ends what is open of an invitation or an address, and takes its token away. */
+/** Ends what is open of an invitation or an address, and takes its token away. Returns how many. */
 export async function revokeOpen(
   tx: Tx,
   tenantId: string,
   which: { readonly id: string } | { readonly emailNorm: string },
-): Promise<void> {
+): Promise<number> {
   const ended = await tx
     .updateTable('invitation')
     .set({ revoked_at: sql`now()` })
@@ -102,6 +102,7 @@ export async function revokeOpen(
       .where('token_hash', '=', token_hash)
       .execute()
   }
+  return ended.length
 }
 
 /** A role, which nobody deletes before the transaction ends. */

@@ -1,4 +1,5 @@
 import { includesPermission } from '../../core/access.ts'
+import { appendAudit } from '../../core/audit/append.ts'
 import type { Context, Person } from '../../core/context.ts'
 import { accountAddress } from '../../core/identity/address.ts'
 import { assertHoldsAll, holdingsOfActor } from '../../core/identity/holdings.ts'
@@ -69,15 +70,20 @@ export function invite(context: Context, mail: MailQueue, input: InvitationInput
     })
     // Rolled back: the link that arrived before stays good.
     if (!isSent) throw new ProblemError('mail-capped')
-    return toInvitation(found(await queries.findInvitation(tx, tenant.id, id)))
+    const invitation = toInvitation(found(await queries.findInvitation(tx, tenant.id, id)))
+    const resource = { type: 'invitation', id }
+    await appendAudit(tx, context, { action: 'invitation.created', resource, changes: { role: role.code } })
+    return invitation
   })
 }
 
 /** Ends an invitation at once; does nothing to one that has ended. @throws ProblemError `invitation-not-found`. */
-export function revokeInvitation({ tenant, inTenant }: Context, id: string): Promise<void> {
+export function revokeInvitation(context: Context, id: string): Promise<void> {
+  const { tenant, inTenant } = context
   return inTenant(async (tx) => {
     found(await queries.findInvitation(tx, tenant.id, id))
-    await queries.revokeOpen(tx, tenant.id, { id })
+    if ((await queries.revokeOpen(tx, tenant.id, { id })) === 0) return
+    await appendAudit(tx, context, { action: 'invitation.revoked', resource: { type: 'invitation', id } })
   })
 }
 

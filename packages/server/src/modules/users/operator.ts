@@ -1,3 +1,4 @@
+import { appendAudit } from '../../core/audit/append.ts'
 import type { Context } from '../../core/context.ts'
 import type { PasswordHasher } from '../../core/credentials/password-hasher.ts'
 import { accountAddress } from '../../core/identity/address.ts'
@@ -50,8 +51,11 @@ export async function createAccount(
       if ((await findRoleByCode(tx, tenant.id, role)) === undefined) throw new ProblemError('role-not-found')
       await assignRole(tx, { tenantId: tenant.id, userId: id, roleCode: role, grantedBy: grantorOf(context) })
     }
-    if (passwordHash !== undefined) return { id, link: undefined }
-    const { token } = await issueInvitationToken(tx, tenant.id, { purpose: 'invitation', userId: id }, clock.now())
-    return { id, link: createMailLinks(publicUrl).withToken('invite', token) }
+    const target = { purpose: 'invitation', userId: id } as const
+    const issued =
+      passwordHash === undefined ? await issueInvitationToken(tx, tenant.id, target, clock.now()) : undefined
+    const resource = { type: 'user', id }
+    await appendAudit(tx, context, { action: 'user.created', resource, changes: { role: role ?? null } })
+    return { id, link: issued && createMailLinks(publicUrl).withToken('invite', issued.token) }
   })
 }
