@@ -152,6 +152,14 @@ describe('signing in with a provider', () => {
     })
     expect((await me(done.json().access_token)).session.amr).toEqual(['fed', 'otp'])
   })
+
+  it('refuses somebody who was switched off', async () => {
+    const { accessToken } = await register(newcomer())
+    const { id } = (await me(accessToken)).user
+    await asTenant('update user_account set is_active = false where id = $1', [id])
+    const { answer } = await signIn()
+    expect([answer.statusCode, codeOf(answer)]).toEqual([401, 'oauth-refused'])
+  })
 })
 
 describe('class 28: an address that has an account', () => {
@@ -338,12 +346,16 @@ describe('class 31: the registration token', () => {
 })
 
 /** Lets every token of a flow be too old. */
-async function expire(): Promise<void> {
+const expire = (): Promise<void> =>
+  asTenant("update one_time_token set expires_at = now() where purpose like 'oauth-%'", [])
+
+/** Does to the tenant's rows what no call of a test can. */
+async function asTenant(text: string, values: readonly unknown[]): Promise<void> {
   const connection = await database.worker.connect()
   try {
     await connection.query('begin')
     await connection.query("select set_config('rempart.tenant_id', $1, true)", [server.tenant.id])
-    await connection.query("update one_time_token set expires_at = now() where purpose like 'oauth-%'")
+    await connection.query(text, [...values])
     await connection.query('commit')
   } finally {
     connection.release()
