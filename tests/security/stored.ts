@@ -1,6 +1,9 @@
 import pg from 'pg'
 import type { ServerProcess } from '../support/server-process.ts'
 
+/** Tables that change by themselves: figures are stored and heads signed by the clock, and mails leave when they are sent. */
+const byTheClock: readonly string[] = ['api_key_usage', 'audit_head', 'mail_outbox']
+
 /** How many rows each table holds of a tenant, by table, as the worker sees them. Fails when there is no such table. */
 export async function countRows(server: ServerProcess, tenantId: string): Promise<Readonly<Record<string, number>>> {
   const client = new pg.Client(server.connection('rempart_worker'))
@@ -13,6 +16,7 @@ export async function countRows(server: ServerProcess, tenantId: string): Promis
     )
     const counts: Record<string, number> = {}
     for (const { name } of tables.rows) {
+      if (byTheClock.includes(name)) continue
       const count = await client.query<{ count: number }>(`select count(*)::int as count from "${name}"`)
       counts[name] = count.rows[0]?.count ?? -1
     }

@@ -3,7 +3,7 @@ import { type Static, type TObject, type TProperties, type TSchema, Type } from 
 /** A strict object: a member it does not name is a fault. */
 export const Strict = <P extends TProperties>(
   properties: P,
-  options: { $id?: string; description?: string } = {},
+  options: { $id?: string; description?: string; examples?: readonly object[] } = {},
 ): TObject<P> => Type.Object(properties, { ...options, additionalProperties: false })
 
 /** One line of text: no control character and something besides white space. Lengths in code points. */

@@ -5,7 +5,7 @@ import { NumberedPageQuery, PageOf } from '../../core/pagination.ts'
 
 const Action = Type.Unsafe<AuditAction>({ type: 'string', enum: [...auditActions] })
 const Seq = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
-const Hash = Type.String({ pattern: '^[0-9a-f]{64}$', description: 'SHA-256' })
+const Hash = Type.String({ pattern: '^[0-9a-f]{64}$', description: 'SHA-256', examples: ['3a'.repeat(32)] })
 const Values = Type.Record(Type.String(), Type.Unknown())
 
 /** Who did what to what, and what came of it. */

@@ -57,7 +57,7 @@ export const MfaRecoveryInput = Strict({ recoveryCode: RecoveryCode }, { $id: 'M
 
 export const MfaDisableInput = Strict(
   { code: Type.Optional(Code), recoveryCode: Type.Optional(RecoveryCode) },
-  { $id: 'MfaDisableInput', description: 'One of the two.' },
+  { $id: 'MfaDisableInput', description: 'One of the two.', examples: [{ code: '492816' }] },
 )
 
 export const MfaRecoveryCodes = Strict(
@@ -71,7 +71,11 @@ export const LoginMfaInput = Strict(
     code: Type.Optional(Code),
     recovery_code: Type.Optional(RecoveryCode),
   },
-  { $id: 'LoginMfaInput', description: 'The token of the first step, and one of the two codes.' },
+  {
+    $id: 'LoginMfaInput',
+    description: 'The token of the first step, and one of the two codes.',
+    examples: [{ mfa_session_token: 'rmp_mfa_0123456789', code: '492816' }],
+  },
 )
 
 export const StepUpInput = Strict(
@@ -82,7 +86,11 @@ export const StepUpInput = Strict(
     ),
     code: Type.Optional(Code),
   },
-  { $id: 'StepUpInput', description: 'All that the person has: the password, and a code of the second factor.' },
+  {
+    $id: 'StepUpInput',
+    description: 'All that the person has: the password, and a code of the second factor.',
+    examples: [{ password: 'seven purple candles' }],
+  },
 )
 export type StepUpInput = Static<typeof StepUpInput>
 

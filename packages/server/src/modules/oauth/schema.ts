@@ -137,7 +137,19 @@ export const IdentityProviderInput = Strict(
     clientSecret: ClientSecret,
     isEnabled: Type.Optional(Type.Boolean({ description: 'Default true.' })),
   },
-  { $id: 'IdentityProviderInput' },
+  {
+    $id: 'IdentityProviderInput',
+    examples: [
+      {
+        code: 'google',
+        kind: 'oidc',
+        name: 'Google',
+        issuer: 'https://accounts.google.com',
+        clientId: 'client.apps.googleusercontent.com',
+        clientSecret: 'what the provider gave',
+      },
+    ],
+  },
 )
 export type IdentityProviderInput = Static<typeof IdentityProviderInput>
 

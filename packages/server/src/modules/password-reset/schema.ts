@@ -2,7 +2,7 @@ import { Type } from 'typebox'
 import { Email, Strict } from '../../core/fields.ts'
 
 /** As it was typed. What is asked of a new password is judged later, with a sentence of its own. */
-export const NewPassword = Type.String({ minLength: 1, maxLength: 1_024 })
+export const NewPassword = Type.String({ minLength: 1, maxLength: 1_024, examples: ['seven purple candles'] })
 
 export const LinkToken = Type.String({ minLength: 1, maxLength: 256, description: 'From the link in the mail.' })
 

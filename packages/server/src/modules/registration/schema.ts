@@ -4,7 +4,7 @@ import { Email, Line, Strict } from '../../core/fields.ts'
 export const RegisterInput = Strict(
   {
     email: Email,
-    password: Type.String({ minLength: 1, maxLength: 1_024 }),
+    password: Type.String({ minLength: 1, maxLength: 1_024, examples: ['seven purple candles'] }),
     name: Type.Optional(Line(200)),
     locale: Type.Optional(Type.Union([Type.Literal('en'), Type.Literal('fr')])),
   },
