@@ -221,7 +221,9 @@ it.each(named)('%s takes its own example', async (_name, described) => {
   const answer = await wire.send(sent)
   judge(answer, described, sent)
   // Of what the examples name, only forms and gates exist; and two of them take the same slug.
-  const expected = withSecret.has(described.operation.operationId) ? [400, 401, 409, 422] : [200, 201, 202, 204, 404, 409]
+  const expected = withSecret.has(described.operation.operationId)
+    ? [400, 401, 409, 422]
+    : [200, 201, 202, 204, 404, 409]
   expect(expected, answer.text).toContain(answer.status)
 })
 
