@@ -87,6 +87,7 @@ it('says in production that mails reach nobody, and leaves at once when it is st
   const queues = await query(server, "select name from pgboss.queue where name not like '\\_\\_%' order by name")
   expect(queues.map(({ name }) => name)).toEqual([
     'audit-addresses',
+    'audit-heads',
     'contact-messages',
     'invitations',
     'security-events',
