@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { constantText } from '../../core/constant-text.ts'
 import type { App } from '../../core/fastify.ts'
 import type { Locale } from '../../core/locale.ts'
+import { pageStyle } from '../../core/page-style.ts'
 import { accountPage } from './page.ts'
 import type { AccountPage } from './words.ts'
 
@@ -12,9 +13,9 @@ const pages: readonly AccountPage[] = ['verify', 'reset', 'invite', 'forgot', 's
  * does the one thing its link is for. Nothing of a link reaches the server before its owner presses the button.
  */
 export function accountRoutes(app: App): void {
-  const asset = (file: URL, type: string) => constantText(type, readFileSync(file, 'utf8'))
-  const style = asset(new URL('./assets/account.css', import.meta.url), 'text/css; charset=utf-8')
-  const script = asset(new URL('./assets/account.js', import.meta.url), 'text/javascript; charset=utf-8')
+  const style = constantText('text/css; charset=utf-8', pageStyle(new URL('./assets/account.css', import.meta.url)))
+  const source = readFileSync(new URL('./assets/account.js', import.meta.url), 'utf8')
+  const script = constantText('text/javascript; charset=utf-8', source)
   const config = (undocumented: string) =>
     ({ schema: { hide: true }, config: { access: 'none', headers: 'docs', undocumented } }) as const
   const urls = { style: '/account/style.css', script: '/account/script.js' }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { type ConstantText, constantText } from '../../../core/constant-text.ts'
 import type { App } from '../../../core/fastify.ts'
+import { pageStyle } from '../../../core/page-style.ts'
 import type { AssetUrls } from './page.ts'
 
 /** No form can have this slug. */
@@ -17,8 +18,8 @@ export function assetRoutes(app: App): AssetUrls {
   const config = (undocumented: string) =>
     ({ schema: { hide: true }, config: { access: 'none', headers: 'form', undocumented } }) as const
 
-  function serve(name: string, file: URL): string {
-    const { content, ending } = read(file)
+  function serve(name: string, file: URL, text = readFileSync(file, 'utf8')): string {
+    const { content, ending } = prepare(file, text)
     // During a rolling restart a page of the next release asks this one for its files: better ours than none.
     app.get<{ Params: { hash: string } }>(
       `${directory}/${name}-:hash.${ending}`,
@@ -31,13 +32,15 @@ export function assetRoutes(app: App): AssetUrls {
     return `${directory}/${name}-${content.hash}.${ending}`
   }
 
-  const embed = read(new URL('./assets/embed.js', import.meta.url)).content
+  const embedding = new URL('./assets/embed.js', import.meta.url)
+  const embed = prepare(embedding, readFileSync(embedding, 'utf8')).content
   app.get('/f/embed.js', config('the script that embeds a hosted form'), (request, reply) =>
     embed.send(request, reply, 'public, max-age=3600'),
   )
   const altcha = (file: string): URL => new URL(`../${file}`, import.meta.resolve('altcha/external'))
+  const ownStyle = new URL('./assets/form.css', import.meta.url)
   return {
-    style: serve('form', new URL('./assets/form.css', import.meta.url)),
+    style: serve('form', ownStyle, pageStyle(ownStyle)),
     script: serve('form', new URL('./assets/form.js', import.meta.url)),
     challenge: {
       style: serve('altcha', altcha('external/altcha.css')),
@@ -49,7 +52,7 @@ export function assetRoutes(app: App): AssetUrls {
   }
 }
 
-function read(file: URL): { readonly content: ConstantText; readonly ending: 'css' | 'js' } {
+function prepare(file: URL, text: string): { readonly content: ConstantText; readonly ending: 'css' | 'js' } {
   const ending = file.pathname.endsWith('.css') ? 'css' : 'js'
-  return { ending, content: constantText(types[ending], readFileSync(file, 'utf8')) }
+  return { ending, content: constantText(types[ending], text) }
 }
