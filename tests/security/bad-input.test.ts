@@ -10,14 +10,14 @@ import { assignRole, insertUser } from '../../packages/server/src/core/identity/
 import { createId } from '../../packages/server/src/core/ids.ts'
 import type { Pool } from '../../packages/server/src/database/connect.ts'
 import { inTenant } from '../../packages/server/src/database/tenant.ts'
-import { createApiKey } from '../../packages/server/src/modules/api-keys/service.ts'
-import { insertGate } from '../../packages/server/src/modules/gates/queries.ts'
 import {
   type DescribedOperation,
   describedOperations,
   type MediaType,
   type OpenApi,
-} from '../../packages/server/src/testing/openapi.ts'
+} from '../../packages/server/src/isolation/described-operations.ts'
+import { createApiKey } from '../../packages/server/src/modules/api-keys/service.ts'
+import { insertGate } from '../../packages/server/src/modules/gates/queries.ts'
 import { exchange } from '../../packages/server/src/testing/raw-http.ts'
 import { type ServerProcess, startServerProcess } from '../support/server-process.ts'
 import { createTenantWithForm, publishForm, type TenantWithForm, workerPool } from '../support/tenant-with-form.ts'

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { permissions } from './core/access.ts'
 import type { RouteFacts } from './core/route-table.ts'
+import { describedOperations, followed, type JsonSchema, type OpenApi } from './isolation/described-operations.ts'
 import { createTestDatabase, type TestDatabase } from './testing/database.ts'
-import { describedOperations, followed, type JsonSchema, type OpenApi } from './testing/openapi.ts'
 import { startTestServer, type TestServer } from './testing/server.ts'
 
 let database: TestDatabase

@@ -1,7 +1,7 @@
 import { brotliDecompressSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describedOperations, type OpenApi } from '../isolation/described-operations.ts'
 import { createTestDatabase, type TestDatabase } from '../testing/database.ts'
-import { describedOperations, type OpenApi } from '../testing/openapi.ts'
 import { startTestServer, type TestServer } from '../testing/server.ts'
 import { docsPage } from './docs-page.ts'
 import { html } from './html.ts'

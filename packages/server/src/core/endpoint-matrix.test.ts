@@ -1,12 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { inTenant } from '../database/tenant.ts'
+import {
+  type DescribedOperation,
+  describedOperations,
+  followed,
+  type OpenApi,
+} from '../isolation/described-operations.ts'
+import { inTransaction, seedTwoTenants } from '../isolation/table-matrix.ts'
+import { idOf, tableRegistry } from '../isolation/table-registry.ts'
 import { createTestDatabase, type TestDatabase } from '../testing/database.ts'
-import { inTransaction, seedTwoTenants } from '../testing/isolation-matrix.ts'
-import { type DescribedOperation, describedOperations, followed, type OpenApi } from '../testing/openapi.ts'
 import { bearer, createPerson, nextAddress, signInOver } from '../testing/people.ts'
 import { startTestServer, type TestServer } from '../testing/server.ts'
-import { idOf, tableRegistry } from '../testing/table-registry.ts'
 import { scopes } from './access.ts'
 import { insertBuiltinRoles } from './identity/builtin-roles.ts'
 

@@ -1,10 +1,10 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { seedTwoTenants } from '../isolation/table-matrix.ts'
+import { idOf, tableRegistry } from '../isolation/table-registry.ts'
 import { type Arrival, columnsOf, type SubmissionRow } from '../modules/leads/intake-queries.ts'
 import { createTestDatabase, type TestDatabase } from '../testing/database.ts'
-import { seedTwoTenants } from '../testing/isolation-matrix.ts'
-import { idOf, tableRegistry } from '../testing/table-registry.ts'
 import { inTenant } from './tenant.ts'
 
 /*

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { catalogueFaults } from '../testing/catalogue.ts'
+import { catalogueFaults } from '../isolation/catalogue.ts'
 import { createTestDatabase, type TestDatabase } from '../testing/database.ts'
 import { checkDatabase } from './self-check.ts'
 

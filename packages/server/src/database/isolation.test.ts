@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { asOwner, createTestDatabase, type TestDatabase } from '../testing/database.ts'
 import {
   entryOf,
   inTransaction,
@@ -7,8 +6,9 @@ import {
   kinships,
   rowOfForeignParent,
   seedTwoTenants,
-} from '../testing/isolation-matrix.ts'
-import { insertOf, tableRegistry } from '../testing/table-registry.ts'
+} from '../isolation/table-matrix.ts'
+import { insertOf, tableRegistry } from '../isolation/table-registry.ts'
+import { asOwner, createTestDatabase, type TestDatabase } from '../testing/database.ts'
 
 let database: TestDatabase
 beforeAll(async () => {

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { seedTwoTenants } from '../isolation/table-matrix.ts'
+import { idOf, tableRegistry } from '../isolation/table-registry.ts'
 import { createTestDatabase, type TestDatabase } from '../testing/database.ts'
-import { seedTwoTenants } from '../testing/isolation-matrix.ts'
-import { idOf, tableRegistry } from '../testing/table-registry.ts'
 import { createPool, type Pool } from './connect.ts'
 import { inTenant } from './tenant.ts'
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createId } from '../core/ids.ts'
 import { inTenant } from '../database/tenant.ts'
+import { idOf } from '../isolation/table-registry.ts'
 import { createTenant } from '../modules/tenants/service.ts'
 import { createTestDatabase, type TestDatabase } from '../testing/database.ts'
-import { idOf } from '../testing/table-registry.ts'
 import { retentionJobs } from './retention.ts'
 
 let database: TestDatabase

@@ -326,6 +326,6 @@ export function rowOfForeignParent(kinship: Kinship, tenant: string, parentTenan
 /** The entry of a table. @throws Error when the registry has none. */
 export function entryOf(table: string): TableEntry {
   const entry = tableRegistry.find((each) => each.table === table)
-  if (entry === undefined) throw new Error(`testing/table-registry.ts has no entry for the table ${table}`)
+  if (entry === undefined) throw new Error(`isolation/table-registry.ts has no entry for the table ${table}`)
   return entry
 }
