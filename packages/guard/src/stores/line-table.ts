@@ -309,8 +309,9 @@ export function makeRoom(table: LineTable, home: number, tag: number, tick: numb
   let line = partner
   askForLines(table)
   if (freeSlot(table, partner, tick) < 0) {
-    if (makeRoomByMoving(table, home, tick, tag)) return home
-    if (!makeRoomByMoving(table, partner, tick, tag)) {
+    line = moveOneOf(table, home, partner, tick, tag)
+    if (line === home) return home
+    if (line < 0) {
       const slot = victim(words, home, partner)
       line = slot < SLOTS ? home : partner
       words[line + ENDS + (slot % SLOTS)] = tick
@@ -324,7 +325,7 @@ export function makeRoom(table: LineTable, home: number, tag: number, tick: numb
 /** Makes room for one more unit of a key in its own line, by moving another; false where none can be moved. */
 export function makeRoomBeside(table: LineTable, line: number, tag: number, tick: number): boolean {
   askForLines(table)
-  return makeRoomByMoving(table, line, tick, tag)
+  return moveOneOf(table, line, line, tick, tag) >= 0
 }
 
 /**
@@ -347,12 +348,23 @@ export function moveUnits(table: LineTable, line: number, mask: number, tag: num
   return moved
 }
 
-/** Moves a key of a full line to its partner. In a table that is full everywhere it is tried ever less often. */
-function makeRoomByMoving(table: LineTable, line: number, tick: number, spared: number): boolean {
+/**
+ * Moves a key of two full lines to its partner, of the second when none of the first can be moved; answers which line
+ * has room then, -1 for neither. In a table that is full everywhere it is tried ever less often.
+ */
+function moveOneOf(table: LineTable, first: number, second: number, tick: number, spared: number): number {
   if (table.skips > 0) {
     table.skips -= 1
-    return false
+    return -1
   }
+  if (moveOne(table, first, tick, spared)) return first
+  if (second !== first && moveOne(table, second, tick, spared)) return second
+  if (table.futile < MOST_FUTILE) table.futile += 1
+  table.skips = (1 << table.futile) - 1
+  return -1
+}
+
+function moveOne(table: LineTable, line: number, tick: number, spared: number): boolean {
   const { words } = table
   for (let slot = 0; slot < SLOTS; slot += 1) {
     const tag = words[line + slot] ?? 0
@@ -370,8 +382,6 @@ function makeRoomByMoving(table: LineTable, line: number, tick: number, spared: 
     table.futile = 0
     return true
   }
-  if (table.futile < MOST_FUTILE) table.futile += 1
-  table.skips = (1 << table.futile) - 1
   return false
 }
 
