@@ -16,7 +16,7 @@ export const mutationScopes: Readonly<Record<string, MutationScope>> = {
   },
   memory: {
     mutate: [`${guard}/stores/{memory,memory-*,*-table,keyed-hash,canonical-key,steady-clock}.ts`],
-    tests: [`${guard}/stores/{memory,keyed,line,slot}*.test.ts`, `${guard}/rules/*.test.ts`, `${guard}/guard.test.ts`],
+    tests: [`${guard}/stores/{memory,*-table,keyed-hash,canonical-key,steady-clock}*.test.ts`],
   },
   redis: {
     mutate: [`${guard}/stores/redis*.ts`, `!${guard}/stores/redis-lua.ts`],

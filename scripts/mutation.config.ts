@@ -9,8 +9,11 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['rempart-source'] } },
   test: {
     include: [...tests],
+    setupFiles: ['scripts/mutation-setup.ts'],
     ...(globalSetup === undefined ? {} : { globalSetup }),
     isolate: false,
+    // A test that is only slow must not pass for one that notices: endless loops are Stryker's to end.
+    testTimeout: 60_000,
     restoreMocks: true,
     unstubEnvs: true,
     unstubGlobals: true,

@@ -1,4 +1,4 @@
-import type { GcraCounter, LadderCounter, LeaseCounter, Take, WindowCounter } from '../store.ts'
+import type { GcraCounter, HeldLease, LadderCounter, LeaseCounter, Take, WindowCounter } from '../store.ts'
 import { canonicalKey } from '../stores/canonical-key.ts'
 
 interface Reading {
@@ -8,34 +8,39 @@ interface Reading {
 
 /** What one key holds, whatever its shape. */
 interface State {
-  entries: { atMs: number; units: number }[]
+  entries: { begunMs: number; atMs: number; units: number }[]
   coolUntilMs: number
   arrivalUs: number
   attempts: number
   lastMs: number
-  holders: number[]
+  holders: { readonly leaseId: string; readonly untilMs: number }[]
+}
+
+/** Where cells begin: at multiples of their length, as they can for many processes, or with their first arrival. */
+type Cells = 'aligned' | 'with-arrival'
+
+/** What a naive store can be asked. */
+export interface NaiveStore {
+  take(takes: readonly Take[], nowMs: number): void
+  clear(takes: readonly Take[]): void
+  release(leases: readonly HeldLease[]): void
 }
 
 /** Cells that a window is divided in above a limit of 32. */
 const CELLS = 31
+/** Entries that are kept: the newest is shared above them. */
+const MOST_ENTRIES = 32
 
 /**
  * A store as its contract reads: lists, no encoding, nothing forgotten but by time. What real ones are
  * measured against, so it shares nothing with them. Above a limit of 32 arrivals of one cell count by
  * the last of them, as the contract allows.
  */
-export function createNaiveStore(): { take(takes: readonly Take[], nowMs: number): void } {
+export function createNaiveStore(cells: Cells = 'aligned'): NaiveStore {
   const states = new Map<string, State>()
   const stateOf = (take: Take): State => {
     const key = canonicalKey(take.counter, take.values)
-    const state = states.get(key) ?? {
-      entries: [],
-      coolUntilMs: 0,
-      arrivalUs: 0,
-      attempts: 0,
-      lastMs: 0,
-      holders: [],
-    }
+    const state = states.get(key) ?? emptyState()
     states.set(key, state)
     return state
   }
@@ -48,12 +53,25 @@ export function createNaiveStore(): { take(takes: readonly Take[], nowMs: number
         const state = stateOf(take)
         Object.assign(take, { fits, waitMs, cooling: isCooling(take, state, nowMs) })
         take.charged = fits && (admitted || take.counter.charge === 'attempt')
-        if (take.charged) charge(take, state, nowMs)
+        if (take.charged) charge(take, state, nowMs, cells)
         if (!fits) coolDown(take, state, nowMs)
         Object.assign(take, figures(take, state, nowMs))
       }
     },
+    clear(takes) {
+      for (const take of takes) Object.assign(stateOf(take), { ...emptyState(), holders: stateOf(take).holders })
+    },
+    release(leases) {
+      for (const { counter, values, leaseId } of leases) {
+        const state = states.get(canonicalKey(counter, values))
+        if (state !== undefined) state.holders = state.holders.filter((holder) => holder.leaseId !== leaseId)
+      }
+    },
   }
+}
+
+function emptyState(): State {
+  return { entries: [], coolUntilMs: 0, arrivalUs: 0, attempts: 0, lastMs: 0, holders: [] }
 }
 
 function isCooling({ counter }: Take, { coolUntilMs }: State, nowMs: number): boolean {
@@ -104,16 +122,16 @@ function readLadder(take: Take, counter: LadderCounter, state: State, nowMs: num
 }
 
 function readLeases(counter: LeaseCounter, state: State, nowMs: number): Reading {
-  state.holders = state.holders.filter((untilMs) => untilMs > nowMs)
+  state.holders = state.holders.filter(({ untilMs }) => untilMs > nowMs)
   const fits = state.holders.length < counter.capacity
-  return { fits, waitMs: fits ? 0 : Math.min(...state.holders) - nowMs }
+  return { fits, waitMs: fits ? 0 : firstExpiry(state) - nowMs }
 }
 
-function charge(take: Take, state: State, nowMs: number): void {
+function charge(take: Take, state: State, nowMs: number, cells: Cells): void {
   const { counter, cost } = take
   switch (counter.shape) {
     case 'window':
-      addEntry(counter, state, cost, nowMs)
+      addEntry(counter, state, cost, nowMs, cells)
       break
     case 'gcra':
       state.arrivalUs = nowMs * 1_000 + debtOf(state, nowMs) + cost * counter.intervalUs
@@ -123,20 +141,25 @@ function charge(take: Take, state: State, nowMs: number): void {
       state.lastMs = nowMs
       break
     case 'leases':
-      state.holders.push(nowMs + counter.windowMs)
+      state.holders.push({ leaseId: take.leaseId, untilMs: nowMs + counter.windowMs })
       break
   }
 }
 
-function addEntry(counter: WindowCounter, state: State, units: number, nowMs: number): void {
+function addEntry(counter: WindowCounter, state: State, units: number, nowMs: number, cells: Cells): void {
   const cellMs = counter.limit <= 32 ? 1 : Math.ceil(counter.windowMs / CELLS)
   const newest = state.entries.at(-1)
-  if (newest !== undefined && Math.floor(newest.atMs / cellMs) === Math.floor(nowMs / cellMs)) {
+  if (newest !== undefined && (isSameCell(newest, cellMs, nowMs, cells) || state.entries.length === MOST_ENTRIES)) {
     newest.atMs = nowMs
     newest.units += units
   } else {
-    state.entries.push({ atMs: nowMs, units })
+    state.entries.push({ begunMs: nowMs, atMs: nowMs, units })
   }
+}
+
+function isSameCell({ begunMs, atMs }: State['entries'][number], cellMs: number, nowMs: number, cells: Cells): boolean {
+  if (cells === 'with-arrival') return nowMs - begunMs < cellMs
+  return Math.floor(atMs / cellMs) === Math.floor(nowMs / cellMs)
 }
 
 function coolDown(take: Take, state: State, nowMs: number): void {
@@ -160,7 +183,7 @@ function figures({ counter }: Take, state: State, nowMs: number): Pick<Take, 'us
     case 'leases':
       return {
         used: state.holders.length,
-        freesMs: state.holders.length === 0 ? 0 : Math.min(...state.holders) - nowMs,
+        freesMs: state.holders.length === 0 ? 0 : firstExpiry(state) - nowMs,
       }
   }
 }
@@ -178,6 +201,10 @@ function ladderFigures(counter: LadderCounter, state: State, nowMs: number): Pic
 
 function debtOf({ arrivalUs }: State, nowMs: number): number {
   return Math.max(0, arrivalUs - nowMs * 1_000)
+}
+
+function firstExpiry({ holders }: State): number {
+  return Math.min(...holders.map(({ untilMs }) => untilMs))
 }
 
 function unitsOf({ entries }: State): number {
