@@ -4,6 +4,7 @@ import pg from 'pg'
 import { expect, it, onTestFinished } from 'vitest'
 import { createMailQueue } from '../../packages/server/src/core/mail/outbox.ts'
 import { createMailKeys } from '../../packages/server/src/core/mail/sealed-mail.ts'
+import { mastersOf } from '../../packages/server/src/core/secrets.ts'
 import { createPool } from '../../packages/server/src/database/connect.ts'
 import { inTenant } from '../../packages/server/src/database/tenant.ts'
 import { startSmtpSink } from '../../packages/server/src/testing/smtp-sink.ts'
@@ -29,7 +30,7 @@ async function query(server: ServerProcess, text: string): Promise<readonly Reco
 /** Queues a mail as a serving process of the same installation does. */
 async function queueMail(server: ServerProcess, tenant: string): Promise<void> {
   const secret = readFileSync(join(server.dataDir, 'secret.key'), 'utf8').trim()
-  const { queueMail: queue } = createMailQueue(createMailKeys(Buffer.from(secret)))
+  const { queueMail: queue } = createMailQueue(createMailKeys(mastersOf(secret)))
   const limits = { connectTimeoutMs: 5_000, statementTimeoutMs: 5_000, idleTimeoutMs: 5_000, maxLifetimeMs: 60_000 }
   const pool = createPool(server.connection('rempart_app'), { ...limits, size: 1, name: 'test' }, () => {})
   await inTenant(pool, tenant, (tx) =>

@@ -33,7 +33,7 @@ async function run(...args: readonly string[]) {
   return { stdout, stderr, code }
 }
 
-const signer = createHeadSigner(Buffer.alloc(32, 1))
+const signer = createHeadSigner({ current: Buffer.alloc(32, 1), previous: [] })
 const tenantId = '01900000-0000-7000-8000-000000000001'
 let hash = BEFORE_THE_FIRST
 const entries = Array.from({ length: 5 }, (_, index) => {
@@ -91,7 +91,7 @@ describe('rempart audit verify', () => {
       code: 1,
       stderr: expect.stringContaining('there were entries up to 4'),
     })
-    const forger = createHeadSigner(Buffer.alloc(32, 2))
+    const forger = createHeadSigner({ current: Buffer.alloc(32, 2), previous: [] })
     expect(await verify(lines, '--key', forger.key.x)).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('signed head of the entry 4'),

@@ -51,5 +51,6 @@ export async function requireTenant(database: OpenDatabase, named: string | unde
   return tenant
 }
 
-const terminalLog = () =>
+/** Warnings of what the command calls, on standard error. */
+export const terminalLog = () =>
   createLogger({ level: 'warn', destination: { write: (line) => void process.stderr.write(line) } })

@@ -113,6 +113,18 @@ export const contactList = listOf(
   (item) => item,
 )
 
+/** Master secrets, one on each line or separated by commas. A secret with a comma has to be on a line of its own. */
+export const masterList: Reader<readonly string[]> = (raw) => {
+  const items = raw
+    .split(/[\r\n]/.test(raw) ? /[\r\n]+/ : ',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '')
+  const wrong = items.findIndex((item) => Buffer.byteLength(item) < 32)
+  return wrong === -1
+    ? { value: items }
+    : { fault: `must be secrets of at least 32 bytes each; entry ${wrong + 1} is not` }
+}
+
 /** The host of a URL that has been validated. */
 export const hostName = (url: string): string => new URL(url).hostname
 

@@ -9,6 +9,7 @@ import {
   hostName,
   httpUrl,
   integer,
+  masterList,
   networkList,
   originList,
   type Parsed,
@@ -44,6 +45,12 @@ const optional = <T>(
   about: string,
   secret = false,
 ): Setting<T | undefined> => ({ name, read, fallback: undefined, about, secret })
+
+/** Secrets of which there may be none or several. */
+const secretList = (name: string, about: string): Setting<readonly string[]> => ({
+  ...setting<readonly string[]>(name, masterList, [], about),
+  secret: true,
+})
 
 /** Every setting of the server. The reference page (`docs/reference/config.md`) is generated from this table. */
 export const settings = {
@@ -140,6 +147,10 @@ export const settings = {
     text(1, 1024),
     'Master secret, 32 bytes or more. Generated in the embedded mode, required otherwise.',
     true,
+  ),
+  previousSecretKeys: secretList(
+    'REMPART_SECRET_KEY_PREVIOUS',
+    'Master secrets besides, which open and verify but seal and sign nothing: the one before while `rempart keys rewrap` has not run, or the next one before every process has it. Comma-separated, or one on each line.',
   ),
   registration: setting(
     'REMPART_REGISTRATION',

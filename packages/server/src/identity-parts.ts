@@ -7,7 +7,7 @@ import { createKnownDevices } from './core/identity/known-device.ts'
 import { createMailQueue } from './core/mail/outbox.ts'
 import { createMailKeys } from './core/mail/sealed-mail.ts'
 import { createPublicFetch } from './core/public-fetch.ts'
-import { deriveKey, keyLabels } from './core/secrets.ts'
+import { deriveKeys, keyLabels, type Masters } from './core/secrets.ts'
 import type { AccessTokens } from './core/tokens/access-token.ts'
 
 type OAuthSetting = 'allowPrivateIdp' | 'githubUrl' | 'githubApiUrl' | 'publicUrl'
@@ -15,19 +15,18 @@ type OAuthSetting = 'allowPrivateIdp' | 'githubUrl' | 'githubApiUrl' | 'publicUr
 /** What the modules of identity share: one of each in a process. */
 export function createIdentityParts(dependencies: {
   readonly config: Pick<Config, 'checkBreaches' | 'breachesUrl' | 'registration' | OAuthSetting>
-  readonly master: Buffer
+  readonly masters: Masters
   readonly clock: Clock
   readonly accessTokens: AccessTokens
 }) {
-  const { config, master, clock, accessTokens } = dependencies
-  const masters = { current: master }
+  const { config, masters, clock, accessTokens } = dependencies
   return {
     accessTokens,
     kit: { accessTokens, clock, clientRing: createKeyRing(masters, keyLabels.sessionMetadata) },
     hasher: createPasswordHasher(),
     breachCheck: config.checkBreaches === 'on' ? createBreachCheck({ baseUrl: config.breachesUrl }) : undefined,
-    devices: createKnownDevices(deriveKey(master, keyLabels.knownDevice)),
-    mail: createMailQueue(createMailKeys(master)),
+    devices: createKnownDevices(...deriveKeys(masters, keyLabels.knownDevice)),
+    mail: createMailQueue(createMailKeys(masters)),
     totpRing: createKeyRing(masters, keyLabels.totpSecret),
     pendingRing: createKeyRing(masters, keyLabels.registration),
     oauthRing: createKeyRing(masters, keyLabels.identityProviders),

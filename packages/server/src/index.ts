@@ -9,7 +9,7 @@ export { createLogger } from './core/logging.ts'
 export { readMailbox } from './core/mail/mailbox.ts'
 export { createPolicySet, type PolicySet } from './core/policy-set.ts'
 export { ProblemError, problemBody } from './core/problem.ts'
-export { SecretFileError } from './core/secrets.ts'
+export { loadMasters, SecretFileError } from './core/secrets.ts'
 export {
   type ListedKey,
   listSigningKeys,
@@ -23,6 +23,7 @@ export { MigrationError, migrate } from './database/migrate.ts'
 export { type OpenDatabase, openDatabase, SchemaBehindError } from './database/open.ts'
 export { roleScript } from './database/roles.ts'
 export { DatabaseFaultError } from './database/self-check.ts'
+export { countFormerlySealed, rewrap } from './master-key/rewrap.ts'
 export { type ApiKey, createApiKey, listApiKeys, revokeApiKey } from './modules/api-keys/service.ts'
 export { auditHeadKeys, exportAudit } from './modules/audit/export.ts'
 export { listAudit } from './modules/audit/service.ts'

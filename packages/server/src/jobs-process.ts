@@ -1,8 +1,7 @@
-import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
 import { createMetrics } from './core/metrics.ts'
-import { loadOrCreateSecret } from './core/secrets.ts'
+import { loadMasters } from './core/secrets.ts'
 import { type OpenDatabase, openDatabase } from './database/open.ts'
 import { startBackground } from './jobs/background.ts'
 import { closeListener, listenForMetrics, listenOn, urlOf } from './listeners.ts'
@@ -26,8 +25,8 @@ export async function startJobsProcess(config: Config, log: Logger): Promise<Job
     for (const close of opened.splice(0).reverse()) await close()
   }
   try {
-    const secretKey = config.secretKey ?? (await loadOrCreateSecret(join(config.dataDir, 'secret.key')))
-    const background = await startBackground(config, { database, secretKey, metrics, log })
+    const masters = await loadMasters(config)
+    const background = await startBackground(config, { database, masters, metrics, log })
     opened.push(() => background.stop())
     const metricsServer = await listenForMetrics(config, metrics)
     opened.push(() => closeListener(metricsServer))

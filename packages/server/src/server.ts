@@ -1,4 +1,3 @@
-import { Buffer } from 'node:buffer'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { RemoteStore, Store } from '@rempart/guard'
 import fastify from 'fastify'
@@ -35,7 +34,7 @@ import { createRenderTokens } from './core/render-token.ts'
 import { openReputation } from './core/reputation.ts'
 import { installRequestBodies } from './core/request-body.ts'
 import { collectRoutes } from './core/route-table.ts'
-import { deriveKey, keyLabels } from './core/secrets.ts'
+import { deriveKey, deriveKeys, keyLabels, mastersOf } from './core/secrets.ts'
 import { createSerializerCompiler } from './core/serialization.ts'
 import { createSubjectReader, requestOf } from './core/subjects.ts'
 import { createTenantPolicies } from './core/tenant-policies.ts'
@@ -135,7 +134,8 @@ export async function buildServer(
   ownRoutes: (api: App) => void = () => {},
 ): Promise<App> {
   const { config, log, clock, metrics, pool } = dependencies
-  const master = Buffer.from(dependencies.secretKey)
+  const masters = mastersOf(dependencies.secretKey, config.previousSecretKeys)
+  const master = masters.current
   const schemas = [
     ...healthSchemas,
     ...contactSchemas,
@@ -171,10 +171,10 @@ export async function buildServer(
 
   const routes = collectRoutes(app)
   const ownOrigins = new Set([new URL(config.publicUrl).origin, ...config.allowedOrigins])
-  const signingKeys = dependencies.signingKeys ?? createSigningKeys({ pool, masters: { current: master }, log })
+  const signingKeys = dependencies.signingKeys ?? createSigningKeys({ pool, masters, log })
   const ownUrl = { issuer: config.publicUrl, audience: config.publicUrl }
   const accessTokens = createAccessTokens({ ...ownUrl, keys: signingKeys, clock })
-  const identity = createIdentityParts({ config, master, clock, accessTokens })
+  const identity = createIdentityParts({ config, masters, clock, accessTokens })
   const identification = {
     pool,
     tenants: dependencies.tenants,
@@ -183,7 +183,7 @@ export async function buildServer(
     verifyAccessToken: accessTokens.verify,
     checkSession: createSessionCheck(pool),
     defaultTenant: config.defaultTenant,
-    auditRing: createKeyRing({ current: master }, keyLabels.auditSubjects),
+    auditRing: createKeyRing(masters, keyLabels.auditSubjects),
     clock,
     log,
   }
@@ -255,7 +255,7 @@ export async function buildServer(
     subjectsOf: createSubjectReader({ config, reputation, fingerprintSecret, clock }),
     createChallenges: (mark) =>
       createChallenges({
-        secret: deriveKey(master, keyLabels.proofOfWork),
+        secrets: deriveKeys(masters, keyLabels.proofOfWork),
         audience: config.publicUrl,
         clock,
         mark,
@@ -281,7 +281,7 @@ export async function buildServer(
 
   const contactIntake = createContactIntake(pool, (rows) => metrics.batch('contact', rows))
   const forms = createPublishedForms()
-  const tokens = createRenderTokens(deriveKey(master, keyLabels.renderToken))
+  const tokens = createRenderTokens(...deriveKeys(masters, keyLabels.renderToken))
   const leadIntake = createLeadIntake(pool, (rows) => metrics.batch('leads', rows))
   const gateIntake = createGateIntake(pool, (rows) => metrics.batch('gates', rows))
   const health = { ...dependencies, timeoutMs: 2_000, policyVersion: () => app.policies.current().version }
@@ -328,7 +328,7 @@ export async function buildServer(
       })
       authRoutes(api, { ...identification, ...identity, secondFactors })
       sessionRoutes(api, identity)
-      auditRoutes(api, { headSigner: createHeadSigner(master) })
+      auditRoutes(api, { headSigner: createHeadSigner(masters) })
       apiKeyRoutes(api)
       mfaRoutes(api, identity)
       factorSignInRoutes(api, { ...identification, ...identity, passwordCheckPolicy })

@@ -5,7 +5,7 @@ import type { Logger } from 'pino'
 import type { Config } from './config.ts'
 import type { App } from './core/fastify.ts'
 import { createMetrics, type Metrics } from './core/metrics.ts'
-import { deriveKey, keyLabels, loadOrCreateSecret } from './core/secrets.ts'
+import { deriveKey, keyLabels, loadMasters, type Masters } from './core/secrets.ts'
 import { createTenantResolver, type TenantResolver } from './core/tenant-resolver.ts'
 import { createSigningKeys, type SigningKeys } from './core/tokens/signing-keys.ts'
 import { type OpenDatabase, openDatabase } from './database/open.ts'
@@ -65,7 +65,7 @@ async function startServing(config: Config, log: Logger): Promise<RunningServer>
     for (const close of opened.splice(0).reverse()) await close()
   }
   try {
-    const secretKey = config.secretKey ?? (await loadOrCreateSecret(join(config.dataDir, 'secret.key')))
+    const masters = await loadMasters(config)
     const isFirstStart = config.embedded && config.demo === 'on' ? await seedDemo(database.worker) : false
     const ownerLink = isFirstStart ? await demoOwnerLink(database, config) : undefined
     const { app: serving, appTarget } = database
@@ -74,14 +74,14 @@ async function startServing(config: Config, log: Logger): Promise<RunningServer>
     opened.push(() => policyFeed.stop())
     const days = scheduleEventDays({ app: serving, log })
     opened.push(() => days.stop())
-    const signingKeys = createSigningKeys({ pool: serving, masters: { current: Buffer.from(secretKey) }, log })
+    const signingKeys = createSigningKeys({ pool: serving, masters, log })
     opened.push(() => signingKeys.stop())
     await signingKeys.follow(appTarget)
-    const secret = deriveKey(Buffer.from(secretKey), keyLabels.guardStore)
+    const secret = deriveKey(masters.current, keyLabels.guardStore)
     const guardStore = await openGuardStore(config, { target: database.appTarget, secret, metrics, log })
     opened.push(() => guardStore.close())
     const fed = { tenants, policyFeed, signingKeys }
-    const parts = { database, metrics, log, secretKey, policyFile, stopping, guardStore, ...fed }
+    const parts = { database, metrics, log, masters, policyFile, stopping, guardStore, ...fed }
     const app = await createApp(config, parts)
     warnAbout(config, log)
     if (config.run.includes('jobs')) {
@@ -122,7 +122,7 @@ interface Parts {
   readonly database: OpenDatabase
   readonly metrics: Metrics
   readonly log: Logger
-  readonly secretKey: string
+  readonly masters: Masters
   readonly policyFile: PolicyDocument | undefined
   readonly stopping: { readonly is: boolean }
   readonly guardStore: OpenGuardStore
@@ -132,12 +132,13 @@ interface Parts {
 }
 
 async function createApp(config: Config, parts: Parts): Promise<App> {
-  const { database, metrics, stopping, policyFile, guardStore } = parts
+  const { database, metrics, stopping, policyFile, guardStore, masters } = parts
   for (const [name, pool] of [['app', database.app] as const, ['worker', database.worker] as const]) {
     metrics.watchPool(name, () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }))
   }
   const app = buildServer({
     ...parts,
+    secretKey: masters.current.toString(),
     policyFile: policyFile?.parsed,
     config,
     pool: database.app,

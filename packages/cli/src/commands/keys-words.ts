@@ -5,6 +5,19 @@ const en = {
   list: 'list the signing keys: the one in use, the next, and those still believed',
   rotate: 'let the next key take over, as soon as it may sign',
   revoke: 'end every key at once instead: no access token that is out holds any more',
+  rewrap: 'seal everything anew under REMPART_SECRET_KEY that is under a former one, while the servers run',
+  check: 'say only how much is under another master secret; exit 1 when there is any',
+  rewrapping: (done: string, total: string) => `${done} of ${total} sealed values`,
+  rewrapped: (count: number) =>
+    count === 0
+      ? 'Everything is under REMPART_SECRET_KEY: no former master secret is needed.'
+      : `${count} sealed ${count === 1 ? 'value is' : 'values are'} under REMPART_SECRET_KEY now. No former master secret is needed: take REMPART_SECRET_KEY_PREVIOUS away and restart.`,
+  outdated: (count: number) =>
+    `${count} sealed ${count === 1 ? 'value is' : 'values are'} under another master secret than REMPART_SECRET_KEY.`,
+  remaining: (count: number) =>
+    `${count} sealed ${count === 1 ? 'value is' : 'values are'} under a former master secret again: a server still runs with it as its REMPART_SECRET_KEY. Give every server the new one, then run this again.`,
+  unreadable: (count: number) =>
+    `${count} sealed ${count === 1 ? 'value opens' : 'values open'} under no master secret that is configured, and ${count === 1 ? 'stays' : 'stay'} as ${count === 1 ? 'it is' : 'they are'}. If you have an older one, put it into REMPART_SECRET_KEY_PREVIOUS and run this again; without it ${count === 1 ? 'it is' : 'they are'} lost.`,
   headings: { from: 'SIGNS FROM', until: 'UNTIL', removed: 'REMOVED' },
   states: { active: 'active', next: 'next', retired: 'retired' },
   empty: 'There are no signing keys yet: the server makes them when it starts.',
@@ -22,6 +35,20 @@ const fr: typeof en = {
   list: 'liste les clés de signature : celle en service, la suivante, et celles encore crues',
   rotate: 'fait prendre le relais à la clé suivante, dès qu’elle peut signer',
   revoke: 'met plutôt fin à toutes les clés sur-le-champ : aucun jeton d’accès émis ne vaut plus',
+  rewrap:
+    'scelle à nouveau, sous REMPART_SECRET_KEY, tout ce qui l’est sous un ancien secret, pendant que les serveurs tournent',
+  check: 'dit seulement combien de valeurs sont sous un autre secret maître ; sort avec 1 s’il y en a',
+  rewrapping: (done, total) => `${done} valeurs scellées sur ${total}`,
+  rewrapped: (count) =>
+    count === 0
+      ? 'Tout est sous REMPART_SECRET_KEY : aucun ancien secret maître n’est nécessaire.'
+      : `${count} ${count < 2 ? 'valeur scellée est' : 'valeurs scellées sont'} désormais sous REMPART_SECRET_KEY. Aucun ancien secret maître n’est plus nécessaire : retirez REMPART_SECRET_KEY_PREVIOUS et redémarrez.`,
+  outdated: (count) =>
+    `${count} ${count < 2 ? 'valeur scellée est' : 'valeurs scellées sont'} sous un autre secret maître que REMPART_SECRET_KEY.`,
+  remaining: (count) =>
+    `${count} ${count < 2 ? 'valeur scellée est' : 'valeurs scellées sont'} de nouveau sous un ancien secret maître : un serveur l’a encore pour REMPART_SECRET_KEY. Donnez le nouveau à chaque serveur, puis relancez cette commande.`,
+  unreadable: (count) =>
+    `${count} ${count < 2 ? 'valeur scellée ne s’ouvre' : 'valeurs scellées ne s’ouvrent'} avec aucun secret maître configuré et ${count < 2 ? 'reste' : 'restent'} en l’état. Si vous en avez un plus ancien, mettez-le dans REMPART_SECRET_KEY_PREVIOUS et relancez cette commande ; sans lui, ${count < 2 ? 'elle est perdue' : 'elles sont perdues'}.`,
   headings: { from: 'SIGNE DÈS', until: 'JUSQU’À', removed: 'RETIRÉE' },
   states: { active: 'active', next: 'suivante', retired: 'ancienne' },
   empty: 'Il n’y a pas encore de clés de signature : le serveur les crée à son démarrage.',

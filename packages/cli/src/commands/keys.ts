@@ -1,8 +1,20 @@
-import { listSigningKeys, type OpenDatabase, revokeSigningKeys, rotateSigningKeys } from '@rempart/server'
+import { reportWords } from '@rempart/guard'
+import {
+  type Config,
+  countFormerlySealed,
+  listSigningKeys,
+  loadMasters,
+  type OpenDatabase,
+  revokeSigningKeys,
+  rewrap,
+  rotateSigningKeys,
+} from '@rempart/server'
 import type { Command } from 'commander'
-import { withDatabase } from '../operator.ts'
+import { Failure } from '../failure.ts'
+import { terminalLog, withDatabase } from '../operator.ts'
+import { bar, createProgressLine } from '../progress.ts'
 import { minute, note, printJson, printTable } from '../terminal.ts'
-import { words } from '../words.ts'
+import { language, words } from '../words.ts'
 import { keyWords as say } from './keys-words.ts'
 
 const { headings, options } = words
@@ -16,6 +28,11 @@ export function addKeyCommands(program: Command): void {
     .description(say.rotate)
     .option('--revoke', say.revoke)
     .action((chosen: { readonly revoke?: true }) => withDatabase(chosen.revoke ? revoke : rotate))
+  keys
+    .command('rewrap')
+    .description(say.rewrap)
+    .option('--check', say.check)
+    .action((chosen: { readonly check?: true }) => withDatabase(chosen.check ? checkSealed : rewrapAll))
 }
 
 function list(chosen: { readonly json?: true }): Promise<void> {
@@ -45,4 +62,29 @@ async function rotate({ worker }: OpenDatabase): Promise<void> {
 
 async function revoke({ worker }: OpenDatabase): Promise<void> {
   note(say.revoked(await revokeSigningKeys(worker)))
+}
+
+async function checkSealed({ app, worker }: OpenDatabase, config: Config): Promise<void> {
+  const count = await countFormerlySealed({ app, worker, masters: await loadMasters(config) })
+  if (count > 0) throw new Failure(say.outdated(count))
+  note(say.rewrapped(0))
+}
+
+async function rewrapAll({ app, worker }: OpenDatabase, config: Config): Promise<void> {
+  const dependencies = { app, worker, masters: await loadMasters(config), log: terminalLog() }
+  const { number, share } = reportWords(language)
+  const total = await countFormerlySealed(dependencies)
+  let done = 0
+  const progress = createProgressLine(() => {
+    const part = Math.min(1, done / Math.max(1, total))
+    return `${bar(part)} ${share(Math.floor(part * 100) / 100)}  ${say.rewrapping(number(done), number(total))}`
+  })
+  progress.show()
+  const report = await rewrap(dependencies, (values) => {
+    done = Math.min(total, done + values)
+    progress.show()
+  }).finally(() => progress.end())
+  if (report.remaining > 0) throw new Failure(say.remaining(report.remaining))
+  if (report.unreadable > 0) throw new Failure(say.unreadable(report.unreadable))
+  note(say.rewrapped(report.rewrapped))
 }

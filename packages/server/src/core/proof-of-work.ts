@@ -19,8 +19,8 @@ export interface Challenges {
 }
 
 export interface ChallengeDependencies {
-  /** 32 bytes, used for nothing else. */
-  readonly secret: Buffer
+  /** 32 bytes each, used for nothing else. The first signs challenges; those that any of them signed may be answered. */
+  readonly secrets: readonly [Buffer, ...Buffer[]]
   /** The public URL: challenges of one installation are nothing to another. */
   readonly audience: string
   readonly clock: { now(): number }
@@ -30,8 +30,10 @@ export interface ChallengeDependencies {
 
 /** Issues challenges in the format of the ALTCHA widget and verifies what comes back. */
 export function createChallenges(dependencies: ChallengeDependencies): Challenges {
-  const { secret, audience, clock, mark, registry } = dependencies
-  const proofOfWork = createProofOfWork({ secret, audience })
+  const { secrets, audience, clock, mark, registry } = dependencies
+  const [own, ...former] = secrets
+  const proofOfWork = createProofOfWork({ secret: own, audience })
+  const formerProofs = former.map((secret) => createProofOfWork({ secret, audience }))
   const counter = new Counter({
     name: 'rempart_challenges_total',
     help: 'Proofs of work asked for (issued), solved, and refused by reason.',
@@ -39,7 +41,11 @@ export function createChallenges(dependencies: ChallengeDependencies): Challenge
     registers: [registry],
   })
   const verify = async (proof: unknown, scope: ProofScope): Promise<boolean> => {
-    const verdict = await proofOfWork.verify(proof, scope, clock.now(), mark)
+    let verdict = await proofOfWork.verify(proof, scope, clock.now(), mark)
+    for (const each of formerProofs) {
+      if (verdict.ok || verdict.reason !== 'signature') break
+      verdict = await each.verify(proof, scope, clock.now(), mark)
+    }
     counter.inc({ outcome: verdict.ok ? 'solved' : verdict.reason })
     return verdict.ok
   }

@@ -32,12 +32,13 @@ const shape = /^[A-Za-z0-9_-]{52}$/
  * Signs the moment a form is shown: version, time, nonce and an HMAC-SHA256 cut to 128 bits (RFC 2104 §5) over them and
  * the subject. Every part of the signed text has a fixed or stated length, so no two subjects share a signature.
  *
- * @param key - 32 bytes, used for nothing else.
+ * @param keys - 32 bytes each, used for nothing else. The first signs; what any of them signed is believed.
  */
-export function createRenderTokens(key: Buffer): RenderTokens {
+export function createRenderTokens(...keys: readonly [Buffer, ...Buffer[]]): RenderTokens {
   // A key object costs a fifth of what a buffer does each time it is used.
-  const secret = createSecretKey(key)
-  const sign = (head: Buffer, subject: RenderTokenSubject): Buffer =>
+  const secrets = keys.map((key) => createSecretKey(key))
+  const [own = createSecretKey(keys[0])] = secrets
+  const sign = (head: Buffer, subject: RenderTokenSubject, secret = own): Buffer =>
     createHmac('sha256', secret)
       .update(
         `rempart/render-token/1\n${subject.tenantId.length}:${subject.tenantId}${subject.formId.length}:${subject.formId}\n`,
@@ -59,8 +60,9 @@ export function createRenderTokens(key: Buffer): RenderTokens {
       if (!shape.test(token)) return undefined
       const bytes = Buffer.from(token, 'base64url')
       const head = bytes.subarray(0, signedBytes)
-      if (bytes.readUInt8(0) !== versionByte || !timingSafeEqual(sign(head, subject), bytes.subarray(signedBytes)))
-        return undefined
+      const mac = bytes.subarray(signedBytes)
+      const isOurs = secrets.some((secret) => timingSafeEqual(sign(head, subject, secret), mac))
+      if (bytes.readUInt8(0) !== versionByte || !isOurs) return undefined
       return {
         issuedAtMs: bytes.readUIntBE(1, timeBytes),
         nonce: bytes.toString('hex', 1 + timeBytes, signedBytes),

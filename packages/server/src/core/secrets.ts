@@ -1,7 +1,7 @@
 import { hkdfSync, randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
 import { link, mkdir, open, unlink } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 
 /** What a derived key is for. Two purposes never share a key, and a purpose that changes its format takes a new label. */
 export const keyLabels = {
@@ -36,6 +36,38 @@ export function deriveKey(master: Buffer, label: string, length = 32): Buffer {
   if (label === '') throw new RangeError('a derived key needs a label')
   if (!Number.isInteger(length) || length < 16 || length > 64) throw new RangeError('a derived key has 16 to 64 bytes')
   return Buffer.from(hkdfSync('sha256', master, '', label, length))
+}
+
+/** The master secrets of an installation: the current one seals and signs, those besides only open and verify. */
+export interface Masters {
+  readonly current: Buffer
+  readonly previous: readonly Buffer[]
+}
+
+/** @param previous - what is the current one, or is there twice, counts once. */
+export function mastersOf(current: string, previous: readonly string[] = []): Masters {
+  const others = new Set(previous.filter((each) => each !== current))
+  return { current: Buffer.from(current), previous: [...others].map((each) => Buffer.from(each)) }
+}
+
+/**
+ * The master secrets that are configured; in the embedded mode the current one may be in the data directory, where the
+ * first call makes it.
+ *
+ * @throws SecretFileError as {@link loadOrCreateSecret}.
+ */
+export async function loadMasters(config: {
+  readonly secretKey: string | undefined
+  readonly previousSecretKeys: readonly string[]
+  readonly dataDir: string
+}): Promise<Masters> {
+  const current = config.secretKey ?? (await loadOrCreateSecret(join(config.dataDir, 'secret.key')))
+  return mastersOf(current, config.previousSecretKeys)
+}
+
+/** The keys of one purpose under each master, the current one's first: it signs, and all verify. */
+export function deriveKeys({ current, previous }: Masters, label: string): readonly [Buffer, ...Buffer[]] {
+  return [deriveKey(current, label), ...previous.map((master) => deriveKey(master, label))]
 }
 
 /** The least of a secret that is believed, in bits: 32 random hexadecimal digits are estimated at about 110. */

@@ -98,6 +98,7 @@ const definerFunctions: Readonly<Record<string, { readonly owner: string; readon
   // The serving roles change no key but through these, which keep one active and one next.
   'turn_signing_keys(text)': { owner: 'rempart_owner', callers: 'rempart_app,rempart_worker' },
   'add_signing_key(text,text,text,jsonb,bytea)': { owner: 'rempart_owner', callers: 'rempart_app' },
+  'reseal_signing_key(text,bytea,bytea)': { owner: 'rempart_owner', callers: 'rempart_app' },
   'hasten_signing_keys(text)': { owner: 'rempart_owner', callers: 'rempart_worker' },
   'end_signing_keys(text)': { owner: 'rempart_owner', callers: 'rempart_worker' },
   [AUDIT_APPEND]: { owner: 'rempart_audit', callers: 'rempart_app,rempart_worker' },

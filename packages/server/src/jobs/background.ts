@@ -1,4 +1,3 @@
-import { Buffer } from 'node:buffer'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import { createHeadSigner } from '../core/audit/heads.ts'
@@ -6,6 +5,7 @@ import { createCarrier } from '../core/mail/carrier.ts'
 import { createMailKeys } from '../core/mail/sealed-mail.ts'
 import { startMailSender } from '../core/mail/sender.ts'
 import type { Metrics } from '../core/metrics.ts'
+import type { Masters } from '../core/secrets.ts'
 import type { OpenDatabase } from '../database/open.ts'
 import { signHeads } from '../modules/audit/sign-heads.ts'
 import { startJobs } from './jobs.ts'
@@ -13,7 +13,7 @@ import { retentionJobs } from './retention.ts'
 
 export interface BackgroundDependencies {
   readonly database: OpenDatabase
-  readonly secretKey: string
+  readonly masters: Masters
   readonly metrics: Metrics
   readonly log: Logger
 }
@@ -25,7 +25,7 @@ export interface BackgroundDependencies {
  */
 export async function startBackground(
   config: Config,
-  { database, secretKey, metrics, log }: BackgroundDependencies,
+  { database, masters, metrics, log }: BackgroundDependencies,
 ): Promise<{ stop(): Promise<void> }> {
   const { worker, workerTarget } = database
   const { hostname } = new URL(config.publicUrl)
@@ -34,7 +34,7 @@ export async function startBackground(
   }
   const { eventRetentionMs, contactRetentionMs, auditAnchorFile: anchorFile } = config
   const nowMs = (): number => Date.now()
-  const signing = { worker, signer: createHeadSigner(Buffer.from(secretKey)), anchorFile, nowMs, log }
+  const signing = { worker, signer: createHeadSigner(masters), anchorFile, nowMs, log }
   const jobs = await startJobs({
     target: workerTarget,
     pool: worker,
@@ -47,7 +47,7 @@ export async function startBackground(
   const sender = startMailSender({
     pool: worker,
     listenAt: workerTarget,
-    keys: createMailKeys(Buffer.from(secretKey)),
+    keys: createMailKeys(masters),
     carrier: createCarrier({
       smtp: config.smtp,
       from: config.mailFrom ?? { name: '', address: `no-reply@${hostname}` },

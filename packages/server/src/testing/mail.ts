@@ -11,7 +11,7 @@ import type { TestDatabase } from './database.ts'
 
 /** A secret of tests, from which the keys of the outbox come. */
 export const mailSecret = Buffer.from('Zk3vQm8xT1pLr6wYb9cN4hJd7sGf2aKe5uXo0iVtRqM=')
-export const mailKeys: MailKeys = createMailKeys(mailSecret)
+export const mailKeys: MailKeys = createMailKeys({ current: mailSecret, previous: [] })
 /** What tokens of links look like. */
 export const token = 'rmp_pr_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG'
 

@@ -35,6 +35,7 @@ export const auditActions = [
   'identity-provider.added',
   'identity-provider.changed',
   'identity-provider.removed',
+  'master-key.rotated',
 ] as const
 
 export type AuditAction = (typeof auditActions)[number]

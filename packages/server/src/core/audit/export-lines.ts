@@ -63,8 +63,10 @@ interface Walk {
   heads: number
   signedTo: number
   isEnded: boolean
-  /** Hashes by sequence number that are still to come. */
-  readonly pending: Map<number, string>
+  /** The last head under a key that is not believed: a later one that is has to vouch for it. 0 for none. */
+  unknownTo: number
+  /** Hashes by sequence number that are still to come, and whether a key that is believed signed them. */
+  readonly pending: Map<number, { readonly hash: string; readonly isSigned: boolean }>
 }
 
 type Fault = Pick<ExportVerdict, 'verdict' | 'at'>
@@ -79,6 +81,7 @@ export async function verifyExport(lines: AsyncIterable<string>, trust: ExportTr
     heads: 0,
     signedTo: 0,
     isEnded: false,
+    unknownTo: 0,
     pending: new Map(),
   }
   let fault: Fault | undefined
@@ -132,11 +135,13 @@ function takeHead(walk: Walk, head: SignedHead): Fault | undefined {
 
 function takeSigned(walk: Walk, head: SignedHead): Fault | undefined {
   const other = walk.pending.get(head.seq)
-  const isSound = head.tenantId === walk.header?.tenantId && (walk.keys.length === 0 || isSigned(head, walk.keys))
+  const isKnown = walk.keys.some(({ kid }) => kid === head.kid)
+  const isSound = head.tenantId === walk.header?.tenantId && (!isKnown || isSigned(head, walk.keys))
   if (!isSound) return { verdict: 'head-altered', at: head.seq }
   // Two sound heads that disagree: the log had two histories.
-  if (other !== undefined && other !== head.hash) return { verdict: 'altered', at: head.seq }
-  walk.pending.set(head.seq, head.hash)
+  if (other !== undefined && other.hash !== head.hash) return { verdict: 'altered', at: head.seq }
+  walk.pending.set(head.seq, { hash: head.hash, isSigned: isKnown || other?.isSigned === true })
+  if (!isKnown && walk.keys.length > 0) walk.unknownTo = Math.max(walk.unknownTo, head.seq)
   return undefined
 }
 
@@ -146,8 +151,8 @@ function takeEntry(walk: Walk, entry: ChainEntry): Fault | undefined {
   const walked = walkChain(walk, [entry])
   if ('brokenAt' in walked) return broken
   const signed = walk.pending.get(walked.seq)
-  if (signed !== undefined && signed !== walked.hash) return broken
-  if (signed !== undefined && walk.keys.length > 0) walk.signedTo = walked.seq
+  if (signed !== undefined && signed.hash !== walked.hash) return broken
+  if (signed?.isSigned) walk.signedTo = walked.seq
   walk.pending.delete(walked.seq)
   walk.seq = walked.seq
   walk.hash = walked.hash
@@ -157,6 +162,7 @@ function takeEntry(walk: Walk, entry: ChainEntry): Fault | undefined {
 function endOf(walk: Walk): Fault {
   const beyond = Math.max(0, ...walk.pending.keys())
   if (beyond > 0) return { verdict: 'truncated', at: beyond }
+  if (walk.unknownTo > walk.signedTo) return { verdict: 'head-altered', at: walk.unknownTo }
   return walk.header !== undefined && walk.isEnded ? { verdict: 'whole', at: null } : incomplete
 }
 

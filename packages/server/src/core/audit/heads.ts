@@ -1,5 +1,5 @@
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
-import { deriveKey, keyLabels } from '../secrets.ts'
+import { deriveKey, keyLabels, type Masters } from '../secrets.ts'
 import { frame } from './chain.ts'
 
 /** How far a chain had come, before it is signed. */
@@ -29,19 +29,21 @@ export interface HeadKey {
 /** What signs heads: a key of its own, which comes from the master secret and is in no database. */
 export interface HeadSigner {
   readonly key: HeadKey
+  /** That key, and those of the former master secrets that are still configured: what is believed. */
+  readonly keys: readonly HeadKey[]
   sign(facts: HeadFacts): SignedHead
 }
 
 // An Ed25519 private key in PKCS #8 is this, followed by its 32 bytes (RFC 8410 §7).
 const pkcs8 = Buffer.from('302e020100300506032b657004220420', 'hex')
 
-/** @throws RangeError the master is under 32 bytes. */
-export function createHeadSigner(master: Buffer): HeadSigner {
-  const der = Buffer.concat([pkcs8, deriveKey(master, keyLabels.auditHeads)])
-  const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
-  const key = headKeyOf(createPublicKey(privateKey).export({ format: 'jwk' }).x ?? '')
+/** @throws RangeError a master is under 32 bytes. */
+export function createHeadSigner({ current, previous }: Masters): HeadSigner {
+  const privateKey = privateKeyOf(current)
+  const key = publicPartOf(privateKey)
   return {
     key,
+    keys: [key, ...previous.map((master) => publicPartOf(privateKeyOf(master)))],
     sign: (facts) => ({
       ...facts,
       kid: key.kid,
@@ -49,6 +51,13 @@ export function createHeadSigner(master: Buffer): HeadSigner {
     }),
   }
 }
+
+function privateKeyOf(master: Buffer): KeyObject {
+  const der = Buffer.concat([pkcs8, deriveKey(master, keyLabels.auditHeads)])
+  return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
+}
+
+const publicPartOf = (key: KeyObject): HeadKey => headKeyOf(createPublicKey(key).export({ format: 'jwk' }).x ?? '')
 
 /** The key of which `x` is the public part, base64url. */
 export function headKeyOf(x: string): HeadKey {

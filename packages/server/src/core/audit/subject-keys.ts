@@ -35,7 +35,7 @@ export async function findSubjectKeys(
     .execute()
   return rows.map(({ subject, sealed_key }) => ({
     subject,
-    key: keyRingOf(unseal(ring, sealed_key, keyAad(tenantId, subject)), tenantId, subject),
+    key: keyRingOf(unseal(ring, sealed_key, subjectKeyAad(tenantId, subject)), tenantId, subject),
   }))
 }
 
@@ -45,7 +45,7 @@ async function makeSubjectKey(tx: Tx, ring: KeyRing, tenantId: string, subject: 
   const made = randomBytes(32)
   await tx
     .insertInto('audit_subject_key')
-    .values({ tenant_id: tenantId, subject, sealed_key: seal(ring, made, keyAad(tenantId, subject)) })
+    .values({ tenant_id: tenantId, subject, sealed_key: seal(ring, made, subjectKeyAad(tenantId, subject)) })
     .onConflict((conflict) => conflict.doNothing())
     .execute()
   const [stored] = await findSubjectKeys(tx, ring, tenantId, [subject])
@@ -79,7 +79,12 @@ export async function destroyMonthKeys(tx: Tx, before: Date): Promise<number> {
   return Number(result.numDeletedRows)
 }
 
-const keyAad = (tenantId: string, subject: string): readonly string[] => [tenantId, subject, 'audit-subject-key']
+/** Whose a key is, and what for. */
+export const subjectKeyAad = (tenantId: string, subject: string): readonly string[] => [
+  tenantId,
+  subject,
+  'audit-subject-key',
+]
 
 const keyRingOf = (key: Buffer, tenantId: string, subject: string): KeyRing =>
   createKeyRing({ current: key }, `rempart/audit-values/v1/${tenantId}/${subject}`)

@@ -57,7 +57,7 @@ export function createKeyRing(
  * @throws TypeError a part of the list is no well-formed text.
  */
 export function seal(ring: KeyRing, plaintext: Uint8Array, aad: readonly string[]): Buffer {
-  const header = Buffer.concat([Buffer.of(version), ring.current.id])
+  const header = currentHeader(ring)
   const nonce = randomBytes(nonceBytes)
   const cipher = createCipheriv('aes-256-gcm', ring.current.key, nonce, { authTagLength: tagBytes })
   cipher.setAAD(boundTo(header, aad))
@@ -90,7 +90,29 @@ export function unseal(ring: KeyRing, sealed: Uint8Array, aad: readonly string[]
 
 /** Whether a value is sealed under another key than the current one, and is to be sealed anew. */
 export function needsReseal(ring: KeyRing, sealed: Uint8Array): boolean {
-  return sealed[0] !== version || !ring.current.id.equals(sealed.subarray(1, headerBytes))
+  return !currentHeader(ring).equals(sealed.subarray(0, headerBytes))
+}
+
+/**
+ * The same value under the ring's current key; undefined when it opens under none of them, or not for this list.
+ *
+ * @param aad - what it was sealed for, and is again.
+ */
+export function reseal(ring: KeyRing, sealed: Uint8Array, aad: readonly string[]): Buffer | undefined {
+  try {
+    const plain = unseal(ring, sealed, aad)
+    const fresh = seal(ring, plain, aad)
+    plain.fill(0)
+    return fresh
+  } catch (error) {
+    if (error instanceof UnsealError) return undefined
+    throw error
+  }
+}
+
+/** What every value begins with that is sealed under the ring's current key: 5 bytes, by which a database finds the rest. */
+export function currentHeader(ring: KeyRing): Buffer {
+  return Buffer.concat([Buffer.of(version), ring.current.id])
 }
 
 function sealingKey(master: Buffer, label: string): SealingKey {

@@ -23,32 +23,35 @@ export interface KnownDevices {
  * A known device has attempts of its own: strangers who fail at an account lock themselves out of it, and not its owner.
  * The cookie says nothing but that; it signs nobody in.
  *
- * @param key - 32 bytes, used for nothing else.
+ * @param keys - 32 bytes each, used for nothing else. The first makes devices known; what any of them made known is.
  */
-export function createKnownDevices(key: Buffer): KnownDevices {
-  const tagOf = (device: string, account: string): Buffer =>
-    createHmac('sha256', key).update(`${device.length}:${device}${account}`).digest().subarray(0, tagBytes)
+export function createKnownDevices(...keys: readonly [Buffer, ...Buffer[]]): KnownDevices {
+  const tagsOf = (device: string, account: string): readonly Buffer[] => keys.map((key) => tagOf(key, device, account))
   const read = (header: string | undefined): { device: string; tags: readonly string[] } | undefined => {
     const value = readCookie(header, DEVICE_COOKIE)
     if (value === undefined || !shape.test(value)) return undefined
     const [device = '', ...tags] = value.split('.')
     return { device, tags }
   }
-  const isKnown = (tags: readonly string[], tag: Buffer): boolean =>
-    tags.some((each) => timingSafeEqual(Buffer.from(each, 'base64url'), tag))
+  const isKnown = (tags: readonly string[], own: readonly Buffer[]): boolean =>
+    tags.some((each) => own.some((tag) => timingSafeEqual(Buffer.from(each, 'base64url'), tag)))
 
   return {
     find(header, account) {
       const cookie = read(header)
       if (cookie === undefined) return undefined
-      return isKnown(cookie.tags, tagOf(cookie.device, account)) ? cookie.device : undefined
+      return isKnown(cookie.tags, tagsOf(cookie.device, account)) ? cookie.device : undefined
     },
     remember(header, account) {
       const cookie = read(header)
       const device = cookie?.device ?? randomBytes(idBytes).toString('base64url')
-      const tag = tagOf(device, account).toString('base64url')
-      const tags = [tag, ...(cookie?.tags ?? []).filter((each) => each !== tag)].slice(0, mostAccounts)
+      const own = tagsOf(device, account).map((tag) => tag.toString('base64url'))
+      const others = (cookie?.tags ?? []).filter((each) => !own.includes(each))
+      const tags = [...own.slice(0, 1), ...others].slice(0, mostAccounts)
       return hostCookie(DEVICE_COOKIE, [device, ...tags].join('.'), 'Lax', days * 86_400)
     },
   }
 }
+
+const tagOf = (key: Buffer, device: string, account: string): Buffer =>
+  createHmac('sha256', key).update(`${device.length}:${device}${account}`).digest().subarray(0, tagBytes)

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { createKeyRing, type KeyRing, seal, unseal } from '../credentials/sealing.ts'
-import { deriveKey, keyLabels } from '../secrets.ts'
+import { deriveKey, keyLabels, type Masters } from '../secrets.ts'
 
 /** What is needed to write and send one mail. Whoever has only the row has none of it. */
 export interface MailLetter {
@@ -22,11 +22,11 @@ export interface MailKeys {
   readonly recipient: Buffer
 }
 
-/** @param master - the installation's secret, 32 bytes or more. */
-export function createMailKeys(master: Buffer): MailKeys {
+/** @param masters - the installation's secrets. The caps of recipients are counted under the current one alone. */
+export function createMailKeys(masters: Masters): MailKeys {
   return {
-    ring: createKeyRing({ current: master }, keyLabels.mailbox),
-    recipient: deriveKey(master, keyLabels.mailRecipient),
+    ring: createKeyRing(masters, keyLabels.mailbox),
+    recipient: deriveKey(masters.current, keyLabels.mailRecipient),
   }
 }
 
@@ -40,16 +40,17 @@ export function sealLetter(keys: MailKeys, letter: MailLetter, row: MailRow): Bu
   if (bytes > 8 * blockBytes) throw new RangeError('what a mail is written from takes more than 8 KB')
   const padded = Buffer.alloc(Math.ceil(bytes / blockBytes) * blockBytes, ' ')
   padded.write(text)
-  return seal(keys.ring, padded, boundTo(row))
+  return seal(keys.ring, padded, mailAad(row))
 }
 
 /** @throws UnsealError when it was sealed for another row or under another key. */
 export function openLetter(keys: MailKeys, sealed: Uint8Array, row: MailRow): MailLetter {
   // Only `sealLetter` can have made what opens.
-  return JSON.parse(unseal(keys.ring, sealed, boundTo(row)).toString()) as MailLetter
+  return JSON.parse(unseal(keys.ring, sealed, mailAad(row)).toString()) as MailLetter
 }
 
-const boundTo = ({ tenantId, id, template }: MailRow): readonly string[] => ['mail', tenantId, id, template]
+/** Whose a letter is. */
+export const mailAad = ({ tenantId, id, template }: MailRow): readonly string[] => ['mail', tenantId, id, template]
 
 /**
  * What the cap of a recipient is counted under: a keyed hash. Case and what follows a `+` make no other recipient,

@@ -16,6 +16,7 @@ import {
   token,
 } from '../../testing/mail.ts'
 import { type SinkBehaviour, type SmtpSink, startSmtpSink } from '../../testing/smtp-sink.ts'
+import { mastersOf } from '../secrets.ts'
 import type { NewMail } from './outbox.ts'
 import { createMailKeys } from './sealed-mail.ts'
 
@@ -199,7 +200,7 @@ describe('the sender', () => {
   it('does not send what was sealed under another secret', async () => {
     const [sink, tenant] = [await sinkThat(), await mailTenant(database)]
     await queueMail(database, tenant, verify('ada@example.org'))
-    const sender = senderTo(sink.port, { keys: createMailKeys(Buffer.from('another secret of more than 32 bytes')) })
+    const sender = senderTo(sink.port, { keys: createMailKeys(mastersOf('another secret of more than 32 bytes')) })
     await sender.look()
     expect(await outcomes(sender)).toEqual({ unreadable: 1 })
     expect(sink.received).toEqual([])

@@ -40,7 +40,7 @@ export function makeKey(purpose: string, ring: KeyRing): NewKey {
       purpose,
       kid: publicJwk.kid,
       publicJwk,
-      sealedPrivate: seal(ring, plain, bound(purpose, publicJwk.kid)),
+      sealedPrivate: seal(ring, plain, signingKeyAad(purpose, publicJwk.kid)),
     }
   } finally {
     plain.fill(0)
@@ -56,7 +56,7 @@ export function makeKey(purpose: string, ring: KeyRing): NewKey {
 export function openKey({ purpose, kid, sealedPrivate }: SealedKey, ring: KeyRing): OpenKey | undefined {
   let plain: Buffer
   try {
-    plain = unseal(ring, sealedPrivate, bound(purpose, kid))
+    plain = unseal(ring, sealedPrivate, signingKeyAad(purpose, kid))
   } catch {
     return undefined
   }
@@ -68,7 +68,7 @@ export function openKey({ purpose, kid, sealedPrivate }: SealedKey, ring: KeyRin
 }
 
 /** A sealed key moved to another row, or to another purpose, does not open there. */
-const bound = (purpose: string, kid: string): readonly string[] => ['signing-key', purpose, kid]
+export const signingKeyAad = (purpose: string, kid: string): readonly string[] => ['signing-key', purpose, kid]
 
 /** @see RFC 7638 §3, RFC 8037 §2: the members of the thumbprint in their order. */
 function jwkOf(publicKey: KeyObject): PublicJwk {

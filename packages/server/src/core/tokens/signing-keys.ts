@@ -172,4 +172,4 @@ const isSame = (rows: readonly StoredKey[], others: readonly StoredKey[]): boole
   rows.every((row, index) => row.kid === others[index]?.kid && row.state === others[index]?.state)
 
 const sealedOtherwise =
-  'The signing keys of this database were sealed under another master secret: put the former REMPART_SECRET_KEY back. If it is lost, `rempart keys rotate --revoke` ends them; whoever is signed in then needs a new access token.'
+  'The signing keys of this database were sealed under another master secret: put the former REMPART_SECRET_KEY into REMPART_SECRET_KEY_PREVIOUS, and run `rempart keys rewrap`. If it is lost, `rempart keys rotate --revoke` ends them; whoever is signed in then needs a new access token.'

@@ -6,7 +6,7 @@ import { verifyExport } from '../../core/audit/export-lines.ts'
 import { createHeadSigner, headKeyOf } from '../../core/audit/heads.ts'
 import { destroyMonthKeys, destroyPersonKey } from '../../core/audit/subject-keys.ts'
 import { createKeyRing } from '../../core/credentials/sealing.ts'
-import { keyLabels } from '../../core/secrets.ts'
+import { keyLabels, mastersOf } from '../../core/secrets.ts'
 import { inTenant } from '../../database/tenant.ts'
 import { asOwner, createTestDatabase, type TestDatabase } from '../../testing/database.ts'
 import { bearer, createPerson, nextAddress, signInOver } from '../../testing/people.ts'
@@ -164,7 +164,7 @@ describe('verification', () => {
   })
 })
 
-const signer = createHeadSigner(Buffer.from(secretKey))
+const signer = createHeadSigner(mastersOf(secretKey))
 const errors: unknown[] = []
 const signAll = (anchorFile?: string) =>
   signHeads({
@@ -234,7 +234,7 @@ describe('an export', () => {
     const keys = [headKeyOf(signer.key.x)]
     expect(await check(file, { keys })).toMatchObject({ verdict: 'whole', entries: 7, signedTo: 6, isOwnKey: false })
     expect(await check(file)).toMatchObject({ verdict: 'whole', isOwnKey: true })
-    const other = createHeadSigner(Buffer.alloc(32, 7)).key
+    const other = createHeadSigner(mastersOf('7'.repeat(32))).key
     expect(await check(file, { keys: [other] })).toMatchObject({ verdict: 'head-altered', at: 6 })
   })
 

@@ -1,9 +1,7 @@
-import { Buffer } from 'node:buffer'
-import { join } from 'node:path'
 import { exportLine } from '../../core/audit/export-lines.ts'
 import { createHeadSigner, type HeadKey } from '../../core/audit/heads.ts'
 import type { Context } from '../../core/context.ts'
-import { loadOrCreateSecret } from '../../core/secrets.ts'
+import { loadMasters } from '../../core/secrets.ts'
 import * as queries from './queries.ts'
 import { chainEntryOf, signedHeadOf } from './rows.ts'
 
@@ -11,13 +9,13 @@ const batchSize = 500
 
 /** What signs heads in this installation; none where the command line was not given its secret. */
 export async function auditHeadKeys(config: {
-  readonly secretKey?: string | undefined
+  readonly secretKey: string | undefined
+  readonly previousSecretKeys: readonly string[]
   readonly embedded: boolean
   readonly dataDir: string
 }): Promise<readonly HeadKey[]> {
-  const { secretKey, embedded, dataDir } = config
-  const secret = secretKey ?? (embedded ? await loadOrCreateSecret(join(dataDir, 'secret.key')) : undefined)
-  return secret === undefined ? [] : [createHeadSigner(Buffer.from(secret)).key]
+  if (config.secretKey === undefined && !config.embedded) return []
+  return createHeadSigner(await loadMasters(config)).keys
 }
 
 /**

@@ -56,7 +56,7 @@ export function auditRoutes(app: App, { headSigner }: { readonly headSigner: Hea
       },
       config: { access: 'audit:read' },
     },
-    (request) => verifyAudit(request.context, headSigner.key, request.query.after),
+    (request) => verifyAudit(request.context, headSigner.keys, request.query.after),
   )
 
   app.get(
@@ -71,7 +71,7 @@ export function auditRoutes(app: App, { headSigner }: { readonly headSigner: Hea
       },
       config: { access: 'audit:read' },
     },
-    (request) => listAuditHeads(request.context, headSigner.key, request.query),
+    (request) => listAuditHeads(request.context, headSigner.keys, request.query),
   )
 
   app.get(
@@ -94,6 +94,6 @@ export function auditRoutes(app: App, { headSigner }: { readonly headSigner: Hea
         .header('content-type', 'application/x-ndjson; charset=utf-8')
         .header('content-disposition', `attachment; filename="audit-${request.context.tenant.slug}.ndjson"`)
         .header('cache-control', 'no-store')
-        .send(Readable.from(exportAudit(request.context, [headSigner.key]), { objectMode: false })),
+        .send(Readable.from(exportAudit(request.context, headSigner.keys), { objectMode: false })),
   )
 }

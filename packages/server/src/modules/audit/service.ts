@@ -35,7 +35,7 @@ export async function listAudit(context: Context, query: AuditQuery): Promise<Pa
 /** The signed heads of the tenant's log, newest first. */
 export function listAuditHeads(
   context: Context,
-  key: HeadKey,
+  keys: readonly HeadKey[],
   { cursor, pageSize = 20 }: { readonly cursor?: number; readonly pageSize?: number },
 ): Promise<AuditHeads> {
   return context.inTenant(async (tx) => {
@@ -51,7 +51,7 @@ export function listAuditHeads(
         signature,
       })),
       nextCursor: rows.length > pageSize && last !== undefined ? String(last.seq) : null,
-      keys: [key],
+      keys: [...keys],
     }
   })
 }

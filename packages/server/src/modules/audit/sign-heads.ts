@@ -47,7 +47,7 @@ async function signTenant(signing: HeadSigning, tenantId: string): Promise<Signe
   const lastHead = last && signedHeadOf(last)
   if (upTo === (lastHead?.seq ?? 0)) return undefined
   const from: ChainEnd = lastHead ?? EMPTY_CHAIN
-  const isSound = lastHead === undefined || isSigned(lastHead, [signer.key])
+  const isSound = lastHead === undefined || isSigned(lastHead, signer.keys)
   const end = isSound ? await walkOn(signing, tenantId, from, upTo) : { brokenAt: from.seq }
   if ('brokenAt' in end) {
     log.error({ tenantId, seq: end.brokenAt }, 'the audit log was altered: it is not signed any further')

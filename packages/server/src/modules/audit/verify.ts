@@ -1,8 +1,8 @@
 import { type ChainEnd, EMPTY_CHAIN, walkChain } from '../../core/audit/chain.ts'
-import { type HeadKey, isSigned } from '../../core/audit/heads.ts'
+import { type HeadKey, isSigned, type SignedHead } from '../../core/audit/heads.ts'
 import type { Context } from '../../core/context.ts'
 import * as queries from './queries.ts'
-import { chainEntryOf, signedHeadOf } from './rows.ts'
+import { chainEntryOf, type HeadRow, signedHeadOf } from './rows.ts'
 import type { AuditVerdict } from './schema.ts'
 
 /** Read at once, and checked in one call at most. */
@@ -18,26 +18,39 @@ interface Stretch {
   readonly signedTo: number
 }
 
+/** Whose signatures are believed. */
+interface Trust {
+  readonly keys: readonly HeadKey[]
+  /**
+   * The newest head, when one of the keys signed it: it vouches for every entry before it, and so for heads that were
+   * signed under a master secret that is gone. Else 0.
+   */
+  readonly vouchedTo: number
+}
+
 /**
  * Walks along the tenant's chain and checks what was signed of it: a bounded stretch, from the beginning or from where the
  * call before it stopped. Each batch is read in a short transaction of its own.
  *
+ * @param keys - what signs heads now, and what else is believed.
  * @param after - the last entry of the stretch before; 0 for the beginning.
  */
-export async function verifyAudit(context: Context, key: HeadKey, after = 0): Promise<AuditVerdict> {
+export async function verifyAudit(context: Context, keys: readonly HeadKey[], after = 0): Promise<AuditVerdict> {
   const { tenant } = context
   // The head first: one that is signed while the entries are counted is of an entry that was not counted.
-  const { lastHead, lastSeq, start } = await context.inTenant(async (tx) => ({
-    lastHead: (await queries.findLastHead(tx, tenant.id))?.seq ?? 0,
+  const { head, lastSeq, start } = await context.inTenant(async (tx) => ({
+    head: await queries.findLastHead(tx, tenant.id),
     lastSeq: await queries.findLastSeq(tx, tenant.id),
     start: after === 0 ? undefined : await queries.findHash(tx, tenant.id, after),
   }))
+  const lastHead = head?.seq ?? 0
+  const trust: Trust = { keys, vouchedTo: vouchedTo(head, keys) }
   const from: ChainEnd = after === 0 ? EMPTY_CHAIN : { seq: after, hash: start?.toString('hex') ?? '' }
   const truncated: Fault | undefined = lastHead > lastSeq ? { verdict: 'truncated', at: lastHead } : undefined
   const upTo = Math.min(lastSeq, after + mostEntries)
   let stretch: Stretch = { fault: undefined, end: from, signedTo: 0 }
   while (stretch.fault === undefined && stretch.end.seq < upTo) {
-    stretch = await checkBatch(context, key, stretch, upTo)
+    stretch = await checkBatch(context, trust, stretch, upTo)
   }
   const isEnd = upTo >= lastSeq
   const fault = stretch.fault ?? (isEnd ? truncated : undefined)
@@ -51,7 +64,7 @@ export async function verifyAudit(context: Context, key: HeadKey, after = 0): Pr
   }
 }
 
-async function checkBatch(context: Context, key: HeadKey, { end, signedTo }: Stretch, upTo: number): Promise<Stretch> {
+async function checkBatch(context: Context, trust: Trust, { end, signedTo }: Stretch, upTo: number): Promise<Stretch> {
   const { tenant } = context
   const { rows, heads } = await context.inTenant(async (tx) => {
     const read = await queries.readChain(tx, tenant.id, { after: end.seq, upTo, limit: batchSize })
@@ -67,9 +80,16 @@ async function checkBatch(context: Context, key: HeadKey, { end, signedTo }: Str
   if (walked.seq === end.seq) return { fault: { verdict: 'altered', at: end.seq + 1 }, end, signedTo }
   const hashes = new Map(rows.map(({ seq, hash }) => [seq, hash.toString('hex')]))
   for (const head of heads.map(signedHeadOf)) {
-    if (!isSigned(head, [key])) return { fault: { verdict: 'head-altered', at: head.seq }, end: walked, signedTo }
+    if (!isBelieved(head, trust)) return { fault: { verdict: 'head-altered', at: head.seq }, end: walked, signedTo }
     if (hashes.get(head.seq) !== head.hash)
       return { fault: { verdict: 'altered', at: head.seq }, end: walked, signedTo }
   }
   return { fault: undefined, end: walked, signedTo: heads.at(-1)?.seq ?? signedTo }
+}
+
+const vouchedTo = (head: HeadRow | undefined, keys: readonly HeadKey[]): number =>
+  head !== undefined && isSigned(signedHeadOf(head), keys) ? head.seq : 0
+
+function isBelieved(head: SignedHead, { keys, vouchedTo }: Trust): boolean {
+  return isSigned(head, keys) || (head.seq < vouchedTo && keys.every(({ kid }) => kid !== head.kid))
 }

@@ -179,7 +179,12 @@ export const redirectUri = (publicUrl: string, code: string): string =>
 /** Whose a client secret is, and what for. */
 export const secretAad = (tenantId: string, id: string): readonly string[] => [tenantId, id, 'oauth-client-secret']
 
-const flowAad = (tenantId: string, hash: Buffer): readonly string[] => [tenantId, hash.toString('hex'), 'oauth-flow']
+/** Whose the memory of a flow is, and what for. */
+export const flowAad = (tenantId: string, hash: Buffer): readonly string[] => [
+  tenantId,
+  hash.toString('hex'),
+  'oauth-flow',
+]
 
 function providerOf(
   ring: KeyRing,

@@ -140,14 +140,19 @@ function addressOf(text: string, locale: 'en' | 'fr'): EmailAddress {
   throw new ProblemError('invalid-content', { errors: [{ pointer: '/email', code: 'email', message }] })
 }
 
-const aad = (tenantId: string, hash: Buffer): readonly string[] => [tenantId, hash.toString('hex'), 'registration']
+/** Whose a registration is that waits for its link, and what for. */
+export const pendingAad = (tenantId: string, hash: Buffer): readonly string[] => [
+  tenantId,
+  hash.toString('hex'),
+  'registration',
+]
 
 function sealPending(ring: KeyRing, pending: Pending, tenantId: string, hash: Buffer): string {
-  return seal(ring, Buffer.from(JSON.stringify(pending)), aad(tenantId, hash)).toString('base64')
+  return seal(ring, Buffer.from(JSON.stringify(pending)), pendingAad(tenantId, hash)).toString('base64')
 }
 
 function openPending(ring: KeyRing, data: Readonly<Record<string, unknown>>, tenantId: string, hash: Buffer): Pending {
   const sealed = Buffer.from(String(data['sealed']), 'base64')
   // Sealed by `sealPending` for this row alone.
-  return JSON.parse(unseal(ring, sealed, aad(tenantId, hash)).toString())
+  return JSON.parse(unseal(ring, sealed, pendingAad(tenantId, hash)).toString())
 }
