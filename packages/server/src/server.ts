@@ -83,6 +83,10 @@ import { createIdentityClient } from './modules/oauth/identity.ts'
 import { oauthFinishPolicy, oauthStartPolicy } from './modules/oauth/policy.ts'
 import { identityProviderRoutes } from './modules/oauth/provider-routes.ts'
 import { oauthRoutes, oauthSchemas } from './modules/oauth/routes.ts'
+import { passkeyChallengePolicy, passkeySignInPolicy } from './modules/passkeys/policy.ts'
+import { passkeyRoutes } from './modules/passkeys/routes.ts'
+import { passkeySchemas } from './modules/passkeys/schema.ts'
+import { passkeySignInRoutes } from './modules/passkeys/sign-in-routes.ts'
 import { resetRequestPolicy, resetUsePolicy } from './modules/password-reset/policy.ts'
 import { passwordResetRoutes, passwordResetSchemas } from './modules/password-reset/routes.ts'
 import type { PolicyFeed } from './modules/policies/feed.ts'
@@ -153,6 +157,7 @@ export async function buildServer(
     ...sessionSchemas,
     ...apiKeySchemas,
     ...mfaSchemas,
+    ...passkeySchemas,
     ...registrationSchemas,
     ...passwordResetSchemas,
     ...oauthSchemas,
@@ -244,6 +249,8 @@ export async function buildServer(
       verifyTokenPolicy,
       passwordCheckPolicy,
       mfaVerifyPolicy,
+      passkeyChallengePolicy,
+      passkeySignInPolicy,
       registerPolicy,
       verifyEmailPolicy,
       resetRequestPolicy,
@@ -332,6 +339,12 @@ export async function buildServer(
       apiKeyRoutes(api)
       mfaRoutes(api, identity)
       factorSignInRoutes(api, { ...identification, ...identity, passwordCheckPolicy })
+      const passkeys = {
+        ...{ ...identity, secondFactors },
+        party: { id: new URL(config.publicUrl).hostname, isOwnOrigin: identification.isOwnOrigin },
+      }
+      passkeyRoutes(api, passkeys)
+      passkeySignInRoutes(api, passkeys)
       registrationRoutes(api, { ...identification, ...identity })
       passwordResetRoutes(api, { ...identification, ...identity })
       oauthRoutes(api, {

@@ -34,6 +34,7 @@ const entries: Readonly<Record<string, (tenantId: string) => string>> = {
   'sessions id': (tenant) => idOf(tenant, 'session', 0),
   'api-keys id': (tenant) => idOf(tenant, 'api_key', 0),
   'identity-providers id': (tenant) => idOf(tenant, 'identity_provider', 0),
+  'passkeys id': (tenant) => idOf(tenant, 'webauthn_credential', 0),
   'oauth provider': (tenant) => `p-${idOf(tenant, 'provider', 0).slice(0, 8)}`,
   'oauth accountId': (tenant) => idOf(tenant, 'oauth_account', 0),
   'users id': (tenant) => idOf(tenant, 'user', 0),

@@ -52,6 +52,7 @@ const tags = [
   { name: 'sessions', description: 'Where a person is signed in, and ending it.' },
   { name: 'api-keys', description: 'Keys for programs, made by people: bound to what their maker may do.' },
   { name: 'mfa', description: 'Second factors: authenticator apps and recovery codes.' },
+  { name: 'passkeys', description: 'Signing in with a key that a device or a password manager keeps.' },
   { name: 'oauth', description: 'Signing in with a provider: Google, GitHub, or any OpenID provider.' },
   { name: 'users', description: 'The people of a tenant: profiles and accounts.' },
   { name: 'roles', description: 'What people may do, and who gave it to them.' },

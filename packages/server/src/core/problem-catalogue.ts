@@ -384,6 +384,41 @@ export const problemTypes = {
       fr: 'Vous n’avez ni mot de passe ni second facteur pour confirmer. Déconnectez-vous puis reconnectez-vous.',
     },
   ),
+  'passkey-invalid': problem(
+    400,
+    { en: 'Passkey not accepted', fr: 'Clé d’accès non acceptée' },
+    {
+      en: 'It was not made for this page and this person, its device did not verify you, or it took longer than five minutes. Start again.',
+      fr: 'Elle n’a pas été créée pour cette page et cette personne, son appareil ne vous a pas vérifié, ou plus de cinq minutes ont passé. Recommencez.',
+    },
+  ),
+  'passkey-refused': problem(
+    401,
+    { en: 'Passkey refused', fr: 'Clé d’accès refusée' },
+    {
+      en: 'This passkey does not sign you in here. Start again, or use another way.',
+      fr: 'Cette clé d’accès ne vous connecte pas ici. Recommencez, ou utilisez un autre moyen.',
+    },
+  ),
+  'passkey-not-found': problem(404, { en: 'Unknown passkey', fr: 'Clé d’accès inconnue' }),
+  'passkey-known': problem(
+    409,
+    { en: 'Known already', fr: 'Déjà connue' },
+    { en: 'This passkey has been added before.', fr: 'Cette clé d’accès a déjà été ajoutée.' },
+  ),
+  'passkey-limit': problem(
+    409,
+    { en: 'Too many passkeys', fr: 'Trop de clés d’accès' },
+    { en: 'A person has 20 passkeys at most.', fr: 'Une personne a 20 clés d’accès au plus.' },
+  ),
+  'passkey-last-way-in': problem(
+    409,
+    { en: 'Last way in', fr: 'Dernier moyen de connexion' },
+    {
+      en: 'Nothing would be left to sign in with. Add another passkey or set a password first.',
+      fr: 'Il ne resterait rien pour se connecter. Ajoutez d’abord une autre clé d’accès ou un mot de passe.',
+    },
+  ),
   'oauth-state-invalid': problem(
     400,
     { en: 'Start again', fr: 'Recommencez' },

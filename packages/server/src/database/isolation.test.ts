@@ -59,6 +59,7 @@ describe('tenant isolation', () => {
       'role_assignment → role',
       'role_assignment → user_account',
       'session → user_account',
+      'webauthn_credential → user_account',
     ])
     for (const kinship of keys) {
       const refusals = []

@@ -688,6 +688,41 @@ export interface UserAccount {
   version: Generated<number>;
 }
 
+export interface WebauthnCredential {
+  /**
+   * The model of the authenticator, as it says itself.
+   */
+  aaguid: string;
+  created_at: Generated<Timestamp>;
+  /**
+   * The name that the authenticator gave it.
+   */
+  credential_id: Buffer;
+  id: string;
+  is_backed_up: boolean;
+  /**
+   * Whether it can be on several devices; this never changes.
+   */
+  is_backup_eligible: boolean;
+  label: string;
+  last_used_at: Timestamp | null;
+  /**
+   * COSE key.
+   */
+  public_key: Buffer;
+  /**
+   * The authenticator's own count of uses when it was last seen; 0: it does not count.
+   */
+  sign_count: number;
+  /**
+   * When its count went backwards, as that of a copy does. It signs nobody in from then on.
+   */
+  suspected_at: Timestamp | null;
+  tenant_id: string;
+  transports: Generated<string[]>;
+  user_id: string;
+}
+
 export interface DB {
   api_key: ApiKey;
   api_key_usage: ApiKeyUsage;
@@ -725,4 +760,5 @@ export interface DB {
   tenant: Tenant;
   tenant_domain: TenantDomain;
   user_account: UserAccount;
+  webauthn_credential: WebauthnCredential;
 }

@@ -389,6 +389,22 @@ export const tableRegistry: readonly TableEntry[] = [
     }),
   },
   {
+    table: 'webauthn_credential',
+    tenantColumn: 'tenant_id',
+    row: (tenantId, variant) => ({
+      tenant_id: tenantId,
+      id: idOf(tenantId, 'webauthn_credential', variant),
+      user_id: idOf(tenantId, 'user', 0),
+      credential_id: bytes(32, tenantId, 'credential', variant),
+      public_key: bytes(32, tenantId, 'public key', variant),
+      sign_count: 0,
+      aaguid: idOf('aaguid'),
+      is_backup_eligible: false,
+      is_backed_up: false,
+      label: `marker ${tenantId}`,
+    }),
+  },
+  {
     table: 'invitation',
     tenantColumn: 'tenant_id',
     row: (tenantId, variant) => ({

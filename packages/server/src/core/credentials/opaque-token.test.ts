@@ -12,6 +12,7 @@ const purposes: readonly Purpose[] = [
   'oauthState',
   'oauthCompletion',
   'enrolment',
+  'passkeyChallenge',
 ]
 
 describe('opaque tokens', () => {

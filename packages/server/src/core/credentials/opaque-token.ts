@@ -10,6 +10,7 @@ export const opaqueTokenPrefixes = {
   oauthState: 'oas',
   oauthCompletion: 'oac',
   enrolment: 'eno',
+  passkeyChallenge: 'pkc',
 } as const
 
 /** One purpose of an opaque token. A token of one purpose is never accepted for another. */

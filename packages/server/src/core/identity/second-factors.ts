@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Tx } from '../../database/tenant.ts'
 
 /** What knows whether a person has a second factor. */
@@ -7,17 +8,25 @@ export interface SecondFactors {
   isRequired(tx: Tx, tenantId: string): Promise<boolean>
 }
 
-/** As the database has it. An authenticator app that was never confirmed with a code of its own is no factor. */
+/**
+ * As the database has it. An authenticator app counts once it was confirmed with a code of its own. A passkey counts for
+ * who has to have a second factor: were it not asked for, whoever knows the password could set up a factor of theirs
+ * beside it. Everybody else uses theirs when they like.
+ */
 export const secondFactors: SecondFactors = {
   async isEnrolled(tx, tenantId, userId) {
-    const row = await tx
-      .selectFrom('mfa_secret')
-      .select('user_id')
-      .where('tenant_id', '=', tenantId)
-      .where('user_id', '=', userId)
-      .where('confirmed_at', 'is not', null)
-      .executeTakeFirst()
-    return row !== undefined
+    const { rows } = await sql<{ is_enrolled: boolean }>`
+      select exists (
+        select from mfa_secret m
+        where m.tenant_id = ${tenantId} and m.user_id = ${userId} and m.confirmed_at is not null
+      ) or exists (
+        select from webauthn_credential c
+        join user_account u on u.tenant_id = c.tenant_id and u.id = c.user_id
+        join tenant t on t.id = c.tenant_id
+        where c.tenant_id = ${tenantId} and c.user_id = ${userId} and c.suspected_at is null
+          and (u.mfa_required or t.mfa_required)
+      ) as is_enrolled`.execute(tx)
+    return rows[0]?.is_enrolled === true
   },
   async isRequired(tx, tenantId) {
     const row = await tx.selectFrom('tenant').select('mfa_required').where('id', '=', tenantId).executeTakeFirst()

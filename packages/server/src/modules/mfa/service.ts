@@ -6,6 +6,7 @@ import { seal, unseal } from '../../core/credentials/sealing.ts'
 import { createTotpSecret, matchTotpStep, totpEnrolment } from '../../core/credentials/totp.ts'
 import { withdrawOneTimeTokens } from '../../core/identity/one-time-tokens.ts'
 import { replaceSession } from '../../core/identity/replace-session.ts'
+import { secondFactors } from '../../core/identity/second-factors.ts'
 import type { ClientFacts, OpenedSession } from '../../core/identity/session-kit.ts'
 import { revokeSessions } from '../../core/identity/session-queries.ts'
 import { ProblemError } from '../../core/problem.ts'
@@ -21,7 +22,7 @@ export function describeFactor(context: Context): Promise<MfaStatus> {
   return context.inTenant(async (tx) => {
     const row = await readStatus(tx, context)
     return {
-      enabled: row.confirmed_at !== null,
+      enabled: await secondFactors.isEnrolled(tx, context.tenant.id, personOf(context).id),
       required: row.is_required,
       confirmedAt: row.confirmed_at?.toISOString() ?? null,
       recoveryCodesLeft: row.codes_left ?? 0,
@@ -41,7 +42,7 @@ export async function beginSetup(context: Context, { totpRing }: FactorDependenc
   const secret = createTotpSecret()
   const email = await context.inTenant(async (tx) => {
     const row = await readStatus(tx, context)
-    if (row.confirmed_at !== null) assertFactorShown(person)
+    if (await secondFactors.isEnrolled(tx, tenant.id, person.id)) assertFactorShown(person)
     await queries.putPending(tx, tenant.id, person.id, seal(totpRing, secret, secretAad(tenant.id, person.id)))
     return row.email
   })

@@ -1,5 +1,6 @@
 import { appendAudit } from '../../core/audit/append.ts'
 import type { Context, Person } from '../../core/context.ts'
+import { lockWaysIn } from '../../core/identity/ways-in.ts'
 import { ProblemError } from '../../core/problem.ts'
 import * as queries from './queries.ts'
 import type { LinkedAccounts } from './schema.ts'
@@ -33,10 +34,10 @@ export function unlink(context: Context, id: string): Promise<void> {
   const { id: userId } = personOf(context)
   const { id: tenantId } = context.tenant
   return context.inTenant(async (tx) => {
-    const hasPassword = await queries.lockWithPassword(tx, tenantId, userId)
+    const { hasPassword, passkeys, links } = await lockWaysIn(tx, tenantId, userId)
     const accounts = await queries.listAccounts(tx, tenantId, userId)
     if (!accounts.some((account) => account.id === id)) throw new ProblemError('oauth-account-not-found')
-    const others = accounts.filter((account) => account.id !== id && account.is_enabled)
+    const others = [...passkeys, ...links.filter((link) => link !== id)]
     if (!hasPassword && others.length === 0) throw new ProblemError('oauth-last-way-in')
     await queries.deleteAccount(tx, tenantId, userId, id)
     await appendAudit(tx, context, { action: 'oauth.unlinked', resource: { type: 'oauth-account', id } })

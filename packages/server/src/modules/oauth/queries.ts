@@ -151,24 +151,6 @@ export function listAccounts(tx: Tx, tenantId: string, userId: string) {
     .execute()
 }
 
-/** Holds a person until the transaction ends, so that two who take a way in away wait for each other; whether with a password. */
-export async function lockWithPassword(tx: Tx, tenantId: string, userId: string): Promise<boolean> {
-  await tx
-    .selectFrom('user_account')
-    .select('id')
-    .where('tenant_id', '=', tenantId)
-    .where('id', '=', userId)
-    .forUpdate()
-    .execute()
-  const row = await tx
-    .selectFrom('password_credential')
-    .select('user_id')
-    .where('tenant_id', '=', tenantId)
-    .where('user_id', '=', userId)
-    .executeTakeFirst()
-  return row !== undefined
-}
-
 export async function deleteAccount(tx: Tx, tenantId: string, userId: string, id: string): Promise<void> {
   await tx
     .deleteFrom('oauth_account')

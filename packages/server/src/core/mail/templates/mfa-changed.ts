@@ -8,6 +8,10 @@ const changes = {
   'recovery-code-used': { en: 'a recovery code was used', fr: 'un code de secours a été utilisé' },
   'passkey-added': { en: 'a passkey was added', fr: 'une clé d’accès a été ajoutée' },
   'passkey-removed': { en: 'a passkey was removed', fr: 'une clé d’accès a été supprimée' },
+  'passkey-suspected': {
+    en: 'a passkey that behaved like a copy was refused and is good no more',
+    fr: 'une clé d’accès qui se comportait comme une copie a été refusée et ne sert plus',
+  },
 } as const
 
 /** Tells the owner of an account that what it is protected with has changed. */
