@@ -13,10 +13,14 @@ import { note } from './terminal.ts'
 import { language, words } from './words.ts'
 
 /** Opens the database, beside a server that serves from it or alone, and closes it when the work is done. */
-export async function withDatabase<T>(work: (database: OpenDatabase, config: Config) => Promise<T>): Promise<T> {
+export async function withDatabase<T>(
+  work: (database: OpenDatabase, config: Config) => Promise<T>,
+  options: { readonly isUnchecked?: boolean } = {},
+): Promise<T> {
   const config = loadConfig()
   let isClosing = false
   const database = await openDatabase(config, {
+    ...options,
     share: true,
     log: ({ level, msg }) => {
       // A PostgreSQL that this command started ends with it, and takes leave of every connection.

@@ -11,6 +11,7 @@ import { addKeyCommands } from './commands/keys.ts'
 import { addLeadCommands } from './commands/leads.ts'
 import { addMailboxCommands } from './commands/mailbox.ts'
 import { addPolicyCommands } from './commands/policy.ts'
+import { addProveCommands } from './commands/prove.ts'
 import { addReplayCommand } from './commands/replay.ts'
 import { addResourceCommands } from './commands/resources.ts'
 import { addStartCommand } from './commands/start.ts'
@@ -44,6 +45,7 @@ addKeyCommands(program)
 addMailboxCommands(program)
 addPolicyCommands(program)
 addReplayCommand(program)
+addProveCommands(program)
 for (const command of [program, ...program.commands]) command.helpCommand(false)
 
 // The reader of a pipe, `head` say, may leave before the end: that is no fault.

@@ -1,12 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import {
-  entryOf,
-  inTransaction,
-  isolationMatrix,
-  kinships,
-  rowOfForeignParent,
-  seedTwoTenants,
-} from '../isolation/table-matrix.ts'
+import { entryOf, kinships, rowOfForeignParent } from '../isolation/kinships.ts'
+import { inTransaction, isolationMatrix, seedTwoTenants } from '../isolation/table-matrix.ts'
 import { insertOf, tableRegistry } from '../isolation/table-registry.ts'
 import { asOwner, createTestDatabase, type TestDatabase } from '../testing/database.ts'
 

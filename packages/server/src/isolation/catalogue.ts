@@ -131,11 +131,15 @@ interface Check {
   readonly values?: readonly unknown[]
 }
 
-const relations = `pg_class c join pg_namespace n on n.oid = c.relnamespace and n.nspname in ('public', 'auth')`
+// What an extension brought is its own affair.
+const isOfExtension = (catalogue: string, object: string): string =>
+  `exists (select from pg_depend e where e.classid = '${catalogue}'::regclass and e.objid = ${object}.oid and e.deptype = 'e')`
+const relations = `pg_class c join pg_namespace n on n.oid = c.relnamespace and n.nspname in ('public', 'auth')
+  and not ${isOfExtension('pg_class', 'c')}`
 const tenantTables = `${relations} and c.relkind in ('r', 'p') and c.relname <> all ($1)`
 const tables = [Object.keys(withoutTenant)]
 const functions = `pg_proc p join pg_namespace n on n.oid = p.pronamespace
-  and n.nspname <> all (array['pg_catalog', 'information_schema'])`
+  and n.nspname <> all (array['pg_catalog', 'information_schema']) and not ${isOfExtension('pg_proc', 'p')}`
 const leadingColumn = `(select a.attname from pg_attribute a where a.attrelid = c.oid and a.attnum = i.indkey[0])`
 
 const checks: readonly Check[] = [
@@ -382,7 +386,9 @@ const checks: readonly Check[] = [
     sql: `select m.member::regrole || ' may become ' || m.roleid::regrole as fault from pg_auth_members m
       where m.roleid in ('rempart_app'::regrole, 'rempart_worker'::regrole, 'rempart_auth'::regrole, 'rempart_intake'::regrole,
                          'rempart_audit'::regrole)
-        and m.member <> 'rempart_owner'::regrole`,
+        and m.member <> 'rempart_owner'::regrole
+        -- From PostgreSQL 16 on, who makes a role is a member of it that neither inherits nor becomes it.
+        and (coalesce((to_jsonb(m) ->> 'set_option')::boolean, true) or coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, true))`,
   },
   {
     sql: `select r.name || ' may create in the schema ' || n.nspname as fault

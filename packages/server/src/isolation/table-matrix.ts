@@ -1,168 +1,66 @@
 import { randomUUID } from 'node:crypto'
 import pg from 'pg'
 import type { Connection, Pool } from '../database/connect.ts'
-import { idOf, insertOf, type Row, type TableEntry, tableRegistry } from './table-registry.ts'
+import {
+  type Attack,
+  changingAttacks,
+  firstAttack,
+  type Outcome,
+  readAll,
+  readingAttacks,
+  type Statement,
+  type Target,
+  touchesNothing,
+} from './attacks.ts'
+import { insertOf, type TableEntry, tableRegistry } from './table-registry.ts'
 
 /** One attack of one role on one table, and whether isolation held. */
 export interface Cell {
-  readonly role: string
+  readonly role: ServingRole
   readonly table: string
+  readonly kind: Attack['kind']
   readonly attack: string
   /** What came back: `3 rows`, or the SQLSTATE of the refusal. */
   readonly outcome: string
   readonly holds: boolean
+  /** False: the other tenant had no row here, so that only what others have in the database was attacked. */
+  readonly isFilled: boolean
 }
 
-/** What a statement did: the rows it touched and the tenants they belong to, or the SQLSTATE it was refused with. */
-type Outcome = { readonly tenants: readonly string[] } | { readonly code: string }
+/** The roles that serve, and work for, tenants. */
+export type ServingRole = 'rempart_app' | 'rempart_worker'
 
-interface Target {
-  readonly entry: TableEntry
-  readonly own: string
-  readonly foreign: string
-  readonly mayInsert: boolean
-  /** A column the role may update; undefined when there is none. */
-  readonly updatable: string | undefined
+/** Two tenants, of which one attacks the other, and where their rows are. */
+export interface Ground {
+  readonly mine: string
+  readonly theirs: string
+  /**
+   * Opens the transaction in which the rows of both are, when they are in none but this. Attacks then go back to a
+   * savepoint each, and the transaction is rolled back. @returns the tables that could not be filled.
+   */
+  readonly fill?: (connection: Connection) => Promise<ReadonlySet<string>>
+  /** Ends the attacks before the next table. */
+  readonly signal?: AbortSignal
 }
-
-interface Attack {
-  readonly name: string
-  /** The tenant of the transaction; `undefined` leaves the setting alone. */
-  readonly as: (target: Target) => string | undefined
-  readonly statement: (target: Target) => { readonly text: string; readonly values?: unknown[] } | undefined
-  readonly holds: (outcome: Outcome, target: Target) => boolean
-}
-
-const touchesNothing = (outcome: Outcome): boolean => 'tenants' in outcome && outcome.tenants.length === 0
-const isForbidden = (outcome: Outcome): boolean => 'code' in outcome && outcome.code === '42501'
-const neverRows = (outcome: Outcome): boolean => 'code' in outcome || outcome.tenants.length === 0
-const nothingOrForbidden = (outcome: Outcome): boolean => touchesNothing(outcome) || isForbidden(outcome)
-const onlyOwn = (outcome: Outcome, { own }: Target): boolean =>
-  'tenants' in outcome && outcome.tenants.length > 0 && outcome.tenants.every((tenant) => tenant === own)
-
-const own = (target: Target) => target.own
-/** A variant that is not stored. */
-const fresh = ({ entry }: Target): number => entry.stored ?? 1
-const nobody = () => ''
-const quoted = pg.escapeIdentifier
-const tenantOf = ({ entry }: Target) => quoted(entry.tenantColumn)
-const readAll = (target: Target) => ({
-  text: `select ${tenantOf(target)} as tenant from ${quoted(target.entry.table)}`,
-})
-const readForeign = (target: Target) => ({
-  text: `${readAll(target).text} where ${tenantOf(target)} = $1`,
-  values: [target.foreign],
-})
-
-const attacks: readonly Attack[] = [
-  { name: 'reads its own rows, and no others, without a condition', as: own, statement: readAll, holds: onlyOwn },
-  { name: 'reads another tenant by name', as: own, statement: readForeign, holds: touchesNothing },
-  {
-    name: 'locks another tenant’s rows',
-    as: own,
-    statement: (target) => ({ ...readForeign(target), text: `${readForeign(target).text} for update` }),
-    holds: nothingOrForbidden,
-  },
-  {
-    name: 'updates without a condition',
-    as: own,
-    statement: (target) => touch(target),
-    holds: onlyOwn,
-  },
-  {
-    name: 'updates another tenant by name',
-    as: own,
-    statement: (target) => touch(target, target.foreign),
-    holds: touchesNothing,
-  },
-  {
-    name: 'gives its rows to another tenant',
-    as: own,
-    statement: ({ entry, own: from, foreign }) => ({
-      text: `update ${quoted(entry.table)} set ${quoted(entry.tenantColumn)} = $1 where ${quoted(entry.tenantColumn)} = $2`,
-      values: [foreign, from],
-    }),
-    holds: isForbidden,
-  },
-  {
-    name: 'deletes another tenant by name',
-    as: own,
-    statement: ({ entry, foreign }) => ({
-      text: `delete from ${quoted(entry.table)} where ${quoted(entry.tenantColumn)} = $1 returning ${quoted(entry.tenantColumn)} as tenant`,
-      values: [foreign],
-    }),
-    holds: nothingOrForbidden,
-  },
-  {
-    name: 'inserts its own row',
-    as: own,
-    // The one row of `tenant` that is a tenant's own is there already.
-    statement: (target) =>
-      target.mayInsert && target.entry.tenantColumn === 'tenant_id'
-        ? insert(target, target.own, fresh(target))
-        : undefined,
-    holds: (outcome) => 'tenants' in outcome,
-  },
-  {
-    name: 'inserts for another tenant',
-    as: own,
-    statement: (target) => insert(target, target.foreign, fresh(target)),
-    holds: isForbidden,
-  },
-  {
-    name: 'asks by a conflict whether another tenant has a row',
-    as: own,
-    statement: (target) => {
-      const { text, values } = insert(target, target.foreign, 0)
-      return { text: `${text} on conflict do nothing`, values }
-    },
-    holds: isForbidden,
-  },
-  {
-    name: 'truncates',
-    as: own,
-    statement: ({ entry }) => ({ text: `truncate ${quoted(entry.table)}` }),
-    holds: isForbidden,
-  },
-  { name: 'reads on a connection that never had a tenant', as: () => undefined, statement: readAll, holds: neverRows },
-  { name: 'reads with an empty tenant', as: nobody, statement: readAll, holds: touchesNothing },
-  {
-    name: 'updates with an empty tenant',
-    as: nobody,
-    statement: (target) => touch(target),
-    holds: touchesNothing,
-  },
-  {
-    name: 'inserts with an empty tenant',
-    as: nobody,
-    statement: (t) => insert(t, t.own, fresh(t)),
-    holds: isForbidden,
-  },
-  { name: 'reads with a tenant that is no UUID', as: () => 'garbage', statement: readAll, holds: neverRows },
-  { name: 'reads with a wildcard for a tenant', as: () => '%', statement: readAll, holds: neverRows },
-  { name: 'reads as a tenant that does not exist', as: () => randomUUID(), statement: readAll, holds: touchesNothing },
-]
 
 /**
  * Stores a row per table for two tenants and lets both serving roles attack each table from one of them.
  *
- * @param pools - on a database with the schema; whatever it holds stays, and two tenants come to it.
+ * @param pools - on a database with the schema; whatever it holds stays, and two tenants come to it, for good.
  * @returns every cell, so that a report can be printed and an empty matrix noticed.
  */
 export async function isolationMatrix(pools: { readonly app: Pool; readonly worker: Pool }): Promise<readonly Cell[]> {
   const [mine, theirs] = await seedTwoTenants(pools.worker)
+  return attackAs({ rempart_app: pools.app, rempart_worker: pools.worker }, { mine, theirs })
+}
+
+/** Lets each role attack every table. @throws the database's error when it cannot be asked. */
+export async function attackAs(pools: Readonly<Record<ServingRole, Pool>>, ground: Ground): Promise<readonly Cell[]> {
   const cells: Cell[] = []
-  const roles = [
-    ['rempart_app', pools.app],
-    ['rempart_worker', pools.worker],
-  ] as const
-  for (const [role, pool] of roles) {
-    const connection = await pool.connect()
+  for (const role of ['rempart_app', 'rempart_worker'] as const) {
+    const connection = await pools[role].connect()
     try {
-      for (const entry of tableRegistry) {
-        const target = await describe(connection, entry, mine, theirs)
-        cells.push(...(await attackTable(connection, role, target)))
-      }
+      cells.push(...(await attackEveryTable(connection, role, ground)))
     } finally {
       connection.release(true)
     }
@@ -170,20 +68,50 @@ export async function isolationMatrix(pools: { readonly app: Pool; readonly work
   return cells
 }
 
+async function attackEveryTable(connection: Connection, role: ServingRole, ground: Ground): Promise<readonly Cell[]> {
+  const cells: Cell[] = []
+  const add = (target: Target, found: readonly Tried[]): void => {
+    for (const { name, kind, outcome, holds } of found) {
+      const { entry, isFilled } = target
+      cells.push({ role, table: entry.table, kind, attack: name, outcome: describeOutcome(outcome), holds, isFilled })
+    }
+  }
+  const bare: Target[] = []
+  for (const entry of tableRegistry) bare.push(await describe(connection, entry, ground))
+  for (const target of bare) add(target, await tryAll(connection, [firstAttack], target, 'transaction'))
+  for (const target of bare) add(target, await readAfterwards(connection, target))
+  const unfilled = await ground.fill?.(connection)
+  for (const each of bare) {
+    ground.signal?.throwIfAborted()
+    const target = { ...each, isFilled: unfilled?.has(each.entry.table) !== true }
+    const frame = ground.fill === undefined ? 'transaction' : 'savepoint'
+    const read = await tryAll(connection, readingAttacks, target, frame)
+    add(target, read)
+    if (read.every(({ holds }) => holds)) add(target, await tryAll(connection, changingAttacks, target, frame))
+  }
+  if (ground.fill !== undefined) await connection.query('rollback')
+  return cells
+}
+
 /** Stores a row of every table, or as many as others need of it, for two new tenants, each as itself. */
 export async function seedTwoTenants(worker: Pool): Promise<readonly [string, string]> {
   const tenants = [randomUUID(), randomUUID()] as const
   for (const tenant of tenants) {
-    const rows = tableRegistry.flatMap(
-      ({ table, row, seed, stored = 1 }) =>
-        seed ?? Array.from({ length: stored }, (_, variant) => insertOf(table, row(tenant, variant))),
-    )
     await inTransaction(worker, tenant, async (connection) => {
-      for (const { text, values } of rows) await connection.query(text, values)
+      for (const entry of tableRegistry) {
+        for (const { text, values } of seedsOf(entry, tenant)) await connection.query(text, values)
+      }
       await connection.query('commit')
     })
   }
   return tenants
+}
+
+/** The statements that store what a tenant has of a table. */
+export function seedsOf({ table, row, seed, stored = 1 }: TableEntry, tenant: string) {
+  return seed === undefined
+    ? Array.from({ length: stored }, (_, variant) => insertOf(table, row(tenant, variant)))
+    : [seed]
 }
 
 /** Runs `work` in a transaction of a tenant that is rolled back, unless `work` commits it. */
@@ -195,7 +123,7 @@ export async function inTransaction<T>(
   const connection = await pool.connect()
   try {
     await connection.query('begin')
-    await connection.query("select set_config('rempart.tenant_id', $1, true)", [tenant])
+    await setTenant(connection, tenant)
     return await work(connection)
   } finally {
     await connection.query('rollback')
@@ -203,52 +131,78 @@ export async function inTransaction<T>(
   }
 }
 
-// Statements written in one turn travel together and are answered in order: a whole table costs one round trip.
-async function attackTable(connection: Connection, role: string, target: Target): Promise<readonly Cell[]> {
-  const tries = attacks.flatMap((attack) => {
-    const statement = attack.statement(target)
-    if (statement === undefined) return []
-    const outcome = attempt(connection, attack.as(target), statement)
-    return [outcome.then((found) => ({ attack: attack.name, outcome: found, holds: attack.holds(found, target) }))]
-  })
-  const after = ['commit', 'rollback'].map(async (end) => {
-    const outcome = await attempt(connection, target.own, readAll(target), end)
-    return { attack: `reads after ${end}, on the same connection`, outcome, holds: touchesNothing(outcome) }
-  })
-  const found = await Promise.all([...tries, ...after])
-  return found.map((each) => ({
-    role,
-    table: target.entry.table,
-    ...each,
-    outcome: describeOutcome(each.outcome),
-  }))
+/** From now on, and until the transaction ends, statements are a tenant's. */
+export const setTenant = (connection: Connection, tenant: string): Promise<unknown> =>
+  connection.query("select set_config('rempart.tenant_id', $1, true)", [tenant])
+
+interface Tried extends Pick<Attack, 'name' | 'kind'> {
+  readonly outcome: Outcome
+  readonly holds: boolean
 }
 
-/** Tries a statement in a transaction of `tenant` that is rolled back, or after one that ended in `endedBy`. */
+type Frame = 'transaction' | 'savepoint'
+const frames: Readonly<Record<Frame, { readonly open: string; readonly close: string }>> = {
+  transaction: { open: 'begin', close: 'rollback' },
+  savepoint: { open: 'savepoint attack', close: 'rollback to savepoint attack' },
+}
+
+// Statements written in one turn travel together and are answered in order: a whole table costs one round trip.
+function tryAll(
+  connection: Connection,
+  attacks: readonly Attack[],
+  target: Target,
+  frame: Frame,
+): Promise<readonly Tried[]> {
+  const { open, close } = frames[frame]
+  return Promise.all(
+    attacks.flatMap(({ name, kind, as, statement, holds }) => {
+      const asked = statement(target)
+      if (asked === undefined) return []
+      const outcome = attempt(connection, { before: [open], tenant: as(target), statement: asked, after: [close] })
+      return [outcome.then((found) => ({ name, kind, outcome: found, holds: holds(found, target) }))]
+    }),
+  )
+}
+
+function readAfterwards(connection: Connection, target: Target): Promise<readonly Tried[]> {
+  return Promise.all(
+    ['commit', 'rollback'].map(async (end) => {
+      const sent = [connection.query('begin'), setTenant(connection, target.own), connection.query(end)]
+      const answer = attempt(connection, { before: [], tenant: undefined, statement: readAll(target), after: [] })
+      const [outcome] = await Promise.all([answer, ...sent])
+      const name = `reads after ${end}, on the same connection`
+      return { name, kind: 'without-tenant' as const, outcome, holds: touchesNothing(outcome) }
+    }),
+  )
+}
+
 async function attempt(
   connection: Connection,
-  tenant: string | undefined,
-  statement: { readonly text: string; readonly values?: unknown[] },
-  endedBy?: string,
+  steps: {
+    readonly before: readonly string[]
+    readonly tenant: string | undefined
+    readonly statement: Statement
+    readonly after: readonly string[]
+  },
 ): Promise<Outcome> {
-  const sent: Promise<unknown>[] = [connection.query('begin')]
-  if (tenant !== undefined) sent.push(connection.query("select set_config('rempart.tenant_id', $1, true)", [tenant]))
-  if (endedBy !== undefined) sent.push(connection.query(endedBy))
-  const outcome = outcomeOf(connection, statement)
-  if (endedBy === undefined) sent.push(connection.query('rollback'))
+  const sent: Promise<unknown>[] = steps.before.map((text) => connection.query(text))
+  if (steps.tenant !== undefined) sent.push(setTenant(connection, steps.tenant))
+  const outcome = outcomeOf(connection, steps.statement)
+  sent.push(...steps.after.map((text) => connection.query(text)))
   await Promise.all(sent)
   return outcome
 }
 
-async function outcomeOf(
-  connection: Connection,
-  { text, values }: { readonly text: string; readonly values?: unknown[] },
-): Promise<Outcome> {
+/** What the database says of itself (a lost connection, no memory, a time-out) is no refusal of an attack. */
+const ownTrouble = /^(08|53|57|58|XX)/
+
+async function outcomeOf(connection: Connection, { text, values }: Statement): Promise<Outcome> {
   try {
     const result = await connection.query<{ tenant?: string }>(text, values)
     return { tenants: result.rows.map((row) => row.tenant ?? '') }
   } catch (error) {
-    return { code: error instanceof pg.DatabaseError ? (error.code ?? 'unknown') : String(error) }
+    if (!(error instanceof pg.DatabaseError) || error.code === undefined || ownTrouble.test(error.code)) throw error
+    return { code: error.code }
   }
 }
 
@@ -256,22 +210,7 @@ function describeOutcome(outcome: Outcome): string {
   return 'code' in outcome ? outcome.code : `${outcome.tenants.length} rows`
 }
 
-/** A statement that changes nothing and tells whose rows it would have changed; none when the role may not update. */
-function touch(target: Target, tenant?: string): { text: string; values: unknown[] } | undefined {
-  const { entry, updatable } = target
-  if (updatable === undefined) return undefined
-  const column = quoted(updatable)
-  return {
-    text: `update ${quoted(entry.table)} set ${column} = ${column}${tenant === undefined ? '' : ` where ${tenantOf(target)} = $1`} returning ${tenantOf(target)} as tenant`,
-    values: tenant === undefined ? [] : [tenant],
-  }
-}
-
-function insert(target: Target, tenant: string, variant: number): { text: string; values: unknown[] } {
-  return insertOf(target.entry.table, target.entry.row(tenant, variant))
-}
-
-async function describe(connection: Connection, entry: TableEntry, mine: string, theirs: string): Promise<Target> {
+async function describe(connection: Connection, entry: TableEntry, { mine, theirs }: Ground): Promise<Target> {
   const result = await connection.query<{ may_insert: boolean; updatable: string | null }>(
     `select has_table_privilege(c.oid, 'insert') as may_insert,
        (select a.attname from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
@@ -287,45 +226,6 @@ async function describe(connection: Connection, entry: TableEntry, mine: string,
     foreign: theirs,
     mayInsert: found?.may_insert ?? false,
     updatable: found?.updatable ?? undefined,
+    isFilled: true,
   }
-}
-
-/** A foreign key between two tables of tenants. */
-export interface Kinship {
-  readonly child: string
-  readonly parent: string
-  /** Columns of the child, and the columns of the parent they name; the tenant's is left out. */
-  readonly columns: Readonly<Record<string, string>>
-}
-
-/** Every foreign key to a table of tenants but `tenant` itself. */
-export async function kinships(pool: Pick<Pool, 'query'>): Promise<readonly Kinship[]> {
-  const result = await pool.query<Kinship>(
-    `select c.conrelid::regclass::text as child, c.confrelid::regclass::text as parent,
-       (select coalesce(json_object_agg(own.attname, their.attname), '{}') from unnest(c.conkey, c.confkey) as k (own, their)
-          join pg_attribute own on own.attrelid = c.conrelid and own.attnum = k.own
-          join pg_attribute their on their.attrelid = c.confrelid and their.attnum = k.their
-        where own.attname <> 'tenant_id') as columns
-     from pg_constraint c
-     where c.contype = 'f' and c.connamespace = 'public'::regnamespace and c.confrelid <> 'public.tenant'::regclass
-     order by 1, 2`,
-  )
-  return result.rows
-}
-
-/** A row of `tenant` in the child table that names a row of `parentTenant`, or one that does not exist. */
-export function rowOfForeignParent(kinship: Kinship, tenant: string, parentTenant: string | undefined): Row {
-  const parent = entryOf(kinship.parent).row(parentTenant ?? tenant, 0)
-  const named = Object.entries(kinship.columns).map(([column, ofParent]) => {
-    const value = parent[ofParent]
-    return [column, parentTenant === undefined && typeof value === 'string' ? idOf('nowhere', column) : value]
-  })
-  return { ...entryOf(kinship.child).row(tenant, 1), ...Object.fromEntries(named) }
-}
-
-/** The entry of a table. @throws Error when the registry has none. */
-export function entryOf(table: string): TableEntry {
-  const entry = tableRegistry.find((each) => each.table === table)
-  if (entry === undefined) throw new Error(`isolation/table-registry.ts has no entry for the table ${table}`)
-  return entry
 }
