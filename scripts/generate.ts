@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { configReference } from './generate/config-reference.ts'
 import { openApiDocument } from './generate/openapi.ts'
+import { personalDataReference } from './generate/personal-data.ts'
 import { policySchema } from './generate/policy-schema.ts'
 import { problemReference } from './generate/problem-reference.ts'
 import { tableTypes } from './generate/tables.ts'
@@ -14,6 +15,7 @@ const outputs: readonly (readonly [file: string, make: () => string | Promise<st
   ['packages/server/src/database/tables.generated.ts', tableTypes],
   ['docs/reference/config.md', configReference],
   ['docs/reference/problems.md', problemReference],
+  ['docs/reference/personal-data.md', personalDataReference],
   ['docs/reference/openapi.json', openApiDocument],
   ['docs/reference/policy.schema.json', policySchema],
 ]

@@ -42,6 +42,7 @@ describe('tenant isolation', () => {
       'invitation → user_account',
       'lead → form',
       'lead_note → lead',
+      'lead_note → user_account',
       'mail_outbox → user_account',
       'mfa_recovery_code → user_account',
       'mfa_secret → user_account',

@@ -302,6 +302,10 @@ export interface Lead {
 
 export interface LeadNote {
   author: string;
+  /**
+   * The person who wrote it; null: a key did, or the person is gone.
+   */
+  author_id: string | null;
   body: string;
   created_at: Generated<Timestamp>;
   id: string;
@@ -323,6 +327,10 @@ export interface MailOutbox {
    * When it is due; while a process sends it, when another may take it over.
    */
   next_attempt_at: Generated<Timestamp>;
+  /**
+   * Keyed hash of tenant and address, as in mail_recipient.
+   */
+  recipient_hash: Buffer | null;
   /**
    * Recipient and what the text is rendered from, encrypted: it holds the token of a link.
    */
@@ -423,6 +431,40 @@ export interface PolicyOverride {
    * Grows with each change, from 1 on.
    */
   version: Generated<number>;
+}
+
+export interface PrivacyRequest {
+  answer: string | null;
+  created_at: Generated<Timestamp>;
+  /**
+   * One month after it was received (art. 12(3) GDPR).
+   */
+  due_at: Timestamp;
+  /**
+   * Of somebody without an account, until they are erased.
+   */
+  email: string | null;
+  handled_at: Timestamp | null;
+  /**
+   * user:<id>, or system.
+   */
+  handled_by: string | null;
+  id: string;
+  kind: string;
+  note: string | null;
+  /**
+   * Of an erasure: what was done, signed.
+   */
+  receipt: Json | null;
+  /**
+   * lapsed: the person was erased before it was answered.
+   */
+  state: Generated<string>;
+  tenant_id: string;
+  /**
+   * The account it is about, which may be gone.
+   */
+  user_id: string | null;
 }
 
 export interface QuotaUsage {
@@ -747,6 +789,7 @@ export interface DB {
   one_time_token: OneTimeToken;
   password_credential: PasswordCredential;
   policy_override: PolicyOverride;
+  privacy_request: PrivacyRequest;
   quota_usage: QuotaUsage;
   refresh_token: RefreshToken;
   resource: Resource;

@@ -18,6 +18,8 @@ export interface TableEntry {
   readonly stored?: number
   /** How its row is stored, of the tenant of the transaction, where no serving role may insert one. */
   readonly seed?: { readonly text: string; readonly values: unknown[] }
+  /** A tenant has one row of it at most: no further one can be inserted. */
+  readonly isSingle?: true
   /** Its keys are known beyond the tenant: two tenants cannot hold the same, and a reason why that is no leak. */
   readonly sharedKeys?: string
 }
@@ -50,13 +52,34 @@ export const tableRegistry: readonly TableEntry[] = [
       slug: `s-${idOf(tenantId, 'slug', variant)}`,
       name: `marker ${tenantId}`,
     }),
-    sharedKeys: 'a slug names one tenant for everybody, and only the worker makes tenants',
+    sharedKeys: 'a slug names one tenant for everybody, and only who keeps the installation makes tenants',
   },
   {
     table: 'tenant_domain',
     tenantColumn: 'tenant_id',
     row: (tenantId, variant) => ({ tenant_id: tenantId, domain: `${idOf(tenantId, 'domain', variant)}.example` }),
-    sharedKeys: 'a host answers for one tenant, as the DNS shows anyway, and only the worker adds domains',
+    sharedKeys: 'a host answers for one tenant, as the DNS shows anyway, and whoever proves a domain controls its DNS',
+  },
+  {
+    table: 'tenant_setting',
+    tenantColumn: 'tenant_id',
+    row: (tenantId) => ({ tenant_id: tenantId, settings: JSON.stringify({ marker: tenantId }) }),
+    isSingle: true,
+  },
+  {
+    table: 'operator_grant',
+    tenantColumn: 'tenant_id',
+    row: (tenantId, variant) => ({
+      tenant_id: tenantId,
+      id: idOf(tenantId, 'operator_grant', variant),
+      operator_tenant_id: idOf('platform'),
+      operator_id: idOf(tenantId, 'operator', variant),
+      permissions: ['leads:read'],
+      reason: `marker ${tenantId}`,
+      granted_by: 'operator:cli',
+      created_at: '2026-01-01T00:00:00Z',
+      expires_at: '2026-01-01T08:00:00Z',
+    }),
   },
   {
     table: 'api_key',
@@ -459,6 +482,18 @@ export const tableRegistry: readonly TableEntry[] = [
       tenant_id: tenantId,
       subject: `person:${idOf(tenantId, 'user', variant)}`,
       sealed_key: bytes(32, tenantId, 'subject-key', variant),
+    }),
+  },
+  {
+    table: 'privacy_request',
+    tenantColumn: 'tenant_id',
+    row: (tenantId, variant) => ({
+      tenant_id: tenantId,
+      id: idOf(tenantId, 'privacy_request', variant),
+      kind: 'access',
+      user_id: idOf(tenantId, 'user', 0),
+      note: `marker ${tenantId}`,
+      due_at: '2100-01-01T00:00:00Z',
     }),
   },
 ]

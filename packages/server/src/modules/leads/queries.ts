@@ -77,11 +77,17 @@ const noteColumns = ['id', 'author', 'body', 'created_at'] as const
 /** @returns undefined when there is no such lead. */
 export function insertNote(
   tx: Tx,
-  note: { readonly id: string; readonly leadId: string; readonly author: string; readonly body: string },
+  note: {
+    readonly id: string
+    readonly leadId: string
+    readonly author: string
+    readonly authorId: string | null
+    readonly body: string
+  },
 ) {
   return tx
     .insertInto('lead_note')
-    .columns(['tenant_id', 'lead_id', 'id', 'author', 'body'])
+    .columns(['tenant_id', 'lead_id', 'id', 'author', 'author_id', 'body'])
     .expression((e) =>
       e
         .selectFrom('lead')
@@ -89,6 +95,7 @@ export function insertNote(
         .select((s) => [
           s.cast<string>(s.val(note.id), 'uuid').as('id'),
           s.cast<string>(s.val(note.author), 'text').as('author'),
+          s.cast<string | null>(s.val(note.authorId), 'uuid').as('author_id'),
           s.cast<string>(s.val(note.body), 'text').as('body'),
         ])
         .where('id', '=', note.leadId),

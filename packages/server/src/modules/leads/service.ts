@@ -62,8 +62,10 @@ export function listLeadNotes(
 /** Writes a note in the name of the actor. @throws ProblemError `lead-not-found`. */
 export function addLeadNote(context: Context, leadId: string, body: string): Promise<LeadNote> {
   return context.inTenant(async (tx) => {
+    const { actor } = context
     const author = await authorName(tx, context)
-    return toNote(found(await queries.insertNote(tx, { id: createId(), leadId, author, body: body.trim() })))
+    const authorId = actor.kind === 'user' ? actor.id : null
+    return toNote(found(await queries.insertNote(tx, { id: createId(), leadId, author, authorId, body: body.trim() })))
   })
 }
 
