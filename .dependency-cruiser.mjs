@@ -21,6 +21,18 @@ export default {
       to: { path: '^packages/cli/' },
     },
     {
+      name: 'gateway-knows-the-guard-alone',
+      severity: 'error',
+      from: { path: '^packages/gateway/src/', pathNot: '(testing/|\\.test\\.ts$)' },
+      to: { pathNot: '^packages/(gateway|guard)/src/', dependencyTypesNot: ['core'] },
+    },
+    {
+      name: 'only-cli-knows-the-gateway',
+      severity: 'error',
+      from: { path: '^packages/', pathNot: '^packages/(gateway|cli)/' },
+      to: { path: '^packages/gateway/' },
+    },
+    {
       name: 'core-knows-no-module',
       severity: 'error',
       from: { path: '^packages/server/src/core/', pathNot: '\\.test\\.ts$' },

@@ -87,10 +87,12 @@ const brokenTree: Readonly<Record<string, string>> = {
   'node_modules/fastify/package.json': '{ "name": "fastify", "main": "index.js" }',
   'node_modules/fastify/index.js': '',
   'packages/cli/src/main.ts': 'export const main = 1',
+  'packages/gateway/src/gateway.ts': "import 'fastify'\nexport const gateway = 1",
   'packages/guard/src/leaf.ts': [
+    "import { gateway } from '../../gateway/src/gateway.ts'",
     "import type { core } from '../../server/src/core/core.ts'",
     "import './testing/naive.ts'",
-    'export type Leaf = typeof core',
+    'export type Leaf = typeof core | typeof gateway',
   ].join('\n'),
   'packages/guard/src/testing/naive.ts': "import 'kysely'\nexport const naive = 1",
   'packages/server/src/core/core.ts': [

@@ -7,6 +7,7 @@ import { addDatabaseCommands } from './commands/database.ts'
 import { addEventCommands } from './commands/events.ts'
 import { addFormCommands } from './commands/forms.ts'
 import { addGateCommands } from './commands/gates.ts'
+import { addGatewayCommand } from './commands/gateway.ts'
 import { addKeyCommands } from './commands/keys.ts'
 import { addLeadCommands } from './commands/leads.ts'
 import { addMailboxCommands } from './commands/mailbox.ts'
@@ -30,6 +31,7 @@ const program = new Command('rempart')
   .exitOverride()
 if (language === 'fr') speakFrench(program)
 addStartCommand(program)
+addGatewayCommand(program)
 addDatabaseCommands(program)
 addTenantCommands(program)
 addUserCommands(program)

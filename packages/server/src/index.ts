@@ -85,6 +85,8 @@ export {
   PolicyFileError,
   type PolicyFileFault,
   parsePolicyFile,
+  readPolicyFile,
 } from './policy-file.ts'
+export { watchPolicyFile } from './policy-reload.ts'
 export { type RoutePolicies, readRoutePolicies } from './route-policies.ts'
 export { type RunningServer, startServer, version } from './start.ts'

@@ -18,7 +18,7 @@ export interface PolicyWatch {
 }
 
 export interface PolicyWatchDependencies {
-  readonly policies: ActivePolicies
+  readonly policies: Pick<ActivePolicies, 'current' | 'replace'>
   readonly metrics: Pick<Metrics, 'policyReload'>
   readonly log: Logger
 }
@@ -104,7 +104,7 @@ function apply(file: string, { policies, metrics, log }: PolicyWatchDependencies
 }
 
 /** @throws PolicyFileError */
-function putInForce(file: string, policies: ActivePolicies): PolicySet {
+function putInForce(file: string, policies: PolicyWatchDependencies['policies']): PolicySet {
   const document = readPolicyFile(file)
   try {
     return policies.replace(document.parsed)

@@ -25,7 +25,8 @@ export function addStartCommand(program: Command): void {
     })
 }
 
-function stopOnSignal(server: RunningServer, log: ReturnType<typeof createLogger>): void {
+/** Stops what serves on SIGINT and SIGTERM, once what is in flight has ended; a second signal ends the process at once. */
+export function stopOnSignal(server: Pick<RunningServer, 'stop'>, log: ReturnType<typeof createLogger>): void {
   let asked = 0
   const stop = (signal: NodeJS.Signals): void => {
     asked += 1

@@ -1,0 +1,3 @@
+export { GatewayOptionError, type GatewayOptions } from './config.ts'
+export { createGateway, type Gateway } from './gateway.ts'
+export type { Tally } from './tally.ts'
