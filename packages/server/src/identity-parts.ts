@@ -6,8 +6,10 @@ import { createKeyRing } from './core/credentials/sealing.ts'
 import { createKnownDevices } from './core/identity/known-device.ts'
 import { createMailQueue } from './core/mail/outbox.ts'
 import { createMailKeys } from './core/mail/sealed-mail.ts'
+import type { OutboundFactory } from './core/outbound.ts'
 import { createPublicFetch } from './core/public-fetch.ts'
 import { deriveKeys, keyLabels, type Masters } from './core/secrets.ts'
+import { createSteadyFetch } from './core/steady-fetch.ts'
 import type { AccessTokens } from './core/tokens/access-token.ts'
 
 type OAuthSetting = 'allowPrivateIdp' | 'githubUrl' | 'githubApiUrl' | 'publicUrl'
@@ -18,19 +20,21 @@ export function createIdentityParts(dependencies: {
   readonly masters: Masters
   readonly clock: Clock
   readonly accessTokens: AccessTokens
+  readonly outbound: OutboundFactory
 }) {
-  const { config, masters, clock, accessTokens } = dependencies
+  const { config, masters, clock, accessTokens, outbound } = dependencies
   return {
     accessTokens,
     kit: { accessTokens, clock, clientRing: createKeyRing(masters, keyLabels.sessionMetadata) },
     hasher: createPasswordHasher(),
-    breachCheck: config.checkBreaches === 'on' ? createBreachCheck({ baseUrl: config.breachesUrl }) : undefined,
+    breachCheck:
+      config.checkBreaches === 'on' ? createBreachCheck({ baseUrl: config.breachesUrl, outbound }) : undefined,
     devices: createKnownDevices(...deriveKeys(masters, keyLabels.knownDevice)),
     mail: createMailQueue(createMailKeys(masters)),
     totpRing: createKeyRing(masters, keyLabels.totpSecret),
     pendingRing: createKeyRing(masters, keyLabels.registration),
     oauthRing: createKeyRing(masters, keyLabels.identityProviders),
-    fetchPublic: createPublicFetch({ allowLoopback: config.allowPrivateIdp === 'on' }),
+    fetchPublic: createSteadyFetch(createPublicFetch({ allowLoopback: config.allowPrivateIdp === 'on' }), outbound),
     allowsHttp: config.allowPrivateIdp === 'on',
     github: { web: config.githubUrl.replace(/\/$/, ''), api: config.githubApiUrl.replace(/\/$/, '') },
     publicUrl: config.publicUrl,

@@ -28,6 +28,7 @@ import { installLifecycle } from './core/lifecycle.ts'
 import { installUnmatched } from './core/method-not-allowed.ts'
 import type { Metrics } from './core/metrics.ts'
 import { installOpenApi } from './core/openapi.ts'
+import { createOutbounds } from './core/outbound.ts'
 import { createChallenges } from './core/proof-of-work.ts'
 import { installProtocol, protocolOptions } from './core/protocol.ts'
 import { createRenderTokens } from './core/render-token.ts'
@@ -179,7 +180,10 @@ export async function buildServer(
   const signingKeys = dependencies.signingKeys ?? createSigningKeys({ pool, masters, log })
   const ownUrl = { issuer: config.publicUrl, audience: config.publicUrl }
   const accessTokens = createAccessTokens({ ...ownUrl, keys: signingKeys, clock })
-  const identity = createIdentityParts({ config, masters, clock, accessTokens })
+  const identity = createIdentityParts({
+    ...{ config, masters, clock, accessTokens },
+    outbound: createOutbounds(metrics.registry),
+  })
   const identification = {
     pool,
     tenants: dependencies.tenants,

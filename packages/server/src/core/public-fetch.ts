@@ -2,6 +2,7 @@ import { type LookupAddress, lookup } from 'node:dns'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { BlockList, isIP, type LookupFunction } from 'node:net'
+import { OutboundRefusal } from './outbound.ts'
 
 /** What is sent. */
 export interface PublicRequest {
@@ -15,7 +16,7 @@ export interface PublicRequest {
 export type PublicFetch = (url: string, request: PublicRequest) => Promise<Response>
 
 /** An outbound request was not made, or its answer was not read. The message names the rule and not the address. */
-export class PublicFetchError extends Error {
+export class PublicFetchError extends OutboundRefusal {
   override readonly name = 'PublicFetchError'
 }
 

@@ -1,14 +1,5 @@
 import { createHash } from 'node:crypto'
-import {
-  BrokenCircuitError,
-  ConsecutiveBreaker,
-  circuitBreaker,
-  handleAll,
-  TaskCancelledError,
-  TimeoutStrategy,
-  timeout,
-  wrap,
-} from 'cockatiel'
+import { createOutbounds, type OutboundFactory, OutboundUnavailableError } from '../outbound.ts'
 
 /** What the service says of a password. `unknown` lets the person go on: a check that is down must lock nobody out. */
 export type BreachAnswer =
@@ -29,6 +20,8 @@ export interface BreachCheckOptions {
   readonly failuresToOpen?: number
   /** For how long it is, in milliseconds. Default 30 000. */
   readonly openMs?: number
+  /** Default: one without metrics. */
+  readonly outbound?: OutboundFactory
 }
 
 /** A padded answer has some 1000 lines of 40 bytes. */
@@ -49,19 +42,16 @@ class BadAnswerError extends Error {
  * @see https://haveibeenpwned.com/API/v3#SearchingPwnedPasswordsByRange
  */
 export function createBreachCheck(options: BreachCheckOptions): BreachCheck {
-  const { baseUrl, timeoutMs = 2000, failuresToOpen = 5, openMs = 30_000 } = options
+  const { baseUrl, timeoutMs = 2000, failuresToOpen = 5, openMs = 30_000, outbound = createOutbounds() } = options
   const base = baseUrl.replace(/\/+$/, '')
-  // The time limit is the outer one: who waits for the trial call of a half-open circuit waits no longer than others.
-  const guarded = wrap(
-    timeout(timeoutMs, TimeoutStrategy.Aggressive),
-    circuitBreaker(handleAll, { halfOpenAfter: openMs, breaker: new ConsecutiveBreaker(failuresToOpen) }),
-  )
+  // A person waits, and goes on without an answer: no second try.
+  const service = outbound({ service: 'breached-passwords', tries: 1, timeoutMs, failuresToOpen, openMs })
 
   return async (password) => {
     const digest = createHash('sha1').update(password).digest('hex').toUpperCase()
     const url = `${base}/range/${digest.slice(0, 5)}`
     try {
-      const counts = await guarded.execute(({ signal }) => fetchRange(url, signal))
+      const counts = await service.call((signal) => fetchRange(url, signal))
       const count = counts.get(digest.slice(5)) ?? 0
       return count > 0 ? { outcome: 'breached', count } : { outcome: 'clear' }
     } catch (error) {
@@ -71,8 +61,7 @@ export function createBreachCheck(options: BreachCheckOptions): BreachCheck {
 }
 
 function reasonOf(error: unknown): Extract<BreachAnswer, { outcome: 'unknown' }>['reason'] {
-  if (error instanceof TaskCancelledError) return 'timeout'
-  if (error instanceof BrokenCircuitError) return 'circuit-open'
+  if (error instanceof OutboundUnavailableError) return error.reason
   return error instanceof BadAnswerError ? 'bad-answer' : 'unreachable'
 }
 
