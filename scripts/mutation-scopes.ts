@@ -14,13 +14,19 @@ export const mutationScopes: Readonly<Record<string, MutationScope>> = {
     mutate: [`${guard}/rules/*.ts`],
     tests: [`${guard}/rules/*.test.ts`, `${guard}/{decide,policy,guard}.test.ts`],
   },
+  // What the memory store is made of: each with the tests beside it alone, which are quick.
+  tables: {
+    mutate: [`${guard}/stores/{*-table,keyed-hash,canonical-key,steady-clock}.ts`],
+    tests: [`${guard}/stores/{*-table,keyed-hash,canonical-key,steady-clock}.test.ts`],
+  },
   memory: {
-    mutate: [`${guard}/stores/{memory,memory-*,*-table,keyed-hash,canonical-key,steady-clock}.ts`],
-    tests: [`${guard}/stores/{memory,*-table,keyed-hash,canonical-key,steady-clock}*.test.ts`],
+    mutate: [`${guard}/stores/memory*.ts`],
+    tests: [`${guard}/stores/memory*.test.ts`],
   },
   redis: {
     mutate: [`${guard}/stores/redis*.ts`, `!${guard}/stores/redis-lua.ts`],
-    tests: [`${guard}/stores/redis*.test.ts`],
+    // What waits for seconds or sends thousands of requests to a server is left out: it is the program's in Lua to notice.
+    tests: [`${guard}/stores/redis-*.test.ts`, `!${guard}/stores/redis-{cluster,time}.test.ts`],
   },
   postgres: {
     mutate: [`${guard}/stores/postgres*.ts`, `!${guard}/stores/postgres-schema.ts`],

@@ -8,7 +8,8 @@ export default defineConfig({
   resolve: { conditions: ['rempart-source'] },
   ssr: { resolve: { conditions: ['rempart-source'] } },
   test: {
-    include: [...tests],
+    include: tests.filter((path) => !path.startsWith('!')),
+    exclude: tests.filter((path) => path.startsWith('!')).map((path) => path.slice(1)),
     setupFiles: ['scripts/mutation-setup.ts'],
     ...(globalSetup === undefined ? {} : { globalSetup }),
     isolate: false,

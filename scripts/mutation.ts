@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { record } from '../bench/support.ts'
+import { findRedis, startRedis } from '../tests/support/redis-server.ts'
 import { mutationScopes } from './mutation-scopes.ts'
 
 /**
@@ -21,11 +22,18 @@ if (chosen === undefined) throw new Error(`no scope "${scope}": one of ${Object.
 
 const mutate = files.length > 0 ? files : [...chosen.mutate, '!**/*.test.ts']
 const incrementalFile = reportOf(scope)
+// One server for all mutants: a test file's own would outlive a process that is ended in an endless loop.
+const redisBinary = scope === 'redis' ? findRedis() : undefined
+const redis = redisBinary === undefined ? undefined : await startRedis(redisBinary)
 const run = spawnSync(
   'node_modules/.bin/stryker',
   ['run', '--mutate', mutate.join(','), '--incrementalFile', incrementalFile],
-  { stdio: 'inherit', env: { ...process.env, REMPART_MUTATION_SCOPE: scope } },
+  {
+    stdio: 'inherit',
+    env: { ...process.env, REMPART_MUTATION_SCOPE: scope, ...(redis && { REMPART_TEST_REDIS_URL: redis.url }) },
+  },
 )
+await redis?.remove()
 process.exitCode = run.status ?? 1
 
 record('mutation', {

@@ -65,8 +65,10 @@ function tableAt(tick: number): LineTable {
 /** Fills the free slots of a line with keys of one unit each, and answers their tags. */
 function fill(table: LineTable, line: number, tick: number, firstTag: number, end = tick + 1_000): number[] {
   const filled: number[] = []
-  for (let tag = firstTag; freeSlot(table, line, tick) >= 0; tag += 1) {
-    putUnit(table, line, freeSlot(table, line, tick), 0, tag, end, 8)
+  for (let tag = firstTag; filled.length < SLOTS; tag += 1) {
+    const slot = freeSlot(table, line, tick)
+    if (slot < 0) break
+    putUnit(table, line, slot, 0, tag, end, 8)
     filled.push(tag)
   }
   return filled
@@ -222,7 +224,7 @@ describe('the lines of a table', () => {
   it('are all homes once they are in use, evenly however far they have grown', () => {
     const table = createLineTable(budgetBytes)
     for (const share of [1, 2, 5, 64]) {
-      while (table.inUse < table.base * share) {
+      for (let asked = 0; asked < table.base * 16 && table.inUse < table.base * share; asked += 1) {
         askForLines(table)
         growLines(table, 1)
       }
@@ -494,10 +496,11 @@ describe('the units of a key', () => {
 
   /** A key whose two lines are one. */
   function findTwin(table: LineTable): { readonly line: number; readonly tag: number } {
-    for (let tag = 1; ; tag += 1) {
+    for (let tag = 1; tag < 10_000; tag += 1) {
       const line = homeLine(table, 0x4000_0000, tag)
       if (partnerLine(table, line, tag) === line) return { line, tag }
     }
+    throw new Error('every key has two lines')
   }
 })
 
