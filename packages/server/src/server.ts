@@ -55,6 +55,8 @@ import { authRoutes, authSchemas } from './modules/auth/routes.ts'
 import { contactPolicy } from './modules/contact/policy.ts'
 import { contactRoutes, contactSchemas } from './modules/contact/routes.ts'
 import { createContactIntake } from './modules/contact/service.ts'
+import { emailChangePolicy, emailLinkPolicy } from './modules/email-change/policy.ts'
+import { emailChangeRoutes, emailChangeSchemas } from './modules/email-change/routes.ts'
 import { hostedFormRoutes } from './modules/forms/hosted/routes.ts'
 import { formEvaluatePolicy, formViewPolicy } from './modules/forms/policy.ts'
 import { createPublishedForms } from './modules/forms/public.ts'
@@ -77,7 +79,8 @@ import { submitForm } from './modules/leads/submit-service.ts'
 import { metricsPolicy } from './modules/metrics/policy.ts'
 import { metricsRoutes } from './modules/metrics/routes.ts'
 import { factorSignInRoutes } from './modules/mfa/auth-routes.ts'
-import { mfaVerifyPolicy } from './modules/mfa/policy.ts'
+import { mfaResetPolicy, mfaResetUsePolicy, mfaVerifyPolicy } from './modules/mfa/policy.ts'
+import { factorResetRoutes } from './modules/mfa/reset-routes.ts'
 import { mfaRoutes } from './modules/mfa/routes.ts'
 import { mfaSchemas } from './modules/mfa/schema.ts'
 import { createIdentityClient } from './modules/oauth/identity.ts'
@@ -100,6 +103,7 @@ import { roleRoutes, roleSchemas } from './modules/roles/routes.ts'
 import { createEventRecorder } from './modules/security-events/recorder.ts'
 import { securityEventRoutes, securityEventSchemas } from './modules/security-events/routes.ts'
 import { startEventWriter } from './modules/security-events/writer.ts'
+import { sessionLinkPolicy } from './modules/sessions/policy.ts'
 import { sessionRoutes, sessionSchemas } from './modules/sessions/routes.ts'
 import { userRoutes, userSchemas } from './modules/users/routes.ts'
 
@@ -163,6 +167,7 @@ export async function buildServer(
     ...passwordResetSchemas,
     ...oauthSchemas,
     ...userSchemas,
+    ...emailChangeSchemas,
     ...roleSchemas,
     ...invitationSchemas,
   ]
@@ -255,6 +260,11 @@ export async function buildServer(
       mfaVerifyPolicy,
       passkeyChallengePolicy,
       passkeySignInPolicy,
+      mfaResetPolicy,
+      mfaResetUsePolicy,
+      sessionLinkPolicy,
+      emailChangePolicy,
+      emailLinkPolicy,
       registerPolicy,
       verifyEmailPolicy,
       resetRequestPolicy,
@@ -338,10 +348,11 @@ export async function buildServer(
         onChanged: dependencies.policyFeed?.changed ?? ((tenantId) => dependencies.tenants.forget(tenantId)),
       })
       authRoutes(api, { ...identification, ...identity, secondFactors })
-      sessionRoutes(api, identity)
+      sessionRoutes(api, { ...identification, ...identity })
       auditRoutes(api, { headSigner: createHeadSigner(masters) })
       apiKeyRoutes(api)
       mfaRoutes(api, identity)
+      factorResetRoutes(api, { ...identification, ...identity })
       factorSignInRoutes(api, { ...identification, ...identity, passwordCheckPolicy })
       const passkeys = {
         ...{ ...identity, secondFactors },
@@ -357,6 +368,7 @@ export async function buildServer(
       })
       identityProviderRoutes(api, identity)
       userRoutes(api, identity)
+      emailChangeRoutes(api, { ...identification, ...identity })
       roleRoutes(api)
       invitationRoutes(api, { ...identification, ...identity })
       ownRoutes(api)

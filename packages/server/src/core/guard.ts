@@ -148,7 +148,8 @@ export function installGuard(app: App, dependencies: GuardDependencies): () => v
       return true
     },
     async forgive(request, account, policyId) {
-      const overrides = tenantPolicies.inForce(request.context.tenant, set)
+      // A call that comes back from elsewhere has no tenant of its own.
+      const overrides = request.context === undefined ? undefined : tenantPolicies.inForce(request.context.tenant, set)
       for (const id of lateOf(request, policyId)) {
         await guard.reportSuccess(id, subjectsOf(request, false, account), { overrides })
       }

@@ -360,6 +360,14 @@ export const problemTypes = {
     { en: 'No second factor', fr: 'Pas de second facteur' },
     { en: 'Set up a second factor first.', fr: 'Configurez d’abord un second facteur.' },
   ),
+  'own-second-factor': problem(
+    409,
+    { en: 'Your own second factor', fr: 'Votre propre second facteur' },
+    {
+      en: 'Give your own up at /mfa/disable, with a code of it, or have somebody else take it away.',
+      fr: 'Abandonnez le vôtre sur /mfa/disable, avec un de ses codes, ou faites-le retirer par quelqu’un d’autre.',
+    },
+  ),
   'mfa-not-pending': problem(
     409,
     { en: 'Nothing to confirm', fr: 'Rien à confirmer' },

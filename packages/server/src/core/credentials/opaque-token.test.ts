@@ -13,6 +13,11 @@ const purposes: readonly Purpose[] = [
   'oauthCompletion',
   'enrolment',
   'passkeyChallenge',
+  'emailChange',
+  'emailReturn',
+  'sessionsEnd',
+  'mfaReset',
+  'mfaResetWait',
 ]
 
 describe('opaque tokens', () => {

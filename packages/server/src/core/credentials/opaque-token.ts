@@ -11,6 +11,11 @@ export const opaqueTokenPrefixes = {
   oauthCompletion: 'oac',
   enrolment: 'eno',
   passkeyChallenge: 'pkc',
+  emailChange: 'emc',
+  emailReturn: 'emr',
+  sessionsEnd: 'end',
+  mfaReset: 'mfr',
+  mfaResetWait: 'mfw',
 } as const
 
 /** One purpose of an opaque token. A token of one purpose is never accepted for another. */

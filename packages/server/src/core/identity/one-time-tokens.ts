@@ -12,6 +12,19 @@ export type OneTimePurpose =
   | 'oauth-registration'
   | 'passkey-challenge'
   | 'bootstrap'
+  | 'return-email'
+  | 'end-sessions'
+  | 'reset-mfa'
+  | 'reset-mfa-wait'
+
+/** What was asked for under another password is worth nothing under a new one. */
+export const outdatedByPassword: readonly OneTimePurpose[] = [
+  'reset-password',
+  'mfa-challenge',
+  'change-email',
+  'reset-mfa',
+  'reset-mfa-wait',
+]
 
 export interface OneTimeToken {
   readonly tenantId: string
@@ -81,16 +94,16 @@ export async function consumeOneTimeToken(
   tenantId: string,
   hash: Buffer,
   purpose: OneTimePurpose,
-): Promise<ConsumedToken | undefined> {
+): Promise<(ConsumedToken & { readonly createdAt: Date }) | undefined> {
   const row = await tx
     .deleteFrom('one_time_token')
     .where('tenant_id', '=', tenantId)
     .where('token_hash', '=', hash)
     .where('purpose', '=', purpose)
     .where('expires_at', '>', sql<Date>`now()`)
-    .returning(['user_id', 'data'])
+    .returning(['user_id', 'data', 'created_at'])
     .executeTakeFirst()
-  return row && { userId: row.user_id, data: recordOf(row.data) }
+  return row && { userId: row.user_id, data: recordOf(row.data), createdAt: row.created_at }
 }
 
 /** Takes away what a person was given for these purposes: an older link does not outlive a newer one. */

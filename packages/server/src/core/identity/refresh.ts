@@ -2,6 +2,8 @@ import type { InTenant, Tx } from '../../database/tenant.ts'
 import { type AuditSource, appendAudit } from '../audit/append.ts'
 import { createOpaqueToken, parseOpaqueToken } from '../credentials/opaque-token.ts'
 import { sealSuccessor, unsealSuccessor } from '../credentials/sealed-successor.ts'
+import type { MailQueue } from '../mail/outbox.ts'
+import { issueSessionsEnd } from './end-sessions-link.ts'
 import { IDLE_DAYS, type OpenedSession, type SessionKit } from './session-kit.ts'
 import * as queries from './session-queries.ts'
 
@@ -23,6 +25,7 @@ const idleMs = IDLE_DAYS * 86_400_000
  * the successor has been used, a used token ends the session.
  *
  * @param source - of what tenant it is, and who presented it.
+ * @param mail - tells the owner of a session that ended because its token was used twice.
  * @param transport - how the token came: one from a cookie is no bearer token, and the other way round.
  */
 export function refreshSession(
@@ -31,6 +34,7 @@ export function refreshSession(
   kit: SessionKit,
   token: string,
   transport: 'bearer' | 'cookie',
+  mail: MailQueue,
 ): Promise<Refreshed> {
   const parsed = parseOpaqueToken('refresh', token)
   if (parsed === undefined) return Promise.resolve({ outcome: 'refused' })
@@ -44,7 +48,7 @@ export function refreshSession(
       const successor = await rotate(tx, kit, tenantId, token, parsed.hash, row)
       if (successor !== undefined) return refreshed(tenantId, row, successor)
     }
-    return repeat(tx, source, token, parsed.hash)
+    return repeat(tx, source, token, parsed.hash, { mail, nowMs: kit.clock.now() })
   })
 }
 
@@ -73,7 +77,13 @@ async function rotate(
   return successor.token
 }
 
-async function repeat(tx: Tx, source: AuditSource, token: string, hash: Buffer): Promise<Refreshed> {
+async function repeat(
+  tx: Tx,
+  source: AuditSource,
+  token: string,
+  hash: Buffer,
+  { mail, nowMs }: { readonly mail: MailQueue; readonly nowMs: number },
+): Promise<Refreshed> {
   const tenantId = source.tenant.id
   // Read anew: of two at once, the loser sees here what the winner has committed.
   const row = await queries.findRefreshToken(tx, tenantId, hash)
@@ -82,7 +92,11 @@ async function repeat(tx: Tx, source: AuditSource, token: string, hash: Buffer):
     return refreshed(tenantId, row, unsealSuccessor(token, row.sealed_successor, [tenantId, row.session_id]))
   }
   const { user_id: userId, session_id: sessionId } = row
-  await queries.revokeSessions(tx, tenantId, { userId, sessionId }, 'refresh-replay')
+  const ended = await queries.revokeSessions(tx, tenantId, { userId, sessionId }, 'refresh-replay')
+  if (ended.length > 0) {
+    const data = { at: new Date(nowMs).toISOString(), token: await issueSessionsEnd(tx, tenantId, userId, nowMs) }
+    await mail.queueMail(tx, { template: 'session-replayed', to: { userId }, data })
+  }
   await appendAudit(tx, source, {
     action: 'session.replayed',
     outcome: 'refused',

@@ -1,5 +1,5 @@
 /** The page that a token is for. */
-export type LinkKind = 'reset' | 'verify' | 'invite'
+export type LinkKind = keyof typeof paths
 
 /** Addresses for mails. Each starts with the configured public URL; nothing of a request is in it. */
 export interface MailLinks {
@@ -11,7 +11,16 @@ export interface MailLinks {
   readonly forgot: string
 }
 
-const paths = { reset: '/account/reset', verify: '/account/verify', invite: '/account/invite' } as const
+const paths = {
+  reset: '/account/reset',
+  verify: '/account/verify',
+  invite: '/account/invite',
+  changeEmail: '/account/change-email',
+  returnEmail: '/account/return-email',
+  endSessions: '/account/end-sessions',
+  resetFactor: '/account/reset-factor',
+  keepFactor: '/account/keep-factor',
+} as const
 
 /**
  * Links to the pages of accounts. A token stands in the fragment, which no browser sends: it is in no access log and in

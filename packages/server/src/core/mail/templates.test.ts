@@ -32,11 +32,17 @@ const oneOfEach: readonly NewMail[] = [
   { template: 'reset-password', to, data: { token, minutes: 30 } },
   { template: 'password-changed', to, data: { at } },
   { template: 'invitation', to, data: { token, invitedBy: 'Grace Hopper', days: 7 } },
-  { template: 'new-device', to, data: { device: 'Firefox, Linux', at } },
+  { template: 'new-device', to, data: { device: 'Firefox, Linux', at, token } },
   { template: 'account-locked', to, data: { until: at } },
   { template: 'mfa-changed', to, data: { change: 'passkey-added', at } },
-  { template: 'email-changed', to, data: { newAddress: 'augusta@example.net', at } },
+  { template: 'email-changed', to, data: { newAddress: 'augusta@example.net', at, token, hours: 72 } },
   { template: 'recovery-codes-low', to, data: { left: 2 } },
+  { template: 'change-email', to, data: { token, present: 'ada@example.org' } },
+  { template: 'email-change-asked', to, data: { newAddress: 'augusta@example.net', at, token } },
+  { template: 'reset-factor', to, data: { token, minutes: 30, hours: 24 } },
+  { template: 'factor-reset-waits', to, data: { token, until: at } },
+  { template: 'factor-locked', to, data: { until: at } },
+  { template: 'session-replayed', to, data: { at, token } },
 ]
 
 /** Sends a mail over the wire and reads what came. */
@@ -71,7 +77,7 @@ describe('every mail', () => {
         expect(text).toContain('Acme')
         expect(linksIn(text).length, mail.template).toBe(1)
         for (const link of [...linksIn(text), ...linksIn(html)]) {
-          expect(link, mail.template).toMatch(/^https:\/\/app\.example\.org\/account\/[a-z]+(#token=[\w-]+)?$/)
+          expect(link, mail.template).toMatch(/^https:\/\/app\.example\.org\/account\/[a-z-]+(#token=[\w-]+)?$/)
         }
         expect(html).not.toMatch(/<(img|script|link|style|iframe|form)\b|src=|url\(|@import/i)
         expect(html).not.toMatch(/undefined|\[object|NaN/)
@@ -101,6 +107,11 @@ describe('every mail', () => {
       ['verify-email', 'verify'],
       ['reset-password', 'reset'],
       ['invitation', 'invite'],
+      ['change-email', 'change-email'],
+      ['email-changed', 'return-email'],
+      ['new-device', 'end-sessions'],
+      ['reset-factor', 'reset-factor'],
+      ['factor-reset-waits', 'keep-factor'],
     ] as const) {
       const mail = oneOfEach.find(({ template }) => template === kind)
       if (mail === undefined) throw new Error(kind)
@@ -127,7 +138,7 @@ describe('class 43, injection: what people chose to be called', () => {
 
   it.each(hostile)('starts no header, no recipient and no element: %j', async (name) => {
     const received = await arrive(
-      { template: 'new-device', to, data: { device: name, at } },
+      { template: 'new-device', to, data: { device: name, at, token } },
       // The name of a tenant has no control characters; the rest of it is anybody's.
       name.replaceAll(/[\p{Cc}\u2028]/gu, ' '),
     )

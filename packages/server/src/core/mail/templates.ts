@@ -1,13 +1,19 @@
 import { accountExists } from './templates/account-exists.ts'
 import { accountLocked } from './templates/account-locked.ts'
+import { changeEmail } from './templates/change-email.ts'
 import type { MailTemplate } from './templates/content.ts'
+import { emailChangeAsked } from './templates/email-change-asked.ts'
 import { emailChanged } from './templates/email-changed.ts'
+import { factorLocked } from './templates/factor-locked.ts'
+import { factorResetWaits } from './templates/factor-reset-waits.ts'
 import { invitation } from './templates/invitation.ts'
 import { mfaChanged } from './templates/mfa-changed.ts'
 import { newDevice } from './templates/new-device.ts'
 import { passwordChanged } from './templates/password-changed.ts'
 import { recoveryCodesLow } from './templates/recovery-codes-low.ts'
+import { resetFactor } from './templates/reset-factor.ts'
 import { resetPassword } from './templates/reset-password.ts'
+import { sessionReplayed } from './templates/session-replayed.ts'
 import { verifyEmail } from './templates/verify-email.ts'
 
 /** Every mail there is, by the name that the outbox, the caps and the metrics know it by. */
@@ -22,6 +28,12 @@ export const mailTemplates = {
   'mfa-changed': mfaChanged,
   'email-changed': emailChanged,
   'recovery-codes-low': recoveryCodesLow,
+  'change-email': changeEmail,
+  'email-change-asked': emailChangeAsked,
+  'reset-factor': resetFactor,
+  'factor-reset-waits': factorResetWaits,
+  'factor-locked': factorLocked,
+  'session-replayed': sessionReplayed,
 } as const
 
 export type MailTemplateName = keyof typeof mailTemplates

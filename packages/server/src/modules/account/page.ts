@@ -19,7 +19,15 @@ const forms: Readonly<
   // The link of a first owner names nobody.
   invite: { api: '/api/v1/invitations/accept', fields: ['name', 'newPassword'], onDemand: 'email' },
   forgot: { api: '/api/v1/password-reset/request', fields: ['email'] },
+  'change-email': { api: '/api/v1/users/me/email/confirm', fields: [] },
+  'return-email': { api: '/api/v1/users/me/email/return', fields: [] },
+  'end-sessions': { api: '/api/v1/sessions/end', fields: [] },
+  'reset-factor': { api: '/api/v1/mfa/reset/confirm', fields: [] },
+  'keep-factor': { api: '/api/v1/mfa/reset/cancel', fields: [] },
 }
+
+/** Pages of somebody who may have to choose another password as well: they say so, before and after. */
+const leadsToPassword: readonly AccountPage[] = ['end-sessions', 'keep-factor']
 
 type FieldName = 'email' | 'name' | 'password' | 'newPassword'
 
@@ -73,6 +81,7 @@ function formOf(page: Exclude<AccountPage, 'security'>, locale: Locale, submit: 
   return html`<noscript><p class="fault">${words.noScript}</p></noscript>
 <p class="fault" role="alert" hidden></p>
 <p class="done" role="status" hidden>${done}</p>
+${leadsToPassword.includes(page) ? linkTo(words.forgot) : undefined}
 <form method="post" action="${api}" data-failed="${words.failed}"${needsToken}>
 ${onDemand && fieldOf(onDemand, words[onDemand], html` hidden`, html` disabled`)}
 ${fields.map((field) => fieldOf(field, words[field]))}

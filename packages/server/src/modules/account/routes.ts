@@ -4,9 +4,7 @@ import type { App } from '../../core/fastify.ts'
 import type { Locale } from '../../core/locale.ts'
 import { pageStyle } from '../../core/page-style.ts'
 import { accountPage } from './page.ts'
-import type { AccountPage } from './words.ts'
-
-const pages: readonly AccountPage[] = ['verify', 'reset', 'invite', 'forgot', 'security']
+import { accountPages } from './words.ts'
 
 /**
  * Pages for the links in mails, for installations whose application has none of its own yet. They hold no session: each
@@ -26,7 +24,7 @@ export function accountRoutes(app: App): void {
   app.get(urls.script, config('the script of the pages of accounts'), (request, reply) =>
     script.send(request, reply, 'no-cache'),
   )
-  for (const page of pages) {
+  for (const page of accountPages) {
     const inLocale = (locale: Locale) => constantText('text/html; charset=utf-8', accountPage(page, locale, urls))
     const texts = { en: inLocale('en'), fr: inLocale('fr') }
     app.get(`/account/${page}`, config('a page for people'), (request, reply) => {

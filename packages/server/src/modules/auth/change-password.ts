@@ -3,7 +3,7 @@ import type { Context } from '../../core/context.ts'
 import type { PasswordHasher } from '../../core/credentials/password-hasher.ts'
 import { unlessBusy } from '../../core/identity/busy.ts'
 import { assertNewPassword, type PasswordJudge } from '../../core/identity/new-password.ts'
-import { withdrawOneTimeTokens } from '../../core/identity/one-time-tokens.ts'
+import { outdatedByPassword, withdrawOneTimeTokens } from '../../core/identity/one-time-tokens.ts'
 import { type ClientFacts, type OpenedSession, openSession, type SessionKit } from '../../core/identity/session-kit.ts'
 import { revokeSessions } from '../../core/identity/session-queries.ts'
 import type { MailQueue } from '../../core/mail/outbox.ts'
@@ -53,7 +53,7 @@ export async function changePassword(
     if (!(await queries.changeHash(tx, tenantId, owner.id, { from, to }))) throw new ProblemError('sign-in-refused')
     const end = await queries.findSessionEnd(tx, tenantId, person.sessionId)
     await revokeSessions(tx, tenantId, { userId: owner.id }, 'password-changed')
-    await withdrawOneTimeTokens(tx, tenantId, owner.id, ['reset-password', 'mfa-challenge'])
+    await withdrawOneTimeTokens(tx, tenantId, owner.id, outdatedByPassword)
     const at = new Date(context.clock.now()).toISOString()
     await mail.queueMail(tx, { template: 'password-changed', to: { userId: owner.id }, data: { at } })
     const opened = await openSession(tx, kit, {

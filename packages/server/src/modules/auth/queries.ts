@@ -8,7 +8,7 @@ export function findForSignIn(tx: Tx, tenantId: string, emailNorm: string) {
     .leftJoin('password_credential as p', (join) =>
       join.onRef('p.tenant_id', '=', 'u.tenant_id').onRef('p.user_id', '=', 'u.id'),
     )
-    .select(['u.id', 'u.is_active', 'u.mfa_required', 'u.email_verified_at', 'p.hash'])
+    .select(['u.id', 'u.is_active', 'u.mfa_required', 'u.email_verified_at', 'u.last_login_at', 'p.hash'])
     .where('u.tenant_id', '=', tenantId)
     .where('u.email_norm', '=', emailNorm)
     .where('u.deleted_at', 'is', null)

@@ -3,15 +3,17 @@ import type { Context } from '../../core/context.ts'
 import { parseOpaqueToken } from '../../core/credentials/opaque-token.ts'
 import { refreshSession } from '../../core/identity/refresh.ts'
 import type { OpenedSession, SessionKit } from '../../core/identity/session-kit.ts'
+import type { MailQueue } from '../../core/mail/outbox.ts'
 import { ProblemError } from '../../core/problem.ts'
 import type { TenantResolver } from '../../core/tenant-resolver.ts'
 import type { Pool } from '../../database/connect.ts'
-import { inTenant } from '../../database/tenant.ts'
+import { type InTenant, inTenant } from '../../database/tenant.ts'
 
 export interface Refresher {
   readonly kit: SessionKit
   readonly pool: Pool
   readonly tenants: TenantResolver
+  readonly mail: MailQueue
 }
 
 /**
@@ -21,7 +23,7 @@ export interface Refresher {
  */
 export async function refreshTokens(
   context: Context,
-  { kit, pool, tenants }: Refresher,
+  { kit, pool, tenants, mail }: Refresher,
   token: string,
   transport: 'bearer' | 'cookie',
 ): Promise<OpenedSession> {
@@ -31,7 +33,8 @@ export async function refreshTokens(
   if ((await tenants.find({ kind: 'id', value: tenantId })) === null) throw new ProblemError('tenant-suspended')
   // The token names its tenant, whatever tenant the request names.
   const source = { ...context, tenant: { id: tenantId } }
-  const refreshed = await refreshSession((work) => inTenant(pool, tenantId, work), source, kit, token, transport)
+  const run: InTenant = (work) => inTenant(pool, tenantId, work)
+  const refreshed = await refreshSession(run, source, kit, token, transport, mail)
   if (refreshed.outcome === 'refreshed') return refreshed.session
   if (refreshed.outcome === 'replayed') warnOfReplay(context.log, tenantId, refreshed.sessionId)
   throw new ProblemError('credential-invalid', { reason: `refresh-token-${refreshed.outcome}` })

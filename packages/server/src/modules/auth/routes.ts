@@ -1,10 +1,12 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { assertFreshProof } from '../../core/authorise.ts'
 import { REFRESH_COOKIE, readCookie } from '../../core/cookies.ts'
 import { assertOwnPage } from '../../core/csrf.ts'
 import { canonicalEmail } from '../../core/email.ts'
 import type { App } from '../../core/fastify.ts'
 import { Ref } from '../../core/fields.ts'
 import { unlessBusy } from '../../core/identity/busy.ts'
+import { FACTOR_POLICY_ID, factorAccount } from '../../core/identity/factor-reset.ts'
 import type { KnownDevices } from '../../core/identity/known-device.ts'
 import { emailNorm } from '../../core/identity/new-user.ts'
 import {
@@ -80,7 +82,7 @@ export function authRoutes(app: App, dependencies: AuthDependencies): void {
       const account = device === undefined ? owner : `${owner}:${device}`
       if (!(await app.accountGuard.admits(request, reply, account))) return reply
       const credentials = { emailNorm: norm, password: body.password }
-      const session = { transport, client: clientOf(request) }
+      const session = { transport, client: clientOf(request), isKnownDevice: device !== undefined }
       const signedIn = await unlessBusy(signIn(context, dependencies, credentials, session))
       await app.accountGuard.forgive(request, account)
       reply.header('cache-control', 'no-store')
@@ -91,6 +93,10 @@ export function authRoutes(app: App, dependencies: AuthDependencies): void {
           mfa_required: true,
           mfa_session_token: signedIn.token,
         }
+      }
+      if (signedIn.isFactorReset) {
+        const factor = factorAccount(context.tenant.id, signedIn.session.userId)
+        await app.accountGuard.forgive(request, factor, FACTOR_POLICY_ID)
       }
       const reply200 = await answer(reply, signedIn.session)
       // Beside the cookies of the session, if it has any.
@@ -136,6 +142,7 @@ export function authRoutes(app: App, dependencies: AuthDependencies): void {
       schema: {
         operationId: 'logout',
         summary: 'Sign out, here or everywhere',
+        description: 'Everywhere takes a fresh proof of who one is, as DELETE /sessions does; here takes none.',
         tags: ['auth'],
         body: Ref(LogoutInput),
         response: {
@@ -146,8 +153,12 @@ export function authRoutes(app: App, dependencies: AuthDependencies): void {
       config: { access: 'session', restricted: true },
     },
     async (request, reply) => {
-      await signOut(request.context, request.body.all === true)
-      if (personOf(request.context).transport === 'cookie') {
+      const { context } = request
+      const isAll = request.body.all === true
+      // Whoever has got hold of a session must not put its owner's others out with it.
+      if (isAll) assertFreshProof(personOf(context), context.clock.now())
+      await signOut(context, isAll)
+      if (personOf(context).transport === 'cookie') {
         forgetCookies(reply)
         reply.header('clear-site-data', '"cache", "cookies", "storage"')
       }

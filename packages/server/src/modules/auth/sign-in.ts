@@ -1,10 +1,13 @@
-import { appendAudit } from '../../core/audit/append.ts'
+import { type AuditSource, appendAudit } from '../../core/audit/append.ts'
 import type { Context } from '../../core/context.ts'
 import { createOpaqueToken } from '../../core/credentials/opaque-token.ts'
 import type { PasswordHasher } from '../../core/credentials/password-hasher.ts'
+import { completeDueReset } from '../../core/identity/factor-reset.ts'
+import { tellNewDevice } from '../../core/identity/new-device.ts'
 import { insertOneTimeToken } from '../../core/identity/one-time-tokens.ts'
 import type { SecondFactors } from '../../core/identity/second-factors.ts'
 import { type ClientFacts, type OpenedSession, openSession, type SessionKit } from '../../core/identity/session-kit.ts'
+import type { MailQueue } from '../../core/mail/outbox.ts'
 import { ProblemError } from '../../core/problem.ts'
 import type { Tx } from '../../database/tenant.ts'
 import * as queries from './queries.ts'
@@ -16,11 +19,17 @@ export interface SignInDependencies {
   readonly kit: SessionKit
   readonly hasher: PasswordHasher
   readonly secondFactors: SecondFactors
+  readonly mail: MailQueue
 }
 
 /** What a right password leads to. */
 export type SignedIn =
-  | { readonly outcome: 'session'; readonly session: OpenedSession }
+  | {
+      readonly outcome: 'session'
+      readonly session: OpenedSession
+      /** Whether a lost second factor was given up by this; its attempts are then to be forgiven. */
+      readonly isFactorReset: boolean
+    }
   | { readonly outcome: 'second-factor'; readonly token: string }
 
 /**
@@ -32,10 +41,17 @@ export type SignedIn =
  */
 export async function signIn(
   context: Context,
-  { kit, hasher, secondFactors }: SignInDependencies,
+  dependencies: SignInDependencies,
   credentials: { readonly emailNorm: string; readonly password: string },
-  session: { readonly transport: 'bearer' | 'cookie'; readonly client: ClientFacts },
+  visit: {
+    readonly transport: 'bearer' | 'cookie'
+    readonly client: ClientFacts
+    /** Whether the account has been signed in to with this device before. */
+    readonly isKnownDevice: boolean
+  },
 ): Promise<SignedIn> {
+  const { kit, hasher, secondFactors, mail } = dependencies
+  const { isKnownDevice, ...session } = visit
   const tenantId = context.tenant.id
   const found = await context.inTenant((tx) => queries.findForSignIn(tx, tenantId, credentials.emailNorm))
   const verdict = await hasher.verifyAlways(credentials.password, found?.hash ?? undefined)
@@ -52,11 +68,17 @@ export async function signIn(
     if (rehashed !== undefined && hash !== null) {
       await queries.replaceHash(tx, tenantId, userId, { from: hash, to: rehashed })
     }
+    const source: AuditSource = { ...context, actor: { kind: 'user', id: userId } }
+    const isFactorReset = await completeDueReset(tx, { mail, clock: kit.clock }, source, userId)
     if (await secondFactors.isEnrolled(tx, tenantId, userId)) {
       return { outcome: 'second-factor', token: await challengeSecondFactor(tx, context, userId, session.transport) }
     }
     const mustEnrol = found.mfa_required || (await secondFactors.isRequired(tx, tenantId))
-    await queries.noteSignIn(tx, tenantId, userId, new Date(kit.clock.now()))
+    const nowMs = kit.clock.now()
+    await queries.noteSignIn(tx, tenantId, userId, new Date(nowMs))
+    const { userAgent } = session.client
+    const arrival = { tenantId, userId, userAgent, isKnownDevice, lastLoginAt: found.last_login_at, nowMs }
+    await tellNewDevice(tx, mail, arrival)
     const opened = await openSession(tx, kit, {
       tenantId,
       userId,
@@ -65,12 +87,12 @@ export async function signIn(
       restriction: mustEnrol ? 'enrol-mfa' : null,
       ...session,
     })
-    await appendAudit(
-      tx,
-      { ...context, actor: { kind: 'user', id: userId } },
-      { action: 'session.opened', resource: { type: 'session', id: opened.sessionId }, changes: { amr: ['pwd'] } },
-    )
-    return { outcome: 'session', session: opened }
+    await appendAudit(tx, source, {
+      action: 'session.opened',
+      resource: { type: 'session', id: opened.sessionId },
+      changes: { amr: ['pwd'] },
+    })
+    return { outcome: 'session', session: opened, isFactorReset }
   })
 }
 

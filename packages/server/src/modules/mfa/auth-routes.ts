@@ -3,10 +3,11 @@ import type { PasswordHasher } from '../../core/credentials/password-hasher.ts'
 import { assertOwnPage } from '../../core/csrf.ts'
 import type { App } from '../../core/fastify.ts'
 import { Ref } from '../../core/fields.ts'
+import { factorAccount } from '../../core/identity/factor-reset.ts'
 import type { KnownDevices } from '../../core/identity/known-device.ts'
 import { answerTokens } from '../../core/identity/session-kit.ts'
 import { refusals } from '../../core/openapi.ts'
-import { type FactorDependencies, factorAccount, personOf, proofOf } from './factor.ts'
+import { type FactorDependencies, personOf, proofOf } from './factor.ts'
 import { mfaVerifyPolicy } from './policy.ts'
 import { clientOf } from './routes.ts'
 import { LoginMfaInput, StepUpInput, TokenReply } from './schema.ts'
@@ -50,7 +51,10 @@ export function factorSignInRoutes(app: App, dependencies: FactorSignInDependenc
       }
       const account = factorAccount(tenant.id, challenge.userId)
       if (!(await app.accountGuard.admits(request, reply, account))) return reply
-      const { session, emailNorm } = await completeSignIn(context, dependencies, challenge, proof, clientOf(request))
+      const isKnownDevice = (norm: string) => devices.find(headers.cookie, `${tenant.id}:${norm}`) !== undefined
+      const client = clientOf(request)
+      const signedIn = await completeSignIn(context, dependencies, challenge, proof, client, isKnownDevice)
+      const { session, emailNorm } = signedIn
       await app.accountGuard.forgive(request, account)
       const answer = await answerTokens(reply, kit, session)
       reply.header('set-cookie', devices.remember(headers.cookie, `${tenant.id}:${emailNorm}`))

@@ -2,6 +2,7 @@ import type { Context, Person } from '../../core/context.ts'
 import { recoveryCodeHash } from '../../core/credentials/recovery-code.ts'
 import { type KeyRing, unseal } from '../../core/credentials/sealing.ts'
 import { matchTotpStep } from '../../core/credentials/totp.ts'
+import { cancelFactorReset } from '../../core/identity/factor-reset.ts'
 import type { SessionKit } from '../../core/identity/session-kit.ts'
 import type { MailQueue } from '../../core/mail/outbox.ts'
 import { ProblemError } from '../../core/problem.ts'
@@ -27,7 +28,7 @@ export const secretAad = (tenantId: string, userId: string): readonly string[] =
 
 /**
  * Uses a code up. It is good once, wherever and by however many it is sent: call this in the transaction of what the code
- * opens. Of a recovery code that was used, its owner is told.
+ * opens. Of a recovery code that was used, its owner is told. A factor that is shown is not lost: its reset is called off.
  *
  * @returns whether it was right, unused, and of a factor that is confirmed.
  */
@@ -43,12 +44,15 @@ export async function useFactor(
   if ('recoveryCode' in proof) {
     const hash = recoveryCodeHash(proof.recoveryCode)
     if (hash === undefined || !(await queries.useRecoveryCode(tx, tenantId, userId, hash))) return false
+    await cancelFactorReset(tx, tenantId, userId)
     await tellChange(tx, mail, userId, 'recovery-code-used', nowMs)
     await tellFewLeft(tx, mail, userId, await queries.countRecoveryCodes(tx, tenantId, userId))
     return true
   }
   const step = matchTotpStep(unseal(totpRing, sealed, secretAad(tenantId, userId)), proof.code, nowMs)
-  return step !== undefined && queries.useStep(tx, tenantId, userId, sealed, step)
+  if (step === undefined || !(await queries.useStep(tx, tenantId, userId, sealed, step))) return false
+  await cancelFactorReset(tx, tenantId, userId)
+  return true
 }
 
 /**
@@ -77,6 +81,3 @@ export function personOf({ actor }: Context): Person {
   if (actor.kind !== 'user') throw new ProblemError('session-required')
   return actor
 }
-
-/** Names a person's attempts at the second factor: their own, apart from those at the password. */
-export const factorAccount = (tenantId: string, userId: string): string => `${tenantId}:${userId}:mfa`

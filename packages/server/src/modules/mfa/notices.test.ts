@@ -45,7 +45,8 @@ it('tells a person of each recovery code that was used, and when few are left', 
   const use = async (recovery_code: string | undefined) =>
     postTo(server, '/auth/login/mfa', { mfa_session_token: await challengeOver(server, person), recovery_code })
   await use(recoveryCodes[0])
-  expect(await mailsTo(person)).toEqual(['mfa-changed', 'mfa-changed'])
+  const ofTheFactor = async () => (await mailsTo(person)).filter((template) => template !== 'new-device')
+  expect(await ofTheFactor()).toEqual(['mfa-changed', 'mfa-changed'])
   await use(recoveryCodes[1])
-  expect(await mailsTo(person)).toEqual(['mfa-changed', 'mfa-changed', 'mfa-changed', 'recovery-codes-low'])
+  expect(await ofTheFactor()).toEqual(['mfa-changed', 'mfa-changed', 'mfa-changed', 'recovery-codes-low'])
 })

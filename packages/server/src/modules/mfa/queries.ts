@@ -146,11 +146,17 @@ export async function replaceRecoveryCodes(
     .execute()
 }
 
-/** Takes the second factor away, with all that belongs to it. */
-export async function deleteFactor(tx: Tx, tenantId: string, userId: string): Promise<void> {
-  for (const table of ['mfa_secret', 'mfa_recovery_code'] as const) {
-    await tx.deleteFrom(table).where('tenant_id', '=', tenantId).where('user_id', '=', userId).execute()
-  }
+/** Whether there is such a person, switched off or not. */
+export async function isLiving(tx: Tx, tenantId: string, userId: string): Promise<boolean> {
+  const row = await tx
+    .selectFrom('user_account')
+    .select('id')
+    .where('tenant_id', '=', tenantId)
+    .where('id', '=', userId)
+    .where('deleted_at', 'is', null)
+    .where('erased_at', 'is', null)
+    .executeTakeFirst()
+  return row !== undefined
 }
 
 /** Whose a challenge is and how it is to be answered; undefined for one that does not hold. */
@@ -189,7 +195,7 @@ export function findChallenged(tx: Tx, tenantId: string, hash: Buffer) {
     .leftJoin('password_credential as p', (join) =>
       join.onRef('p.tenant_id', '=', 'u.tenant_id').onRef('p.user_id', '=', 'u.id'),
     )
-    .select(['u.id', 'u.email_norm'])
+    .select(['u.id', 'u.email_norm', 'u.last_login_at'])
     .where('o.tenant_id', '=', tenantId)
     .where('o.token_hash', '=', hash)
     .where('u.is_active', '=', true)

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { Instant, Nullable, Strict } from '../../core/fields.ts'
+import { Id, Instant, Nullable, Strict } from '../../core/fields.ts'
 import type { TokenReply as Tokens } from '../../core/identity/session-kit.ts'
 
 const Code = Type.String({
@@ -100,6 +100,25 @@ export const MfaRequirement = Strict(
 )
 export type MfaRequirement = Static<typeof MfaRequirement>
 
+export const MfaResetInput = Strict(
+  { mfa_session_token: Type.String({ minLength: 1, maxLength: 128, description: 'Of the first step of signing in.' }) },
+  { $id: 'MfaResetInput' },
+)
+
+export const MfaResetAsked = Strict({ status: Type.Literal('sent') }, { $id: 'MfaResetAsked' })
+
+export const FactorLinkInput = Strict(
+  { token: Type.String({ minLength: 1, maxLength: 256, description: 'From the link in the mail.' }) },
+  { $id: 'FactorLinkInput' },
+)
+
+export const MfaResetWait = Strict(
+  { until: Type.String({ format: 'date-time', description: 'From then on a sign-in goes without the factor.' }) },
+  { $id: 'MfaResetWait' },
+)
+
+export const MfaResetParams = Strict({ id: Id })
+
 /** What signing in answers, published by the routes of signing in. */
 export const TokenReply = Type.Unsafe<Tokens>({ $ref: 'TokenReply#' })
 
@@ -115,4 +134,8 @@ export const mfaSchemas = [
   LoginMfaInput,
   StepUpInput,
   MfaRequirement,
+  MfaResetInput,
+  MfaResetAsked,
+  FactorLinkInput,
+  MfaResetWait,
 ]

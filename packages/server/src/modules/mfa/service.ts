@@ -4,6 +4,7 @@ import type { Context, Person } from '../../core/context.ts'
 import { createRecoveryCodes } from '../../core/credentials/recovery-code.ts'
 import { seal, unseal } from '../../core/credentials/sealing.ts'
 import { createTotpSecret, matchTotpStep, totpEnrolment } from '../../core/credentials/totp.ts'
+import { deleteFactor } from '../../core/identity/factor-reset.ts'
 import { withdrawOneTimeTokens } from '../../core/identity/one-time-tokens.ts'
 import { replaceSession } from '../../core/identity/replace-session.ts'
 import { secondFactors } from '../../core/identity/second-factors.ts'
@@ -146,7 +147,7 @@ export function disableFactor(context: Context, dependencies: FactorDependencies
     // Before the factor is locked: a sign-in locks its challenge, and then the factor.
     await withdrawOneTimeTokens(tx, tenantId, person.id, ['mfa-challenge'])
     await assertRight(tx, context, dependencies, proof)
-    await queries.deleteFactor(tx, tenantId, person.id)
+    await deleteFactor(tx, tenantId, person.id)
     await revokeSessions(tx, tenantId, { userId: person.id, except: person.sessionId }, 'mfa-disabled')
     await tellChange(tx, dependencies.mail, person.id, 'disabled', context.clock.now())
     await recordChange(tx, context, 'mfa.disabled')

@@ -1,6 +1,7 @@
 import { type AuditEvent, appendAudit } from '../../core/audit/append.ts'
 import type { Context } from '../../core/context.ts'
 import { parseOpaqueToken } from '../../core/credentials/opaque-token.ts'
+import { tellNewDevice } from '../../core/identity/new-device.ts'
 import { consumeOneTimeToken } from '../../core/identity/one-time-tokens.ts'
 import { type ClientFacts, type OpenedSession, openSession } from '../../core/identity/session-kit.ts'
 import { ProblemError } from '../../core/problem.ts'
@@ -32,6 +33,7 @@ export async function readChallenge(context: Context, token: string): Promise<Ch
  * Completes a sign-in. The challenge, the code and the session are of one transaction: of any number of right codes at
  * once, one opens a session.
  *
+ * @param isKnownDevice - whether the account of an address has been signed in to with this device before.
  * @returns the session, and what names the account on a device (see `emailNorm`).
  * @throws ProblemError `proof-refused`, `mfa-challenge-invalid`.
  */
@@ -41,6 +43,7 @@ export async function completeSignIn(
   challenge: Challenge,
   proof: FactorProof,
   client: ClientFacts,
+  isKnownDevice: (emailNorm: string) => boolean,
 ): Promise<{ readonly session: OpenedSession; readonly emailNorm: string }> {
   const tenantId = context.tenant.id
   const { kit } = dependencies
@@ -57,12 +60,16 @@ export async function completeSignIn(
       return 'proof-refused'
     }
     await consumeOneTimeToken(tx, tenantId, hash, 'mfa-challenge')
-    await queries.noteSignIn(tx, tenantId, userId, new Date(kit.clock.now()))
+    const nowMs = kit.clock.now()
+    await queries.noteSignIn(tx, tenantId, userId, new Date(nowMs))
+    const { email_norm: emailNorm, last_login_at: lastLoginAt } = person
+    const facts = { tenantId, userId, userAgent: client.userAgent, lastLoginAt, nowMs }
+    await tellNewDevice(tx, dependencies.mail, { ...facts, isKnownDevice: isKnownDevice(emailNorm) })
     const shown = [...amr, OTP]
     const session = await openSession(tx, kit, { tenantId, userId, aal: 2, amr: shown, transport, client })
     const resource = { type: 'session', id: session.sessionId }
     await remember({ action: 'session.opened', resource, changes: { amr: shown } })
-    return { session, emailNorm: person.email_norm }
+    return { session, emailNorm }
   })
   if (typeof outcome === 'string') throw new ProblemError(outcome)
   return outcome

@@ -2,6 +2,8 @@ import { appendAudit } from '../../core/audit/append.ts'
 import { readCookie } from '../../core/cookies.ts'
 import { parseEmailAddress } from '../../core/credentials/email-address.ts'
 import { createOpaqueToken } from '../../core/credentials/opaque-token.ts'
+import { completeDueReset } from '../../core/identity/factor-reset.ts'
+import { tellNewDevice } from '../../core/identity/new-device.ts'
 import { insertOneTimeToken } from '../../core/identity/one-time-tokens.ts'
 import { type OpenedSession, openSession } from '../../core/identity/session-kit.ts'
 import { createId } from '../../core/ids.ts'
@@ -28,7 +30,14 @@ export const CHALLENGE_SECONDS = 300
 
 /** What coming back leads to. */
 export type Outcome =
-  | { readonly outcome: 'session'; readonly session: OpenedSession }
+  | {
+      readonly outcome: 'session'
+      readonly session: OpenedSession
+      /** What names the account on a device. */
+      readonly account: string
+      /** Whether a lost second factor was given up by this; its attempts are then to be forgiven. */
+      readonly isFactorReset: boolean
+    }
   | { readonly outcome: 'second-factor' | 'registration'; readonly token: string }
   | { readonly outcome: 'linked' }
 
@@ -69,7 +78,7 @@ export async function comeBack(
   const identity = await identityClient.identify(provider, url, flow)
   const browser = browserHash(readCookie(answer.cookieHeader, FLOW_COOKIE) ?? '')
   const result = await inTenant(pool, tenant.id, (tx) =>
-    settle(tx, dependencies, { flow, provider, identity, browser, client }),
+    settle(tx, dependencies, { flow, provider, identity, browser, client, cookieHeader: answer.cookieHeader }),
   )
   return { result, next }
 }
@@ -80,6 +89,7 @@ interface Settled {
   readonly identity: Identity
   readonly browser: string
   readonly client: Visit
+  readonly cookieHeader: string | undefined
 }
 
 /** Whom an identity is, decided in one transaction in which the provider is still on. */
@@ -126,13 +136,15 @@ type Linked = NonNullable<Awaited<ReturnType<typeof queries.findLinked>>>
 async function enter(
   tx: Tx,
   dependencies: OAuthDependencies,
-  { flow: { tenant, transport }, client }: Settled,
+  { flow: { tenant, transport }, client, cookieHeader }: Settled,
   person: Linked,
 ): Promise<Outcome> {
-  const { kit, secondFactors } = dependencies
+  const { kit, secondFactors, mail, devices } = dependencies
   if (!person.may_sign_in) throw new ProblemError('oauth-refused', { reason: 'inactive' })
   if (person.email_verified_at === null) throw new ProblemError('email-unverified')
   const [tenantId, userId, nowMs] = [tenant.id, person.id, kit.clock.now()]
+  const source = auditSource(dependencies, tenantId, userId, client)
+  const isFactorReset = await completeDueReset(tx, { mail, clock: kit.clock }, source, userId)
   if (await secondFactors.isEnrolled(tx, tenantId, userId)) {
     const { token, hash } = createOpaqueToken('mfaChallenge')
     const data = { transport, amr: ['fed'] }
@@ -142,16 +154,21 @@ async function enter(
   }
   const mustEnrol = person.mfa_required || (await secondFactors.isRequired(tx, tenantId))
   await queries.noteSignIn(tx, tenantId, { userId, accountId: person.account_id, at: new Date(nowMs) })
+  const account = `${tenantId}:${person.email_norm}`
+  const { userAgent } = client
+  const isKnownDevice = devices.find(cookieHeader, account) !== undefined
+  const arrival = { tenantId, userId, userAgent, isKnownDevice, lastLoginAt: person.last_login_at, nowMs }
+  await tellNewDevice(tx, mail, arrival)
   const session = await openSession(tx, kit, {
     ...{ tenantId, userId, aal: 1, amr: ['fed'], transport, client },
     restriction: mustEnrol ? 'enrol-mfa' : null,
   })
-  await appendAudit(tx, auditSource(dependencies, tenantId, userId, client), {
+  await appendAudit(tx, source, {
     action: 'session.opened',
     resource: { type: 'session', id: session.sessionId },
     changes: { amr: ['fed'] },
   })
-  return { outcome: 'session', session }
+  return { outcome: 'session', session, account, isFactorReset }
 }
 
 /**

@@ -4,10 +4,12 @@ import type { Context } from '../../core/context.ts'
 import { readCookie } from '../../core/cookies.ts'
 import { createOpaqueToken, parseOpaqueToken } from '../../core/credentials/opaque-token.ts'
 import { type KeyRing, seal, unseal } from '../../core/credentials/sealing.ts'
+import type { KnownDevices } from '../../core/identity/known-device.ts'
 import { consumeOneTimeToken, insertOneTimeToken } from '../../core/identity/one-time-tokens.ts'
 import type { SecondFactors } from '../../core/identity/second-factors.ts'
 import type { ClientFacts, SessionKit } from '../../core/identity/session-kit.ts'
 import { findTokenTenant } from '../../core/identity/token-tenant.ts'
+import type { MailQueue } from '../../core/mail/outbox.ts'
 import { ProblemError } from '../../core/problem.ts'
 import type { Tenant, TenantResolver } from '../../core/tenant-resolver.ts'
 import type { Pool } from '../../database/connect.ts'
@@ -27,6 +29,8 @@ export interface OAuthDependencies {
   readonly kit: SessionKit
   readonly secondFactors: SecondFactors
   readonly identityClient: IdentityClient
+  readonly mail: MailQueue
+  readonly devices: KnownDevices
   /** Seals client secrets, and what a flow remembers. */
   readonly oauthRing: KeyRing
   /** What the keys of the audit log are sealed under. */

@@ -55,6 +55,8 @@ export function findLinked(tx: Tx, tenantId: string, iss: string, sub: string) {
       'u.id',
       'u.mfa_required',
       'u.email_verified_at',
+      'u.email_norm',
+      'u.last_login_at',
       sql<boolean>`u.is_active and u.deleted_at is null and u.erased_at is null`.as('may_sign_in'),
     ])
     .where('o.tenant_id', '=', tenantId)

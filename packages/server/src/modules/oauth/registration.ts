@@ -1,6 +1,6 @@
 import { appendAudit } from '../../core/audit/append.ts'
 import { parseOpaqueToken } from '../../core/credentials/opaque-token.ts'
-import { insertUser } from '../../core/identity/new-user.ts'
+import { emailNorm, insertUser } from '../../core/identity/new-user.ts'
 import { consumeOneTimeToken } from '../../core/identity/one-time-tokens.ts'
 import { type OpenedSession, openSession } from '../../core/identity/session-kit.ts'
 import { findTokenTenant } from '../../core/identity/token-tenant.ts'
@@ -28,6 +28,12 @@ interface Offered {
   readonly browser: string
 }
 
+/** The session of a new account, and what names the account on a device. */
+interface Registered {
+  readonly session: OpenedSession
+  readonly account: string
+}
+
 /**
  * Makes the account that a provider's word was good for, and signs its person in.
  *
@@ -39,7 +45,7 @@ export async function completeRegistration(
   input: RegistrationInput,
   cookieHeader: string | undefined,
   client: Visit,
-): Promise<OpenedSession> {
+): Promise<Registered> {
   const { pool, isOpen } = dependencies
   if (!isOpen) throw new ProblemError('registration-closed')
   const parsed = parseOpaqueToken('oauthCompletion', input.token)
@@ -67,7 +73,7 @@ async function makeAccount(
     readonly input: RegistrationInput
     readonly client: Visit
   },
-): Promise<OpenedSession> {
+): Promise<Registered> {
   const { kit, secondFactors } = dependencies
   const { tenantId, offered, input, client } = made
   const { providerId, version, iss, sub, email, transport } = offered
@@ -92,5 +98,5 @@ async function makeAccount(
   await appendAudit(tx, source, { action: 'user.created', resource: { type: 'user', id: userId }, changes })
   const resource = { type: 'session', id: session.sessionId }
   await appendAudit(tx, source, { action: 'session.opened', resource, changes })
-  return session
+  return { session, account: `${tenantId}:${emailNorm(email)}` }
 }

@@ -3,6 +3,7 @@ import { hostCookie } from '../../core/cookies.ts'
 import { CSRF_HEADER } from '../../core/csrf.ts'
 import type { App } from '../../core/fastify.ts'
 import { Ref } from '../../core/fields.ts'
+import { FACTOR_POLICY_ID, factorAccount } from '../../core/identity/factor-reset.ts'
 import { answerTokens, type SessionKit } from '../../core/identity/session-kit.ts'
 import { refusals } from '../../core/openapi.ts'
 import { ProblemError } from '../../core/problem.ts'
@@ -54,6 +55,17 @@ export const oauthSchemas = [
 /** Signing in with somebody else's word: Google, GitHub, or an OpenID provider of the tenant's own. */
 export function oauthRoutes(app: App, dependencies: OAuthDependencies): void {
   const { kit, publicUrl } = dependencies
+
+  /** Makes the device of a sign-in known, and forgives the attempts at a second factor that was given up. */
+  const settleIn = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { session, account, isFactorReset }: Extract<Outcome, { outcome: 'session' }>,
+  ): Promise<void> => {
+    reply.header('set-cookie', dependencies.devices.remember(request.headers.cookie, account))
+    if (!isFactorReset) return
+    await app.accountGuard.forgive(request, factorAccount(session.tenantId, session.userId), FACTOR_POLICY_ID)
+  }
 
   app.get(
     '/oauth/providers',
@@ -159,6 +171,7 @@ export function oauthRoutes(app: App, dependencies: OAuthDependencies): void {
         clientOf(request),
       )
       const body = await answerOf(reply, kit, result)
+      if (result.outcome === 'session') await settleIn(request, reply, result)
       return next === null ? body : reply.redirect(`${next}${fragmentOf(result)}`, 303)
     },
   )
@@ -179,8 +192,11 @@ export function oauthRoutes(app: App, dependencies: OAuthDependencies): void {
     async (request, reply) => {
       const { token, name = null, locale = request.locale } = request.body
       const { cookie } = request.headers
-      const session = await completeRegistration(dependencies, { token, name, locale }, cookie, clientOf(request))
-      const body = await answerOf(reply, kit, { outcome: 'session', session })
+      const input = { token, name, locale }
+      const { session, account } = await completeRegistration(dependencies, input, cookie, clientOf(request))
+      const result = { outcome: 'session', session, account, isFactorReset: false } as const
+      const body = await answerOf(reply, kit, result)
+      await settleIn(request, reply, result)
       return reply.code(201).send(body)
     },
   )

@@ -1,5 +1,6 @@
 import { appendAudit } from '../../core/audit/append.ts'
 import type { Context } from '../../core/context.ts'
+import { cancelFactorReset } from '../../core/identity/factor-reset.ts'
 import { ProblemError } from '../../core/problem.ts'
 import type { Tx } from '../../database/tenant.ts'
 import { tell } from './notices.ts'
@@ -78,7 +79,11 @@ export async function countUse(
   if (!(await queries.lockOwner(tx, tenantId, userId))) return false
   const at = new Date(kit.clock.now())
   const use = { id, signCount: shown.signCount, isBackedUp: shown.isBackedUp, at }
-  if (await queries.noteUse(tx, tenantId, use)) return true
+  if (await queries.noteUse(tx, tenantId, use)) {
+    // What is shown is not lost.
+    await cancelFactorReset(tx, tenantId, userId)
+    return true
+  }
   if (await queries.suspect(tx, tenantId, id, at)) {
     await tell(tx, mail, userId, 'passkey-suspected', kit.clock.now())
     await appendAudit(tx, context, {

@@ -7,6 +7,7 @@ import { assertNewPassword, type PasswordJudge } from '../../core/identity/new-p
 import {
   consumeOneTimeToken,
   insertOneTimeToken,
+  outdatedByPassword,
   peekOneTimeToken,
   withdrawOneTimeTokens,
 } from '../../core/identity/one-time-tokens.ts'
@@ -86,7 +87,7 @@ export async function confirmReset(
     await queries.storePassword(tx, tenant.id, person.id, passwordHash)
     await queries.confirmAddress(tx, tenant.id, person.id)
     await revokeSessions(tx, tenant.id, { userId: person.id }, 'password-reset')
-    await withdrawOneTimeTokens(tx, tenant.id, person.id, ['reset-password', 'mfa-challenge', 'change-email'])
+    await withdrawOneTimeTokens(tx, tenant.id, person.id, outdatedByPassword)
     const at = new Date(context.clock.now()).toISOString()
     await mail.queueMail(tx, { template: 'password-changed', to: { userId: person.id }, data: { at } })
     // The link names its tenant, whatever tenant the request names.

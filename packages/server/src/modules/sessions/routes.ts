@@ -3,13 +3,28 @@ import type { App } from '../../core/fastify.ts'
 import { Ref } from '../../core/fields.ts'
 import { forgetCookies, type SessionKit } from '../../core/identity/session-kit.ts'
 import { refusals } from '../../core/openapi.ts'
-import { EndedSessions, EndSessionsQuery, Session, SessionPage, SessionParams, SessionQuery } from './schema.ts'
+import { endByLink, type LinkDependencies } from './end-by-link.ts'
+import { sessionLinkPolicy } from './policy.ts'
+import {
+  EndedSessions,
+  EndSessionsQuery,
+  Session,
+  SessionLinkInput,
+  SessionPage,
+  SessionParams,
+  SessionQuery,
+} from './schema.ts'
 import { endSession, endSessions, listSessions, readSession } from './service.ts'
 
-export const sessionSchemas = [Session, SessionPage, EndedSessions]
+export const sessionSchemas = [Session, SessionPage, EndedSessions, SessionLinkInput]
+
+export interface SessionDependencies extends LinkDependencies {
+  readonly kit: Pick<SessionKit, 'clientRing'>
+}
 
 /** Where a person is signed in, shown to them alone, and how they end it. */
-export function sessionRoutes(app: App, { kit }: { readonly kit: Pick<SessionKit, 'clientRing'> }): void {
+export function sessionRoutes(app: App, dependencies: SessionDependencies): void {
+  const { kit } = dependencies
   app.get(
     '/sessions',
     {
@@ -76,6 +91,26 @@ export function sessionRoutes(app: App, { kit }: { readonly kit: Pick<SessionKit
       const ended = await endSessions(request.context, isAll)
       if (isAll) leave(request, reply)
       return ended
+    },
+  )
+
+  app.post(
+    '/sessions/end',
+    {
+      schema: {
+        operationId: 'endSessionsByLink',
+        summary: 'End every session with the link of a mail',
+        description:
+          'For who did not sign in themselves. It signs nobody in, and calls off what was asked for meanwhile.',
+        tags: ['sessions'],
+        body: Ref(SessionLinkInput),
+        response: { 204: { type: 'null', description: 'Ended.' }, ...refusals(400, 403, 413, 415, 422, 429, 503) },
+      },
+      config: { access: 'public', guard: sessionLinkPolicy },
+    },
+    async (request, reply) => {
+      await endByLink(request.context, dependencies, request.body.token)
+      return reply.code(204).send(null)
     },
   )
 }

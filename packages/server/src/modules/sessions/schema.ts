@@ -34,6 +34,11 @@ export const EndSessionsQuery = Type.Object({
   ),
 })
 
+export const SessionLinkInput = Strict(
+  { token: Type.String({ minLength: 1, maxLength: 256, description: 'From the link in the mail.' }) },
+  { $id: 'SessionLinkInput' },
+)
+
 export const EndedSessions = Strict(
   { ended: Type.Integer({ minimum: 0, description: 'How many ended by this call.' }) },
   { $id: 'EndedSessions' },

@@ -21,6 +21,9 @@ const allTokens: readonly OneTimePurpose[] = [
   'oauth-state',
   'oauth-registration',
   'passkey-challenge',
+  'return-email',
+  'reset-mfa',
+  'reset-mfa-wait',
 ]
 
 /**

@@ -1,6 +1,6 @@
 import { dayMs, type MailTemplate } from './content.ts'
 
-/** Answers who registers with an address that has an account: the page says to everybody that a mail was sent. */
+/** Sent where an address that has an account was given for another one: who gave it is answered as for any address. */
 export const accountExists: MailTemplate<Readonly<Record<never, never>>> = {
   lifetimeMs: dayMs,
   perHour: 2,
@@ -9,13 +9,13 @@ export const accountExists: MailTemplate<Readonly<Record<never, never>>> = {
     return locale === 'fr'
       ? {
           subject: 'Vous avez déjà un compte',
-          paragraphs: [`Quelqu’un a voulu créer un compte sur ${site} avec cette adresse, qui en a déjà un.`],
+          paragraphs: [`Quelqu’un a donné cette adresse pour un compte sur ${site}. Elle en a déjà un.`],
           action: { label: 'Choisir un nouveau mot de passe', url: links.forgot },
           caution: 'Si ce n’était pas vous, il n’y a rien à faire : votre compte n’a pas changé.',
         }
       : {
           subject: 'You already have an account',
-          paragraphs: [`Somebody asked for an account at ${site} with this address, which already has one.`],
+          paragraphs: [`Somebody gave this address for an account at ${site}. It has one already.`],
           action: { label: 'Choose a new password', url: links.forgot },
           caution: 'If it was not you, there is nothing to do: your account has not changed.',
         }

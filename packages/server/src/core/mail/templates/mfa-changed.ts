@@ -4,6 +4,11 @@ import { dayMs, type MailTemplate } from './content.ts'
 const changes = {
   enabled: { en: 'an authenticator app was added', fr: 'une application d’authentification a été ajoutée' },
   disabled: { en: 'the second factor was turned off', fr: 'le second facteur a été désactivé' },
+  reset: { en: 'the second factor was given up as lost', fr: 'le second facteur, déclaré perdu, a été retiré' },
+  'reset-by-staff': {
+    en: 'an administrator took the second factor away',
+    fr: 'un administrateur a retiré le second facteur',
+  },
   'recovery-codes-renewed': { en: 'new recovery codes were made', fr: 'de nouveaux codes de secours ont été créés' },
   'recovery-code-used': { en: 'a recovery code was used', fr: 'un code de secours a été utilisé' },
   'passkey-added': { en: 'a passkey was added', fr: 'une clé d’accès a été ajoutée' },

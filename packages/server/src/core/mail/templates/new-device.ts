@@ -7,13 +7,16 @@ export const newDevice: MailTemplate<{
   readonly device?: string
   /** RFC 3339. */
   readonly at: string
+  /** Ends every session. */
+  readonly token: string
 }> = {
   lifetimeMs: dayMs,
   // Each was preceded by the right password; a thief's must not drown in a script's.
   perHour: 6,
   perDay: 12,
-  write({ device, at }, { locale, site, links }) {
+  write({ device, at, token }, { locale, site, links }) {
     const name = oneLine(device ?? '')
+    const url = links.withToken('endSessions', token)
     return locale === 'fr'
       ? {
           subject: 'Connexion depuis un nouvel appareil',
@@ -21,8 +24,8 @@ export const newDevice: MailTemplate<{
             `Votre compte sur ${site} a été ouvert depuis un nouvel appareil le ${inWords(at, 'fr')}.`,
             ...(name === '' ? [] : [`Appareil : ${name}`]),
           ],
-          action: { label: 'Voir mes sessions', url: links.security },
-          caution: 'Si c’était vous, il n’y a rien à faire. Sinon, fermez cette session et changez de mot de passe.',
+          action: { label: 'Ce n’était pas moi : tout déconnecter', url },
+          caution: 'Si c’était vous, il n’y a rien à faire. Sinon, changez aussi votre mot de passe.',
         }
       : {
           subject: 'Sign-in from a new device',
@@ -30,8 +33,8 @@ export const newDevice: MailTemplate<{
             `Your account at ${site} was signed in to from a new device on ${inWords(at, 'en')}.`,
             ...(name === '' ? [] : [`Device: ${name}`]),
           ],
-          action: { label: 'See my sessions', url: links.security },
-          caution: 'If it was you, there is nothing to do. If not, end that session and change your password.',
+          action: { label: 'It was not me: sign out everywhere', url },
+          caution: 'If it was you, there is nothing to do. If not, change your password as well.',
         }
   },
 }
