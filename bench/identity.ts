@@ -132,16 +132,27 @@ const signIns = await alternate(rounds, {
       next: () => ({ path: '/api/v1/auth/login', body: JSON.stringify({ email: nextEmail(), password }) }),
     }),
 })
+// Each request is of another of the signed-in people.
+const nextReader = (): Readonly<Record<string, string>> => {
+  turn += 1
+  return { authorization: `Bearer ${sessions[turn % sessions.length]?.access_token}` }
+}
 const reads = await alternate(rounds, {
-  'bare read': () => load({ url: bare.url, seconds, connections, method: 'GET', path: `/messages/${messageId}` }),
+  'bare read': () =>
+    load({
+      url: bare.url,
+      seconds,
+      connections,
+      method: 'GET',
+      next: () => ({ path: `/messages/${messageId}`, headers: nextReader() }),
+    }),
   'authenticated read': () =>
     load({
       url: ours.url,
       seconds,
       connections,
       method: 'GET',
-      path: `/api/v1/contact/messages/${messageId}`,
-      headers: { authorization: `Bearer ${sessions[0]?.access_token}` },
+      next: () => ({ path: `/api/v1/contact/messages/${messageId}`, headers: nextReader() }),
     }),
 })
 

@@ -74,7 +74,7 @@ export interface Load {
   /** Called for each request. */
   readonly next?: () => {
     readonly path: string
-    readonly body: string
+    readonly body?: string
     readonly headers?: Readonly<Record<string, string>>
   }
   readonly path?: string
@@ -114,7 +114,12 @@ export async function load({
         ...(next && {
           setupRequest: (request: autocannon.Request) => {
             const made = next()
-            return { ...request, path: made.path, body: made.body, headers: { ...base, ...made.headers } }
+            const sent = {
+              ...request,
+              path: made.path,
+              headers: { ...(method === 'POST' ? base : headers), ...made.headers },
+            }
+            return made.body === undefined ? sent : { ...sent, body: made.body }
           },
         }),
       },

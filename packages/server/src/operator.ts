@@ -3,6 +3,7 @@ import type { Context } from './core/context.ts'
 import { createId } from './core/ids.ts'
 import type { Tenant } from './core/tenant-resolver.ts'
 import type { Pool } from './database/connect.ts'
+import { createTenantReads } from './database/reads.ts'
 import { tenantScope } from './database/tenant.ts'
 
 /**
@@ -24,6 +25,7 @@ export function operatorContext(
     clock: { now: () => Date.now() },
     log: terminal.log,
     inTenant: tenantScope(pool, tenant.id),
+    readInTenant: createTenantReads(pool).of(tenant.id),
     audit: { ring: undefined, address: undefined, userAgent: undefined },
   }
   return Object.freeze(context)

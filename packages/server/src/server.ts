@@ -45,6 +45,7 @@ import { createSigningKeys, type SigningKeys } from './core/tokens/signing-keys.
 import { compileTrustedHosts } from './core/trusted-hosts.ts'
 import { createValidatorCompiler } from './core/validation.ts'
 import type { Pool } from './database/connect.ts'
+import { createTenantReads } from './database/reads.ts'
 import { createIdentityParts } from './identity-parts.ts'
 import { accountRoutes } from './modules/account/routes.ts'
 import { apiKeyRoutes, apiKeySchemas } from './modules/api-keys/routes.ts'
@@ -191,6 +192,7 @@ export async function buildServer(
   })
   const identification = {
     pool,
+    reads: createTenantReads(pool),
     tenants: dependencies.tenants,
     isOwnHost: compileTrustedHosts(ownHosts(config)),
     isOwnOrigin: (origin: string) => ownOrigins.has(origin),

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import type { ReadInTenant } from '../database/reads.ts'
 import type { InTenant } from '../database/tenant.ts'
 import type { AuditOrigin } from './audit/append.ts'
 import type { Tenant } from './tenant-resolver.ts'
@@ -42,6 +43,8 @@ export interface Context {
   readonly clock: Clock
   readonly log: Logger
   readonly inTenant: InTenant
+  /** For a statement that finds a row by its key: it travels with those of other requests. */
+  readonly readInTenant: ReadInTenant
   /** What entries of the audit log are written with. */
   readonly audit: AuditOrigin
 }

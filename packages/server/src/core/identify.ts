@@ -1,7 +1,8 @@
 import type { FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import type { Pool } from '../database/connect.ts'
-import { type InTenant, tenantScope } from '../database/tenant.ts'
+import type { TenantReads } from '../database/reads.ts'
+import { tenantScope } from '../database/tenant.ts'
 import type { Access, Scope } from './access.ts'
 import { isApiKeyToken } from './api-key-token.ts'
 import { appendAudit } from './audit/append.ts'
@@ -20,6 +21,7 @@ import { parseHost } from './trusted-hosts.ts'
 
 export interface IdentifyDependencies extends PersonDependencies {
   readonly pool: Pool
+  readonly reads: TenantReads
   readonly tenants: TenantResolver
   /** Whether a Host is the server's own (its public URL, loopback, the trusted list) and so names no tenant. */
   readonly isOwnHost: (host: string | undefined) => boolean
@@ -241,18 +243,19 @@ function contextOf(request: FastifyRequest, tenant: Tenant, actor: Actor, depend
     locale: request.locale,
     clock: dependencies.clock,
     log: dependencies.log,
-    inTenant: scopeOf(dependencies.pool, tenant),
+    ...scopeOf(dependencies, tenant),
     audit: { ring: dependencies.auditRing, address: request.client.text, userAgent: request.headers['user-agent'] },
   }
 }
 
 // A tenant object serves thousands of requests before it is read anew; its scope is made once.
-const scopes = new WeakMap<Tenant, InTenant>()
+type TenantScope = Pick<Context, 'inTenant' | 'readInTenant'>
+const scopes = new WeakMap<Tenant, TenantScope>()
 
-function scopeOf(pool: Pool, tenant: Tenant): InTenant {
+function scopeOf({ pool, reads }: Pick<IdentifyDependencies, 'pool' | 'reads'>, tenant: Tenant): TenantScope {
   let scope = scopes.get(tenant)
   if (scope === undefined) {
-    scope = tenantScope(pool, tenant.id)
+    scope = { inTenant: tenantScope(pool, tenant.id), readInTenant: reads.of(tenant.id) }
     scopes.set(tenant, scope)
   }
   return scope

@@ -1,14 +1,6 @@
-import {
-  type CompiledQuery,
-  type DatabaseConnection,
-  type Driver,
-  Kysely,
-  PostgresAdapter,
-  PostgresIntrospector,
-  PostgresQueryCompiler,
-  type QueryResult,
-} from 'kysely'
+import { type CompiledQuery, Kysely, type QueryResult } from 'kysely'
 import type { Connection, Pool } from './connect.ts'
+import { singleConnectionDialect } from './single-connection.ts'
 import type { DB } from './tables.generated.ts'
 
 /** The query handle of one open transaction. It refuses work once the transaction has ended. */
@@ -76,41 +68,15 @@ async function rollback(connection: Connection): Promise<Error | undefined> {
   }
 }
 
-const adapter = new PostgresAdapter()
-const compiler = new PostgresQueryCompiler()
-
 function transactionHandle(connection: Connection, scope: { readonly isOpen: boolean }): Tx {
-  const single: DatabaseConnection = {
-    async executeQuery<R>(compiled: CompiledQuery): Promise<QueryResult<R>> {
-      // A statement that outlives its transaction would run in the next one of this connection: another tenant's.
-      if (!scope.isOpen) throw new Error('this transaction has ended; await every query inside inTenant')
-      const result = await connection.query(compiled.sql, [...compiled.parameters])
-      return { rows: result.rows, numAffectedRows: BigInt(result.rowCount ?? 0) }
-    },
-    // biome-ignore lint/correctness/useYield: the interface asks for a generator, and streaming is refused.
-    async *streamQuery() {
-      throw new Error('streaming is not offered inside a tenant transaction: page instead')
-    },
-  }
-  const driver: Driver = {
-    async init() {},
-    async acquireConnection() {
-      return single
-    },
-    async releaseConnection() {},
-    async beginTransaction() {
-      throw new Error('a tenant transaction does not nest')
-    },
-    async commitTransaction() {},
-    async rollbackTransaction() {},
-    async destroy() {},
-  }
   return new Kysely<DB>({
-    dialect: {
-      createAdapter: () => adapter,
-      createDriver: () => driver,
-      createIntrospector: (db) => new PostgresIntrospector(db),
-      createQueryCompiler: () => compiler,
-    },
+    dialect: singleConnectionDialect({
+      async executeQuery<R>(compiled: CompiledQuery): Promise<QueryResult<R>> {
+        // A statement that outlives its transaction would run in the next one of this connection: another tenant's.
+        if (!scope.isOpen) throw new Error('this transaction has ended; await every query inside inTenant')
+        const result = await connection.query(compiled.sql, [...compiled.parameters])
+        return { rows: result.rows, numAffectedRows: BigInt(result.rowCount ?? 0) }
+      },
+    }),
   })
 }

@@ -40,8 +40,13 @@ drop function auth.find_api_keys(text);
 create function auth.find_api_keys(p_lookup_id text)
 returns table (tenant_id uuid, id uuid, secret_hash bytea, scopes text[], networks text[], last_used_at timestamptz,
                tenant_is_active boolean)
-language sql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = ''
+-- Planned once per connection, by the keys: see auth.check_sessions.
+set plan_cache_mode = 'force_generic_plan' set enable_seqscan = 'off'
 as $$
+#variable_conflict use_column
+begin
+  return query
   select k.tenant_id, k.id, k.secret_hash,
     case when k.created_by is null then k.scopes else array(
       select s.code from unnest(k.scopes) as s (code) where exists (
@@ -55,7 +60,8 @@ as $$
   where k.lookup_id = p_lookup_id and k.revoked_at is null and (k.expires_at is null or k.expires_at > now())
     and (k.created_by is null or exists (
       select from public.user_account u where u.tenant_id = k.tenant_id and u.id = k.created_by
-        and u.is_active and u.deleted_at is null and u.erased_at is null))
+        and u.is_active and u.deleted_at is null and u.erased_at is null));
+end
 $$;
 comment on function auth.find_api_keys is 'The usable keys of a look-up part: one, or by a rare accident more, each with the scopes that its maker still has. The caller compares the secret.';
 

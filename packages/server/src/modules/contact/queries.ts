@@ -1,5 +1,6 @@
 import type { PageRequest } from '../../core/pagination.ts'
 import type { Pool } from '../../database/connect.ts'
+import type { ReadHandle } from '../../database/reads.ts'
 import type { Tx } from '../../database/tenant.ts'
 
 /** One message on its way into the table, as `receive_contact_messages` takes it. */
@@ -59,8 +60,8 @@ export async function countMessages(tx: Tx, status: string | undefined): Promise
   return (await query.executeTakeFirstOrThrow()).count
 }
 
-export function findMessage(tx: Tx, id: string) {
-  return tx.selectFrom('contact_message').select(columns).where('id', '=', id).executeTakeFirst()
+export function findMessage(handle: ReadHandle, id: string) {
+  return handle.selectFrom('contact_message').select(columns).where('id', '=', id).executeTakeFirst()
 }
 
 export function updateMessageStatus(tx: Tx, id: string, status: string, now: Date) {

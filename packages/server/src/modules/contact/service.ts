@@ -73,7 +73,7 @@ export function listMessages(context: Context, query: ContactQuery): Promise<Pag
 
 /** @throws ProblemError `message-not-found`, also for a message of another tenant. */
 export async function readMessage(context: Context, id: string): Promise<ContactMessage> {
-  return toMessage(found(await context.inTenant((tx) => queries.findMessage(tx, id))))
+  return toMessage(found(await context.readInTenant((handle) => queries.findMessage(handle, id))))
 }
 
 /** @throws ProblemError `message-not-found` */

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { PageRequest } from '../../core/pagination.ts'
+import type { ReadHandle } from '../../database/reads.ts'
 import type { Tx } from '../../database/tenant.ts'
 
 const columns = [
@@ -40,8 +41,8 @@ export async function countGates(tx: Tx): Promise<number> {
   return row.count
 }
 
-export function findGate(tx: Tx, slug: string) {
-  return tx.selectFrom('gate').select(columns).where('slug', '=', slug).executeTakeFirst()
+export function findGate(handle: ReadHandle, slug: string) {
+  return handle.selectFrom('gate').select(columns).where('slug', '=', slug).executeTakeFirst()
 }
 
 /** Holds the gate until the transaction ends: meanwhile nobody registers. */

@@ -31,7 +31,7 @@ export function createGate(context: Context, input: GateInput): Promise<Gate> {
 
 /** @throws ProblemError `gate-not-found`, also for a gate of another tenant. */
 export async function readGate(context: Context, slug: string): Promise<Gate> {
-  return toGate(found(await context.inTenant((tx) => queries.findGate(tx, slug))))
+  return toGate(found(await context.readInTenant((handle) => queries.findGate(handle, slug))))
 }
 
 /**

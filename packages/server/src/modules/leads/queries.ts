@@ -1,4 +1,5 @@
 import type { PageRequest } from '../../core/pagination.ts'
+import type { ReadHandle } from '../../database/reads.ts'
 import type { Tx } from '../../database/tenant.ts'
 
 /** Which leads; a member that is absent narrows nothing. */
@@ -53,8 +54,8 @@ export async function countLeads(tx: Tx, filter: LeadFilter): Promise<number> {
   return row.count
 }
 
-export function findLead(tx: Tx, id: string) {
-  return tx
+export function findLead(handle: ReadHandle, id: string) {
+  return handle
     .selectFrom('lead as l')
     .innerJoin('form as f', (join) => join.onRef('f.tenant_id', '=', 'l.tenant_id').onRef('f.id', '=', 'l.form_id'))
     .select(leadColumns)
@@ -134,8 +135,8 @@ export function findPersonName(tx: Tx, userId: string) {
 }
 
 /** @param period - `YYYY-MM`. */
-export function findQuota(tx: Tx, tenantId: string, period: string) {
-  return tx
+export function findQuota(handle: ReadHandle, tenantId: string, period: string) {
+  return handle
     .selectFrom('tenant as t')
     .leftJoin('quota_usage as q', (join) =>
       join.onRef('q.tenant_id', '=', 't.id').on('q.quota', '=', 'leads').on('q.period', '=', period),

@@ -24,7 +24,7 @@ export function listLeads(context: Context, query: LeadQuery): Promise<Page<Lead
 
 /** @throws ProblemError `lead-not-found`, also for a lead of another tenant. */
 export async function readLead(context: Context, id: string): Promise<Lead> {
-  return toLead(found(await context.inTenant((tx) => queries.findLead(tx, id))))
+  return toLead(found(await context.readInTenant((handle) => queries.findLead(handle, id))))
 }
 
 /** @throws ProblemError `lead-not-found`. */
@@ -73,7 +73,7 @@ export function addLeadNote(context: Context, leadId: string, body: string): Pro
 export async function readLeadQuota(context: Context): Promise<LeadQuota> {
   const { tenant } = context
   const { period, endsAtMs } = monthPeriod(context.clock.now(), tenant.timeZone)
-  const row = await context.inTenant((tx) => queries.findQuota(tx, tenant.id, period))
+  const row = await context.readInTenant((handle) => queries.findQuota(handle, tenant.id, period))
   return {
     period,
     used: row.used ?? 0,

@@ -1,4 +1,5 @@
 import type { PageRequest } from '../../core/pagination.ts'
+import type { ReadHandle } from '../../database/reads.ts'
 import type { Tx } from '../../database/tenant.ts'
 
 const columns = ['id', 'title', 'summary', 'url', 'category', 'created_at', 'updated_at', 'deleted_at'] as const
@@ -38,8 +39,8 @@ export async function countResources(tx: Tx, filter: ResourceFilter): Promise<nu
   return row.count
 }
 
-export function findResource(tx: Tx, id: string) {
-  return tx.selectFrom('resource').select(columns).where('id', '=', id).executeTakeFirst()
+export function findResource(handle: ReadHandle, id: string) {
+  return handle.selectFrom('resource').select(columns).where('id', '=', id).executeTakeFirst()
 }
 
 export function insertResource(tx: Tx, row: ResourceTexts & { readonly tenant_id: string; readonly id: string }) {

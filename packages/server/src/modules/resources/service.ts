@@ -27,7 +27,7 @@ export async function listResources(context: Context, query: ResourceQuery): Pro
 
 /** @throws ProblemError `resource-not-found`, also for one of another tenant, and to visitors for a deleted one. */
 export async function readResource(context: Context, id: string): Promise<Resource> {
-  const row = found(await context.inTenant((tx) => queries.findResource(tx, id)))
+  const row = found(await context.readInTenant((handle) => queries.findResource(handle, id)))
   if (row.deleted_at !== null && !isStaff(context)) throw new ProblemError('resource-not-found')
   return toResource(row)
 }

@@ -1,0 +1,117 @@
+import pg from 'pg'
+
+/** One statement of a batch, and what it came to. */
+export interface BatchPart {
+  /** One text has one name on every connection. */
+  readonly name: string
+  readonly text: string
+  readonly values: readonly (string | Buffer | null)[]
+  /** Filled as the rows arrive. */
+  readonly rows: Record<string, unknown>[]
+}
+
+/** How rows of a prepared statement are read: told once per connection, when it is prepared. */
+type Shape = readonly { readonly name: string; readonly parse: (text: string) => unknown }[]
+
+/** The part of node-postgres that writes messages of the protocol. */
+interface Wire {
+  readonly stream: { cork(): void; uncork(): void }
+  parse(message: { readonly name: string; readonly text: string }): void
+  bind(message: { readonly statement: string; readonly values: readonly (string | Buffer | null)[] }): void
+  describe(message: { readonly type: 'P'; readonly name: string }): void
+  execute(): void
+  sync(): void
+}
+
+interface RowDescription {
+  readonly fields: readonly { readonly name: string; readonly dataTypeID: number }[]
+}
+
+/** What has been prepared on each connection. A statement without a shape yet was not answered. */
+const prepared = new WeakMap<object, Map<string, Shape | undefined>>()
+
+/**
+ * Several statements in one message to the database, ended by one Sync: they run in order in one transaction that
+ * PostgreSQL opens and ends by itself. The first that fails ends it; those behind it are not run.
+ *
+ * node-postgres sends a Sync behind each statement of its own, and each Sync costs both sides a system call.
+ *
+ * @see PostgreSQL, "Frontend/Backend Protocol", Extended Query: Pipelining
+ */
+export class ReadBatch extends pg.Query {
+  /** Parts that were answered; when the batch fails, the index of the one that failed. */
+  answered = 0
+  readonly #parts: readonly BatchPart[]
+  #shapes: Map<string, Shape | undefined> = new Map()
+  #fault: Error | undefined
+
+  /** @param done - called once, with the error of the first part that failed, or of the connection. */
+  constructor(parts: readonly BatchPart[], done: (error: Error | undefined) => void) {
+    super({ text: '' }, (error) => done(error ?? this.#fault))
+    this.#parts = parts
+  }
+
+  /** Called by the client when the batch's turn has come. */
+  override submit = (connection: object): null => {
+    const wire = connection as Wire
+    this.#shapes = prepared.get(wire) ?? new Map()
+    prepared.set(wire, this.#shapes)
+    wire.stream.cork()
+    for (const { name, text, values } of this.#parts) {
+      const isKnown = this.#shapes.has(name)
+      if (!isKnown) {
+        wire.parse({ name, text })
+        this.#shapes.set(name, undefined)
+      }
+      wire.bind({ statement: name, values })
+      if (this.#shapes.get(name) === undefined) wire.describe({ type: 'P', name: '' })
+      wire.execute()
+    }
+    wire.sync()
+    wire.stream.uncork()
+    return null
+  }
+
+  /** Whether a statement was sent to be prepared and nobody knows whether it was: the connection is of no more use. */
+  get leavesDoubt(): boolean {
+    return this.#parts.some(({ name }) => this.#shapes.get(name) === undefined)
+  }
+
+  handleRowDescription({ fields }: RowDescription): void {
+    const { name } = this.#current()
+    this.#shapes.set(
+      name,
+      fields.map((field) => ({ name: field.name, parse: pg.types.getTypeParser(field.dataTypeID, 'text') })),
+    )
+  }
+
+  handleDataRow({ fields }: { readonly fields: readonly (string | null)[] }): void {
+    const { name, rows } = this.#current()
+    try {
+      rows.push(rowOf(this.#shapes.get(name) ?? [], fields))
+    } catch (error) {
+      // Thrown here it would end the process: it belongs to whoever waits for the batch.
+      this.#fault ??= error instanceof Error ? error : new Error('a row could not be read')
+    }
+  }
+
+  handleCommandComplete(): void {
+    this.answered += 1
+  }
+
+  #current(): BatchPart {
+    const part = this.#parts[this.answered]
+    if (part === undefined) throw new Error('the database answered more than it was asked')
+    return part
+  }
+}
+
+function rowOf(shape: Shape, fields: readonly (string | null)[]): Record<string, unknown> {
+  const row: Record<string, unknown> = {}
+  for (let index = 0; index < shape.length; index += 1) {
+    const column = shape[index]
+    const value = fields[index] ?? null
+    if (column !== undefined) row[column.name] = value === null ? null : column.parse(value)
+  }
+  return row
+}

@@ -1,0 +1,155 @@
+import { type CompiledQuery, Kysely, type QueryResult } from 'kysely'
+import pg from 'pg'
+import type { Pool } from './connect.ts'
+import { type BatchPart, ReadBatch } from './read-batch.ts'
+import { singleConnectionDialect } from './single-connection.ts'
+import type { DB } from './tables.generated.ts'
+
+/** A query handle that reads: each statement sees one tenant's rows and is a transaction of its own. */
+export type ReadHandle = Pick<Kysely<DB>, 'selectFrom'>
+
+/** Runs reads for one tenant; each statement of `work` is a transaction of its own. */
+export type ReadInTenant = <T>(work: (handle: ReadHandle) => Promise<T>) => Promise<T>
+
+/** Reads for tenants, many in one round trip. */
+export interface TenantReads {
+  /** For one tenant. It can be kept. */
+  of(tenantId: string): ReadInTenant
+}
+
+interface Read {
+  readonly tenantId: string
+  readonly statement: BatchPart
+  readonly resolve: (rows: readonly unknown[]) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** Batches under way at a time: a slow read holds up those of its batch and no others. */
+const mostBatches = 4
+const mostReads = 32
+/** Fewer are not worth a connection of their own. */
+const leastReads = 8
+/** Texts whose name is remembered; every one is prepared on each connection. More are a fault: texts made of values. */
+const mostTexts = 1_000
+
+/** No write passes, whatever the statement calls. */
+const setTenant =
+  "select set_config('rempart.tenant_id', $1, true), set_config('transaction_read_only', 'on', true)" as const
+
+/**
+ * Sends the reads of one turn of the event loop in one message each of some connections: each behind the setting of its
+ * tenant, which ends with the batch. For statements that find a few rows by their key; what scans or waits belongs into a
+ * transaction of its own (`inTenant`), where nobody else waits for it.
+ *
+ * A read that fails fails alone: those before it have their rows, those behind it are sent again.
+ */
+export function createTenantReads(pool: Pick<Pool, 'connect'>): TenantReads {
+  const names = new Map<string, string>()
+  let waiting: Read[] = []
+  let isScheduled = false
+  let underWay = 0
+
+  function schedule(): void {
+    if (isScheduled) return
+    isScheduled = true
+    setImmediate(() => {
+      isScheduled = false
+      while (waiting.length > 0 && underWay < mostBatches) {
+        const size = Math.min(mostReads, Math.max(leastReads, Math.ceil(waiting.length / (mostBatches - underWay))))
+        const batch = waiting.slice(0, size)
+        waiting = waiting.slice(size)
+        underWay += 1
+        void send(batch)
+      }
+    })
+  }
+
+  async function send(reads: readonly Read[]): Promise<void> {
+    try {
+      const again = await runBatch(pool, reads)
+      waiting = [...again, ...waiting]
+    } catch (error) {
+      for (const read of reads) read.reject(error)
+    } finally {
+      underWay -= 1
+      if (waiting.length > 0) schedule()
+    }
+  }
+
+  function nameOf(text: string): string {
+    let name = names.get(text)
+    if (name === undefined) {
+      if (names.size >= mostTexts) throw new Error('too many different statements: values belong into parameters')
+      name = `read-${names.size}`
+      names.set(text, name)
+    }
+    return name
+  }
+
+  return {
+    of(tenantId) {
+      const handle = new Kysely<DB>({
+        dialect: singleConnectionDialect({
+          executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
+            const statement = { name: nameOf(sql), text: sql, values: parameters.map(toText), rows: [] }
+            return new Promise((resolve, reject) => {
+              const found = (rows: readonly unknown[]): void => resolve({ rows: rows as R[] })
+              waiting.push({ tenantId, statement, resolve: found, reject })
+              schedule()
+            })
+          },
+        }),
+      })
+      return (work) => work(handle)
+    },
+  }
+}
+
+/** Runs the reads and settles those that were answered. @returns those that have to be sent again. */
+async function runBatch(pool: Pick<Pool, 'connect'>, reads: readonly Read[]): Promise<readonly Read[]> {
+  const parts: BatchPart[] = []
+  const owners: Read[] = []
+  let tenantId: string | undefined
+  for (const read of reads) {
+    if (read.tenantId !== tenantId) {
+      tenantId = read.tenantId
+      parts.push({ name: 'read-as', text: setTenant, values: [tenantId], rows: [] })
+      owners.push(read)
+    }
+    parts.push(read.statement)
+    owners.push(read)
+  }
+  const connection = await pool.connect()
+  const { batch, error } = await submit(connection, parts)
+  connection.release(error !== undefined && (batch.leavesDoubt || !(error instanceof pg.DatabaseError)))
+  if (error === undefined) {
+    for (const read of reads) read.resolve(read.statement.rows)
+    return []
+  }
+  // The connection broke: nobody knows what became of any of them.
+  if (!(error instanceof pg.DatabaseError)) throw error
+  const failed = owners[batch.answered]
+  if (failed === undefined) throw error
+  const index = reads.indexOf(failed)
+  for (const read of reads.slice(0, index)) read.resolve(read.statement.rows)
+  failed.reject(error)
+  return reads.slice(index + 1)
+}
+
+function submit(
+  connection: pg.PoolClient,
+  parts: readonly BatchPart[],
+): Promise<{ readonly batch: ReadBatch; readonly error: Error | undefined }> {
+  return new Promise((resolve) => {
+    const batch: ReadBatch = new ReadBatch(parts, (error) => resolve({ batch, error: error ?? undefined }))
+    connection.query(batch)
+  })
+}
+
+/** A parameter as PostgreSQL reads it in text. @throws TypeError for an array or an object. */
+function toText(value: unknown): string | Buffer | null {
+  if (value === null || typeof value === 'string' || Buffer.isBuffer(value)) return value
+  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value)
+  if (value instanceof Date) return value.toISOString()
+  throw new TypeError(`a read takes no parameter of this kind: ${typeof value}`)
+}
