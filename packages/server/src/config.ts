@@ -176,6 +176,12 @@ export const settings = {
     'off',
     'Whether an identity provider may be on this machine, over http as well. For development: whoever may add providers then reaches what listens here.',
   ),
+  allowPrivateWebhooks: setting(
+    'REMPART_ALLOW_PRIVATE_WEBHOOKS',
+    choice('on', 'off'),
+    'off',
+    'Whether a webhook may be on this machine, over http as well. For development: whoever may add webhooks then reaches what listens here.',
+  ),
   githubUrl: setting(
     'REMPART_GITHUB_URL',
     httpUrl,

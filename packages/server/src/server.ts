@@ -107,6 +107,8 @@ import { startEventWriter } from './modules/security-events/writer.ts'
 import { sessionLinkPolicy } from './modules/sessions/policy.ts'
 import { sessionRoutes, sessionSchemas } from './modules/sessions/routes.ts'
 import { userRoutes, userSchemas } from './modules/users/routes.ts'
+import { webhookDeliveryRoutes } from './modules/webhooks/delivery-routes.ts'
+import { webhookRoutes, webhookSchemas } from './modules/webhooks/routes.ts'
 
 /** Everything the server is built from. Nothing is read from the environment below this line. */
 export interface ServerDependencies {
@@ -171,6 +173,7 @@ export async function buildServer(
     ...emailChangeSchemas,
     ...roleSchemas,
     ...invitationSchemas,
+    ...webhookSchemas,
   ]
   const protocol = { config, clock, metrics }
   const app: App = fastify({ ...protocolOptions(protocol), logger: false }).withTypeProvider<TypeBoxTypeProvider>()
@@ -373,6 +376,11 @@ export async function buildServer(
       emailChangeRoutes(api, { ...identification, ...identity })
       roleRoutes(api)
       invitationRoutes(api, { ...identification, ...identity })
+      webhookRoutes(api, {
+        webhookRing: createKeyRing(masters, keyLabels.webhooks),
+        allowsPrivateWebhooks: config.allowPrivateWebhooks === 'on',
+      })
+      webhookDeliveryRoutes(api)
       ownRoutes(api)
     },
     { prefix: '/api/v1' },

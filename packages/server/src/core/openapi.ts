@@ -58,6 +58,7 @@ const tags = [
   { name: 'roles', description: 'What people may do, and who gave it to them.' },
   { name: 'invitations', description: 'Asking people to join, and joining.' },
   { name: 'audit', description: 'Who did what, and proof that nobody has edited it.' },
+  { name: 'webhooks', description: 'Telling other services what happens, signed, and how that went.' },
   { name: 'health', description: 'Whether the server is alive, ready, and what it is doing.' },
   { name: 'well-known', description: 'What other services and researchers look for at a known address.' },
   { name: 'metrics', description: 'Figures of one process, for Prometheus.' },

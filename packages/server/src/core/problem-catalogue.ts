@@ -487,6 +487,26 @@ export const problemTypes = {
     { en: 'Too many providers', fr: 'Trop de fournisseurs' },
     { en: 'A tenant has 20 providers at most.', fr: 'Une organisation a 20 fournisseurs au plus.' },
   ),
+  'webhook-not-found': problem(404, { en: 'Unknown webhook', fr: 'Webhook inconnu' }),
+  'webhook-delivery-not-found': problem(404, { en: 'Unknown delivery', fr: 'Envoi inconnu' }),
+  'webhook-limit': problem(
+    409,
+    { en: 'Too many webhooks', fr: 'Trop de webhooks' },
+    { en: 'A tenant has 10 webhooks at most.', fr: 'Une organisation a 10 webhooks au plus.' },
+  ),
+  'webhook-switched-off': problem(
+    409,
+    { en: 'The webhook is switched off', fr: 'Le webhook est désactivé' },
+    { en: 'Nothing is sent to it. Switch it on first.', fr: 'Rien ne lui est envoyé. Activez-le d’abord.' },
+  ),
+  'webhook-delivery-pending': problem(
+    409,
+    { en: 'The delivery is still being tried', fr: 'L’envoi est encore en cours' },
+    {
+      en: 'It is tried again by itself; it can be replayed once it was taken or given up.',
+      fr: 'Il est réessayé de lui-même ; il peut être rejoué une fois reçu ou abandonné.',
+    },
+  ),
   'oauth-provider-unavailable': problem(
     503,
     { en: 'Provider unavailable', fr: 'Fournisseur indisponible' },

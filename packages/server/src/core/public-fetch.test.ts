@@ -10,6 +10,8 @@ let connections = 0
 beforeAll(async () => {
   server = createServer((request, response) => {
     if (request.url === '/moved') response.writeHead(302, { location: `http://127.0.0.1:${port}/` }).end()
+    else if (request.url === '/odd') request.socket.end('HTTP/1.1 999 Odd\r\ncontent-length: 0\r\n\r\n')
+    else if (request.url === '/endless') response.writeHead(200, { 'x-seen': 'yes' }).write('forever')
     else if (request.url === '/long') response.end(Buffer.alloc(1_048_577))
     else response.end('inside')
   })
@@ -19,7 +21,10 @@ beforeAll(async () => {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   port = (server.address() as AddressInfo).port
 })
-afterAll(() => new Promise((resolve) => server.close(resolve)))
+afterAll(async () => {
+  server.closeAllConnections()
+  await new Promise((resolve) => server.close(resolve))
+})
 
 const outside = createPublicFetch({ allowLoopback: false })
 const development = createPublicFetch({ allowLoopback: true })
@@ -84,6 +89,22 @@ describe('class 39: an address that staff typed in', () => {
     const answer = await development(`http://127.0.0.1:${port}/moved`, read)
     expect(answer.status).toBe(302)
     expect(connections).toBe(before + 1)
+  })
+
+  it('may answer with a status that there is none of: that fails the request, and nothing else', async () => {
+    await expect(development(`http://127.0.0.1:${port}/odd`, read)).rejects.toThrow(RangeError)
+  })
+
+  it('is not waited for beyond its head, where the answer is of no interest', async () => {
+    const heedless = createPublicFetch({ allowLoopback: true, readsAnswer: false })
+    const answer = await heedless(`http://127.0.0.1:${port}/endless`, read)
+    expect([answer.status, answer.headers.get('x-seen'), await answer.text()]).toEqual([200, 'yes', ''])
+    expect((await heedless(`http://127.0.0.1:${port}/long`, read)).status).toBe(200)
+  })
+
+  it('is given up after its time', async () => {
+    const hasty = createPublicFetch({ allowLoopback: true, timeoutMs: 50 })
+    await expect(hasty(`http://127.0.0.1:${port}/endless`, read)).rejects.toMatchObject({ code: 'ABORT_ERR' })
   })
 
   it('answers with a megabyte at most', async () => {

@@ -20,7 +20,7 @@ export class PublicFetchError extends OutboundRefusal {
   override readonly name = 'PublicFetchError'
 }
 
-const timeoutMs = 5_000
+const usualTimeoutMs = 5_000
 /** Metadata, keys and tokens are a few kilobytes. */
 const mostBytes = 1_048_576
 
@@ -61,7 +61,7 @@ const globalUnicast = new BlockList()
 globalUnicast.addSubnet('2000::', 3, 'ipv6')
 
 /** Whether an address is one of the public internet. An IPv4 address in IPv6 notation never is. */
-function isPublic(address: string): boolean {
+export function isPublicAddress(address: string): boolean {
   if (isIP(address) === 4) return !special.check(address, 'ipv4')
   return isIP(address) === 6 && globalUnicast.check(address, 'ipv6') && !special.check(address, 'ipv6')
 }
@@ -74,9 +74,17 @@ const isLoopback = (address: string): boolean => loopback.check(address, isIP(ad
  * refused whole.
  *
  * @param options.allowLoopback - this machine besides, over http as well; for development.
+ * @param options.timeoutMs - for the whole of it. Default 5 s.
+ * @param options.readsAnswer - false: the answer is its status and header fields; nothing of its body is waited for, and
+ *   the connection is closed. Default true.
  */
-export function createPublicFetch({ allowLoopback }: { readonly allowLoopback: boolean }): PublicFetch {
-  const isAdmitted = (address: string): boolean => isPublic(address) || (allowLoopback && isLoopback(address))
+export function createPublicFetch(options: {
+  readonly allowLoopback: boolean
+  readonly timeoutMs?: number
+  readonly readsAnswer?: boolean
+}): PublicFetch {
+  const { allowLoopback, timeoutMs = usualTimeoutMs, readsAnswer = true } = options
+  const isAdmitted = (address: string): boolean => isPublicAddress(address) || (allowLoopback && isLoopback(address))
 
   const judgedLookup: LookupFunction = (hostname, options, callback) => {
     lookup(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
@@ -99,13 +107,29 @@ export function createPublicFetch({ allowLoopback }: { readonly allowLoopback: b
     if (isPlain && !(allowLoopback && isThisMachine(host))) throw new PublicFetchError('https is required')
     if (!isPlain && target.protocol !== 'https:') throw new PublicFetchError('https is required')
     const signals = [AbortSignal.timeout(timeoutMs), ...(request.signal === undefined ? [] : [request.signal])]
-    return await exchange(target, request, judgedLookup, AbortSignal.any(signals))
+    const { status, headers, body } = await exchange(target, request, {
+      ...{ judged: judgedLookup, readsAnswer, signal: AbortSignal.any(signals) },
+    })
+    return new Response(body, { status, headers })
   }
 }
 
 const isThisMachine = (host: string): boolean => (isIP(host) === 0 ? host === 'localhost' : isLoopback(host))
 
-function exchange(target: URL, request: PublicRequest, judged: LookupFunction, signal: AbortSignal): Promise<Response> {
+/** An answer, before it is known to be one that a `Response` can hold. */
+interface Answer {
+  readonly status: number
+  readonly headers: [string, string][]
+  readonly body: Uint8Array<ArrayBuffer> | null
+}
+
+interface Exchange {
+  readonly judged: LookupFunction
+  readonly signal: AbortSignal
+  readonly readsAnswer: boolean
+}
+
+function exchange(target: URL, request: PublicRequest, { judged, signal, readsAnswer }: Exchange): Promise<Answer> {
   const body = bodyOf(request.body)
   const headers = { ...request.headers, ...(body !== undefined && { 'content-length': String(body.length) }) }
   const send = target.protocol === 'https:' ? httpsRequest : httpRequest
@@ -114,7 +138,10 @@ function exchange(target: URL, request: PublicRequest, judged: LookupFunction, s
     const outgoing = send(target, { method: request.method, headers, lookup: judged, agent: false, signal })
     outgoing.on('error', reject)
     outgoing.on('response', (incoming) => {
-      read(incoming).then((bytes) => resolve(responseOf(incoming, bytes)), reject)
+      if (readsAnswer) return void read(incoming).then((bytes) => resolve(answerOf(incoming, bytes)), reject)
+      incoming.on('error', () => {})
+      resolve(answerOf(incoming, Buffer.of()))
+      incoming.destroy()
     })
     outgoing.end(body)
   })
@@ -138,8 +165,12 @@ async function read(incoming: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks)
 }
 
-function responseOf({ statusCode = 502, headers }: IncomingMessage, bytes: Buffer): Response {
-  const named = Object.entries(headers).map(([name, value]) => [name, String(value)] as [string, string])
+// It throws at nothing: what is thrown in a listener would end the process.
+function answerOf({ statusCode = 502, headers }: IncomingMessage, bytes: Buffer): Answer {
   const isEmpty = statusCode === 204 || statusCode === 205 || statusCode === 304
-  return new Response(isEmpty ? null : new Uint8Array(bytes), { status: statusCode, headers: named })
+  return {
+    status: statusCode,
+    headers: Object.entries(headers).map(([name, value]) => [name, String(value)]),
+    body: isEmpty || bytes.length === 0 ? null : new Uint8Array(bytes),
+  }
 }

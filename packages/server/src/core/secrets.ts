@@ -22,6 +22,7 @@ export const keyLabels = {
   identityProviders: 'rempart/identity-providers/v1',
   auditSubjects: 'rempart/audit-subjects/v1',
   auditHeads: 'rempart/audit-heads/v1',
+  webhooks: 'rempart/webhooks/v1',
 } as const
 
 /**

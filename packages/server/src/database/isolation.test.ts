@@ -55,6 +55,8 @@ describe('tenant isolation', () => {
       'role_assignment → user_account',
       'session → user_account',
       'webauthn_credential → user_account',
+      'webhook_attempt → webhook_delivery',
+      'webhook_delivery → webhook',
     ])
     for (const kinship of keys) {
       const refusals = []

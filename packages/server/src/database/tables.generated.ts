@@ -765,6 +765,83 @@ export interface WebauthnCredential {
   user_id: string;
 }
 
+export interface Webhook {
+  created_at: Generated<Timestamp>;
+  description: string | null;
+  disabled_reason: string | null;
+  /**
+   * What it is told of, by the names of core/webhooks/events.ts.
+   */
+  events: string[];
+  /**
+   * The first failure since the last delivery that was taken.
+   */
+  failing_since: Timestamp | null;
+  id: string;
+  /**
+   * Whether names, addresses and answers of people are sent too.
+   */
+  include_data: Generated<boolean>;
+  is_enabled: Generated<boolean>;
+  /**
+   * The secret before; it signs too until `previous_until`.
+   */
+  previous_sealed_secret: Buffer | null;
+  previous_until: Timestamp | null;
+  /**
+   * What is signed with, under a key of the master secret, bound to tenant and webhook.
+   */
+  sealed_secret: Buffer;
+  tenant_id: string;
+  updated_at: Generated<Timestamp>;
+  url: string;
+}
+
+export interface WebhookAttempt {
+  at: Timestamp;
+  delivery_id: string;
+  duration_ms: number;
+  /**
+   * Why there is no status, by class and never in the words of what went wrong.
+   */
+  error: string | null;
+  number: number;
+  status: number | null;
+  tenant_id: string;
+}
+
+export interface WebhookDelivery {
+  /**
+   * Ever made or begun; numbers the rows of webhook_attempt.
+   */
+  attempts: Generated<number>;
+  created_at: Generated<Timestamp>;
+  /**
+   * What happened, by ids. Nothing of a person: that is read when it is sent, and only where the webhook asks for it.
+   */
+  data: Json;
+  /**
+   * The webhook-id that the receiver sees, at every attempt the same.
+   */
+  id: string;
+  /**
+   * When it is due; while a process sends it, when another may take it over.
+   */
+  next_attempt_at: Generated<Timestamp>;
+  /**
+   * When it was taken, or given up.
+   */
+  settled_at: Timestamp | null;
+  state: Generated<string>;
+  tenant_id: string;
+  /**
+   * Of these, since it was queued or last replayed: where it stands in the schedule.
+   */
+  tries: Generated<number>;
+  type: string;
+  webhook_id: string;
+}
+
 export interface DB {
   api_key: ApiKey;
   api_key_usage: ApiKeyUsage;
@@ -804,4 +881,7 @@ export interface DB {
   tenant_domain: TenantDomain;
   user_account: UserAccount;
   webauthn_credential: WebauthnCredential;
+  webhook: Webhook;
+  webhook_attempt: WebhookAttempt;
+  webhook_delivery: WebhookDelivery;
 }

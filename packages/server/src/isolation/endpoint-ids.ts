@@ -32,6 +32,9 @@ export const namedRows: Readonly<Record<string, (tenantId: string) => string>> =
   'roles id': (tenant) => idOf(tenant, 'role', 0),
   'invitations id': (tenant) => idOf(tenant, 'invitation', 0),
   'invitations roleId': (tenant) => idOf(tenant, 'role', 0),
+  'webhooks id': (tenant) => idOf(tenant, 'webhook', 0),
+  'webhooks deliveryId': (tenant) => idOf(tenant, 'webhook_delivery', 0),
+  'webhooks cursor': (tenant) => idOf(tenant, 'webhook_delivery', 0),
 }
 
 /** Parameters that name no row of a tenant. */

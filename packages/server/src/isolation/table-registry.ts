@@ -496,6 +496,44 @@ export const tableRegistry: readonly TableEntry[] = [
       due_at: '2100-01-01T00:00:00Z',
     }),
   },
+  {
+    table: 'webhook',
+    tenantColumn: 'tenant_id',
+    row: (tenantId, variant) => ({
+      tenant_id: tenantId,
+      id: idOf(tenantId, 'webhook', variant),
+      url: `https://${idOf(tenantId, 'webhook', variant)}.example/`,
+      description: `marker ${tenantId}`,
+      events: ['user.deleted'],
+      sealed_secret: Buffer.from(`marker ${tenantId}`),
+    }),
+  },
+  {
+    table: 'webhook_delivery',
+    tenantColumn: 'tenant_id',
+    row: (tenantId, variant) => ({
+      tenant_id: tenantId,
+      id: idOf(tenantId, 'webhook_delivery', variant),
+      webhook_id: idOf(tenantId, 'webhook', 0),
+      type: 'user.deleted',
+      data: JSON.stringify({ marker: tenantId }),
+      state: 'failed',
+      attempts: 1,
+      settled_at: '2026-01-01T00:00:00Z',
+    }),
+  },
+  {
+    table: 'webhook_attempt',
+    tenantColumn: 'tenant_id',
+    row: (tenantId, variant) => ({
+      tenant_id: tenantId,
+      delivery_id: idOf(tenantId, 'webhook_delivery', 0),
+      number: variant + 1,
+      at: '2026-01-01T00:00:00Z',
+      duration_ms: 5,
+      status: 500,
+    }),
+  },
 ]
 
 /** The INSERT of a row, with its values as parameters. */

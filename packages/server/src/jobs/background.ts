@@ -1,13 +1,17 @@
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import { createHeadSigner } from '../core/audit/heads.ts'
+import { createKeyRing } from '../core/credentials/sealing.ts'
 import { createCarrier } from '../core/mail/carrier.ts'
+import { createMailQueue } from '../core/mail/outbox.ts'
 import { createMailKeys } from '../core/mail/sealed-mail.ts'
 import { startMailSender } from '../core/mail/sender.ts'
 import type { Metrics } from '../core/metrics.ts'
-import type { Masters } from '../core/secrets.ts'
+import { createPublicFetch } from '../core/public-fetch.ts'
+import { keyLabels, type Masters } from '../core/secrets.ts'
 import type { OpenDatabase } from '../database/open.ts'
 import { signHeads } from '../modules/audit/sign-heads.ts'
+import { startWebhookSender } from '../modules/webhooks/sender.ts'
 import { startJobs } from './jobs.ts'
 import { retentionJobs } from './retention.ts'
 
@@ -19,7 +23,7 @@ export interface BackgroundDependencies {
 }
 
 /**
- * Starts what a process does besides serving: it sends mails, and forgets what was kept long enough.
+ * Starts what a process does besides serving: it sends mails, tells webhooks, and forgets what was kept long enough.
  *
  * @throws SchemaBehindError when the database lacks the tables of the jobs.
  */
@@ -58,9 +62,22 @@ export async function startBackground(
     registry: metrics.registry,
     log,
   })
+  const webhooks = startWebhookSender({
+    pool: worker,
+    listenAt: workerTarget,
+    ring: createKeyRing(masters, keyLabels.webhooks),
+    fetchPublic: createPublicFetch({
+      allowLoopback: config.allowPrivateWebhooks === 'on',
+      timeoutMs: 15_000,
+      readsAnswer: false,
+    }),
+    mail: createMailQueue(createMailKeys(masters)),
+    registry: metrics.registry,
+    log,
+  })
   return {
     async stop() {
-      await Promise.all([sender.stop(), jobs.stop()])
+      await Promise.all([sender.stop(), webhooks.stop(), jobs.stop()])
     },
   }
 }

@@ -6,6 +6,7 @@ import { purgeMessages } from '../modules/contact/retention.ts'
 import { purgeReceipts } from '../modules/leads/retention.ts'
 import { dropEventDays } from '../modules/security-events/retention.ts'
 import { listTenants } from '../modules/tenants/public.ts'
+import { deleteOldDeliveries } from '../modules/webhooks/delivery-queries.ts'
 import { deleteEndedInvitations, deleteEndedSessions, deleteSpentTokens } from './identity-queries.ts'
 import type { PeriodicJob } from './jobs.ts'
 
@@ -25,6 +26,9 @@ const sessionsKeptMs = 30 * dayMs
 const tokensKeptMs = dayMs
 /** Who invited whom stays in the role that was given; the invitation itself is asked about for so long. */
 const invitationsKeptMs = 90 * dayMs
+
+/** A receiver that was away can be told again for so long. */
+const webhookDeliveriesKeptMs = 30 * dayMs
 
 /** Addresses and User-Agents in the audit log are readable for so long, and for the rest of the month. */
 const auditAddressesKeptMs = 365 * dayMs
@@ -53,6 +57,11 @@ export function retentionJobs(dependencies: RetentionDependencies): readonly Per
       name: 'audit-addresses',
       cron: '57 3 * * *',
       run: everywhere((tx) => destroyMonthKeys(tx, before(auditAddressesKeptMs))),
+    },
+    {
+      name: 'webhook-deliveries',
+      cron: '22 * * * *',
+      run: everywhere((tx) => deleteOldDeliveries(tx, before(webhookDeliveriesKeptMs))),
     },
     { name: 'stale-mail', cron: '47 * * * *', run: everywhere((tx) => deleteStaleMail(tx, nowMs())) },
   ]

@@ -12,6 +12,7 @@ import { createSigningKeys, SigningKeyError } from '../core/tokens/signing-keys.
 import { inTenant } from '../database/tenant.ts'
 import { signHeads } from '../modules/audit/sign-heads.ts'
 import { flowAad, secretAad as providerAad } from '../modules/oauth/flow.ts'
+import { secretAad as webhookAad } from '../modules/webhooks/secret.ts'
 import { createTestDatabase, type TestDatabase } from '../testing/database.ts'
 import { bearer, createPerson, nextAddress, signInOver } from '../testing/people.ts'
 import { challengeOver, enrolOver, nextCode, postTo } from '../testing/second-factors.ts'
@@ -67,6 +68,18 @@ async function sealEverything() {
     `insert into identity_provider (tenant_id, id, code, kind, name, client_id, sealed_secret)
      values ($1, $2, 'github', 'github', 'GitHub', 'client', $3)`,
     [tenantId, providerId, seal(ring, Buffer.from('client secret'), providerAad(tenantId, providerId))],
+  )
+  const webhookId = createId()
+  const secret = seal(
+    createKeyRing(masters, keyLabels.webhooks),
+    Buffer.from('whsec_'),
+    webhookAad(tenantId, webhookId),
+  )
+  await asTenant(
+    server,
+    `insert into webhook (tenant_id, id, url, events, sealed_secret, previous_sealed_secret, previous_until)
+     values ($1, $2, 'https://hooks.example.org/', '{user.deleted}', $3, $3, now() + interval '1 day')`,
+    [tenantId, webhookId, secret],
   )
   const memory = seal(ring, Buffer.from('{}'.padEnd(200)), flowAad(tenantId, flow)).toString('base64')
   await asTenant(

@@ -5,6 +5,7 @@ import { keyLabels } from '../core/secrets.ts'
 import { secretAad as totpAad } from '../modules/mfa/factor.ts'
 import { flowAad, secretAad as providerAad } from '../modules/oauth/flow.ts'
 import { pendingAad } from '../modules/registration/service.ts'
+import { secretAad as webhookAad } from '../modules/webhooks/secret.ts'
 
 /** A column of a tenant's table that holds values under a key of the master secret. Its SQL comes from this file alone. */
 export interface SealedColumn {
@@ -70,6 +71,16 @@ export const sealedColumns: readonly SealedColumn[] = [
     label: keyLabels.identityProviders,
     aad: providerAad,
   },
+  ...['sealed_secret', 'previous_sealed_secret'].map(
+    (name): SealedColumn => ({
+      table: 'webhook',
+      key: 'id',
+      keyType: 'uuid',
+      ...column(name),
+      label: keyLabels.webhooks,
+      aad: webhookAad,
+    }),
+  ),
   {
     table: 'audit_subject_key',
     key: 'subject',

@@ -47,6 +47,12 @@ export const auditActions = [
   'identity-provider.changed',
   'identity-provider.removed',
   'master-key.rotated',
+  'webhook.created',
+  'webhook.changed',
+  'webhook.deleted',
+  'webhook.secret-rotated',
+  'webhook.replayed',
+  'webhook.disabled',
 ] as const
 
 export type AuditAction = (typeof auditActions)[number]

@@ -1,6 +1,8 @@
 import { sql } from 'kysely'
 import type { Tx } from '../../database/tenant.ts'
 import { type KeyRing, seal } from '../credentials/sealing.ts'
+import { isToldOutside } from '../webhooks/events.ts'
+import { queueWebhook } from '../webhooks/queue.ts'
 import type { AuditAction, AuditOutcome } from './actions.ts'
 import { type AuditSubject, monthSubject, personSubject, useSubjectKey } from './subject-keys.ts'
 
@@ -47,7 +49,7 @@ export interface AuditEvent {
 
 /**
  * Adds an entry to the audit log of the transaction's tenant: it is there when the act is, and not when the act was rolled
- * back. Until the transaction ends no other one adds to the log of that tenant, so make it the last thing it does.
+ * back. What webhooks are told of under the same name is queued with it, but for what is personal. Until the transaction ends no other one adds to the log of that tenant, so make it the last thing it does.
  *
  * @throws the database's error for a context of another tenant than the transaction's.
  */
@@ -58,10 +60,18 @@ export async function appendAudit(tx: Tx, source: AuditSource, event: AuditEvent
     event.personal && (await sealFor(tx, source, personSubject(event.personal.userId), personal)),
     await sealFor(tx, source, monthSubject(Date.now()), clientText(audit)),
   ]
+  await tellOutside(tx, source, event)
   await sql`select audit_append(${actor.kind}, ${actor.id ?? null}, ${event.action},
     ${event.resource?.type ?? null}, ${event.resource?.id ?? null}, ${event.outcome ?? 'done'}, ${source.requestId},
     ${JSON.stringify(event.changes ?? {})}, ${personalSealed === undefined ? null : (event.personal?.userId ?? null)},
     ${personalSealed ?? null}, ${clientSealed ?? null})`.execute(tx)
+}
+
+async function tellOutside(tx: Tx, { tenant, actor }: AuditSource, event: AuditEvent): Promise<void> {
+  if (!isToldOutside(event.action)) return
+  const { action: type, outcome = 'done', resource = null, changes = {} } = event
+  const by = { kind: actor.kind, id: actor.id ?? null }
+  await queueWebhook(tx, tenant.id, { type, data: { resource, outcome, actor: by, changes } })
 }
 
 const longestUserAgent = 512

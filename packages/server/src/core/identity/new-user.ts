@@ -1,5 +1,6 @@
 import type { Tx } from '../../database/tenant.ts'
 import { createId } from '../ids.ts'
+import { queueWebhook } from '../webhooks/queue.ts'
 
 /** A person to be made. Address and name have been judged. */
 export interface NewUser {
@@ -18,7 +19,7 @@ export interface NewUser {
 export const emailNorm = (canonicalEmail: string): string => canonicalEmail.toLowerCase()
 
 /**
- * Stores a person.
+ * Stores a person, and tells the webhooks that want to know.
  *
  * @returns the id; undefined when the address is taken.
  */
@@ -51,6 +52,7 @@ export async function insertUser(tx: Tx, user: NewUser): Promise<string | undefi
       .values({ tenant_id: user.tenantId, user_id: id, hash: user.passwordHash })
       .execute()
   }
+  await queueWebhook(tx, user.tenantId, { type: 'user.created', data: { resource: { type: 'user', id } } })
   return id
 }
 

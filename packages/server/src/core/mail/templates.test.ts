@@ -43,6 +43,7 @@ const oneOfEach: readonly NewMail[] = [
   { template: 'factor-reset-waits', to, data: { token, until: at } },
   { template: 'factor-locked', to, data: { until: at } },
   { template: 'session-replayed', to, data: { at, token } },
+  { template: 'webhook-disabled', to, data: { host: 'hooks.example.org', reason: 'failing' } },
 ]
 
 /** Sends a mail over the wire and reads what came. */

@@ -15,6 +15,7 @@ import { resetFactor } from './templates/reset-factor.ts'
 import { resetPassword } from './templates/reset-password.ts'
 import { sessionReplayed } from './templates/session-replayed.ts'
 import { verifyEmail } from './templates/verify-email.ts'
+import { webhookDisabled } from './templates/webhook-disabled.ts'
 
 /** Every mail there is, by the name that the outbox, the caps and the metrics know it by. */
 export const mailTemplates = {
@@ -34,6 +35,7 @@ export const mailTemplates = {
   'factor-reset-waits': factorResetWaits,
   'factor-locked': factorLocked,
   'session-replayed': sessionReplayed,
+  'webhook-disabled': webhookDisabled,
 } as const
 
 export type MailTemplateName = keyof typeof mailTemplates

@@ -15,6 +15,9 @@ export const operations: TableClasses<
   | 'mail_recipient'
   | 'privacy_request'
   | 'signing_key'
+  | 'webhook'
+  | 'webhook_attempt'
+  | 'webhook_delivery'
   | 'schema_migration'
 > = {
   audit_event: {
@@ -169,6 +172,63 @@ export const operations: TableClasses<
       template: withheld('activity'),
       sent_at: withheld('activity'),
       updated_at: withheld('activity'),
+    },
+  },
+  webhook: {
+    title: { en: 'Webhooks', fr: 'Webhooks' },
+    purpose: { en: 'To tell other services what happens.', fr: 'Signaler ce qui se passe à d’autres services.' },
+    retention: { en: 'Until staff delete them.', fr: 'Jusqu’à suppression par le personnel.' },
+    links: [],
+    columns: {
+      tenant_id: plain,
+      id: plain,
+      url: plain,
+      description: plain,
+      events: plain,
+      include_data: plain,
+      is_enabled: plain,
+      disabled_reason: plain,
+      sealed_secret: plain,
+      previous_sealed_secret: plain,
+      previous_until: plain,
+      failing_since: plain,
+      created_at: plain,
+      updated_at: plain,
+    },
+  },
+  webhook_delivery: {
+    title: { en: 'What webhooks were told', fr: 'Ce qui a été signalé aux webhooks' },
+    purpose: { en: 'To tell it until it is taken, and again.', fr: 'Le signaler jusqu’à réception, et à nouveau.' },
+    retention: { en: '30 days.', fr: '30 jours.', job: 'webhook-deliveries' },
+    links: [],
+    columns: {
+      tenant_id: plain,
+      id: plain,
+      webhook_id: plain,
+      type: plain,
+      // What is personal is read when it is sent, and from where it is erased.
+      data: pseudonym('Ids alone, for 30 days, so that a receiver is told of what happened (art. 6(1)(f) GDPR).'),
+      state: plain,
+      attempts: plain,
+      tries: plain,
+      next_attempt_at: plain,
+      settled_at: plain,
+      created_at: plain,
+    },
+  },
+  webhook_attempt: {
+    title: { en: 'How webhooks answered', fr: 'Réponses des webhooks' },
+    purpose: { en: 'To see why something was not taken.', fr: 'Voir pourquoi un envoi n’a pas été reçu.' },
+    retention: { en: 'As long as the delivery.', fr: 'Aussi longtemps que l’envoi.' },
+    links: [],
+    columns: {
+      tenant_id: plain,
+      delivery_id: plain,
+      number: plain,
+      at: plain,
+      duration_ms: plain,
+      status: plain,
+      error: plain,
     },
   },
   privacy_request: {
