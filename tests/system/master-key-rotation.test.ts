@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Secret, TOTP } from 'otpauth'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createPasswordHasher } from '../../packages/server/src/core/credentials/password-hasher.ts'
 import { createKeyRing, seal } from '../../packages/server/src/core/credentials/sealing.ts'
@@ -16,6 +15,7 @@ import { keyLabels, mastersOf } from '../../packages/server/src/core/secrets.ts'
 import { inTenant } from '../../packages/server/src/database/tenant.ts'
 import { countFormerlySealed } from '../../packages/server/src/master-key/rewrap.ts'
 import { createTenant } from '../../packages/server/src/modules/tenants/service.ts'
+import { codeAt } from '../../packages/server/src/testing/second-factors.ts'
 import { until } from '../support/processes.ts'
 import { type ServerProcess, startServerProcess } from '../support/server-process.ts'
 import { type SharedDatabase, startSharedDatabase } from '../support/shared-database.ts'
@@ -95,7 +95,7 @@ const lastStep = new Map<string, number>()
 function codeOf(secret: string): string {
   const step = Math.max(Math.floor(Date.now() / 30_000), (lastStep.get(secret) ?? 0) + 1)
   lastStep.set(secret, step)
-  return new TOTP({ secret: Secret.fromBase32(secret) }).generate({ timestamp: step * 30_000 })
+  return codeAt(secret, step * 30_000)
 }
 
 async function enrol(email: string): Promise<string> {

@@ -10,6 +10,7 @@ import {
   problemBody,
   SchemaBehindError,
   SecretFileError,
+  SecretStoreError,
   SigningKeyError,
   TenantError,
 } from '@rempart/server'
@@ -45,6 +46,7 @@ function isForeseen(error: unknown): error is Error {
     PolicyFileError,
     SchemaBehindError,
     SecretFileError,
+    SecretStoreError,
     SigningKeyError,
     TenantError,
   ].some((kind) => error instanceof kind)

@@ -3,10 +3,10 @@ import {
   type Context,
   createLogger,
   findTenant,
-  loadConfig,
   type OpenDatabase,
   openDatabase,
   operatorContext,
+  readConfig,
 } from '@rempart/server'
 import { Failure } from './failure.ts'
 import { note } from './terminal.ts'
@@ -17,7 +17,7 @@ export async function withDatabase<T>(
   work: (database: OpenDatabase, config: Config) => Promise<T>,
   options: { readonly isUnchecked?: boolean } = {},
 ): Promise<T> {
-  const config = loadConfig()
+  const config = await readConfig()
   let isClosing = false
   const database = await openDatabase(config, {
     ...options,

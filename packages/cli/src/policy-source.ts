@@ -2,11 +2,11 @@ import type { PolicyInput, Position } from '@rempart/guard'
 import {
   createPolicySet,
   inFile,
-  loadConfig,
   type PolicyDocument,
   type PolicySet,
   parsePolicyFile,
   type RoutePolicies,
+  readConfig,
   readRoutePolicies,
 } from '@rempart/server'
 import { readSource } from './files.ts'
@@ -30,8 +30,8 @@ export async function readGround(alone: boolean): Promise<Ground> {
 }
 
 /** The file that is named, else the one of the configuration. */
-export function policyFileOf(named: string | undefined): string | undefined {
-  return named ?? loadConfig().policyFile
+export async function policyFileOf(named: string | undefined): Promise<string | undefined> {
+  return named ?? (await readConfig()).policyFile
 }
 
 /** @throws PolicyFileError with every fault of the file; Failure when it cannot be read. */

@@ -113,6 +113,12 @@ export const contactList = listOf(
   (item) => item,
 )
 
+/** A mount and a path in it: `secret/rempart`. No part is empty or means another place. */
+export const mountedPath: Reader<string> = (raw) =>
+  raw.length <= 512 && /^[\w.-]+(\/[\w. -]+)+$/.test(raw) && !/(^|\/)\.{1,2}(\/|$)/.test(raw)
+    ? { value: raw }
+    : { fault: 'must be a mount and a path, such as secret/rempart' }
+
 /** Master secrets, one on each line or separated by commas. A secret with a comma has to be on a line of its own. */
 export const masterList: Reader<readonly string[]> = (raw) => {
   const items = raw

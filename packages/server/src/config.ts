@@ -10,6 +10,7 @@ import {
   httpUrl,
   integer,
   masterList,
+  mountedPath,
   networkList,
   originList,
   type Parsed,
@@ -152,6 +153,44 @@ export const settings = {
     'REMPART_SECRET_KEY_PREVIOUS',
     'Master secrets besides, which open and verify but seal and sign nothing: the one before while `rempart keys rewrap` has not run, or the next one before every process has it. Comma-separated, or one on each line.',
   ),
+  secretStore: setting(
+    'REMPART_SECRET_STORE',
+    choice('none', 'vault', 'aws', 'infisical'),
+    'none',
+    'A secret store that the settings missing here are read from at the start, by their names: HashiCorp Vault or OpenBao, AWS Secrets Manager, Infisical.',
+  ),
+  vaultUrl: optional('REMPART_VAULT_URL', httpUrl, 'Vault or OpenBao, such as `https://vault.example.org:8200`.'),
+  vaultPath: optional(
+    'REMPART_VAULT_PATH',
+    mountedPath,
+    'Mount and path of a secret of the key-value engine, version 2: `secret/rempart`.',
+  ),
+  vaultNamespace: optional('REMPART_VAULT_NAMESPACE', text(1, 255), 'Namespace of Vault Enterprise or OpenBao.'),
+  vaultToken: optional('REMPART_VAULT_TOKEN', text(1, 4096), 'Token that may read the secret.', true),
+  vaultRoleId: optional('REMPART_VAULT_ROLE_ID', text(1, 255), 'AppRole that may read it, instead of a token.'),
+  vaultSecretId: optional('REMPART_VAULT_SECRET_ID', text(1, 4096), 'Secret id of the AppRole.', true),
+  awsSecretId: optional(
+    'REMPART_AWS_SECRET_ID',
+    text(1, 2048),
+    'Name or ARN of a secret of AWS Secrets Manager whose text is a JSON object. Credentials are those the AWS SDK finds.',
+  ),
+  awsRegion: optional('REMPART_AWS_REGION', text(1, 63), 'Region of the secret; else what the AWS SDK finds.'),
+  awsEndpoint: optional('REMPART_AWS_ENDPOINT', httpUrl, 'Endpoint instead of the public one of the region.'),
+  infisicalUrl: setting(
+    'REMPART_INFISICAL_URL',
+    httpUrl,
+    'https://app.infisical.com',
+    'Infisical, or one of your own.',
+  ),
+  infisicalProject: optional('REMPART_INFISICAL_PROJECT', text(1, 255), 'Id of the project.'),
+  infisicalEnvironment: setting('REMPART_INFISICAL_ENVIRONMENT', text(1, 64), 'prod', 'Slug of the environment.'),
+  infisicalPath: setting('REMPART_INFISICAL_PATH', text(1, 1024), '/', 'Folder of the secrets.'),
+  infisicalClientId: optional(
+    'REMPART_INFISICAL_CLIENT_ID',
+    text(1, 255),
+    'Client id of a machine identity (Universal Auth) that may read them.',
+  ),
+  infisicalClientSecret: optional('REMPART_INFISICAL_CLIENT_SECRET', text(1, 4096), 'Its client secret.', true),
   registration: setting(
     'REMPART_REGISTRATION',
     choice('open', 'closed'),
@@ -350,7 +389,7 @@ export const settings = {
   ),
 } as const
 
-type Values = { -readonly [K in keyof typeof settings]: (typeof settings)[K]['fallback'] }
+type Values = ValuesOf<typeof settings>
 
 /** The validated configuration. `secretKey` is absent only in the embedded mode, where the data directory keeps one. */
 export type Config = Readonly<Omit<Values, 'dataDir' | 'defaultTenant'>> & {
@@ -373,7 +412,8 @@ export class ConfigError extends Error {
   }
 }
 
-type Environment = Readonly<Record<string, string | undefined>>
+/** Settings by name, as a process gets them. */
+export type Environment = Readonly<Record<string, string | undefined>>
 
 /**
  * Reads, validates and freezes the configuration: `process.env` over a `.env` file in the working directory.
@@ -399,9 +439,26 @@ export function environmentWithFile(): Environment {
   return { ...fromFile, ...process.env }
 }
 
-function readSettings(environment: Environment, faults: string[]): Values {
+type ValuesOf<S> = { -readonly [K in keyof S]: S[K] extends Setting<infer T> ? T : never }
+
+/** Some of the settings, and every fault of theirs. */
+export function readSomeSettings<S extends Readonly<Record<string, Setting<unknown>>>>(
+  environment: Environment,
+  some: S,
+) {
+  const faults: string[] = []
+  return { values: readEach(environment, some, faults), faults }
+}
+
+const readSettings = (environment: Environment, faults: string[]): Values => readEach(environment, settings, faults)
+
+function readEach<S extends Readonly<Record<string, Setting<unknown>>>>(
+  environment: Environment,
+  some: S,
+  faults: string[],
+): ValuesOf<S> {
   const values: Record<string, unknown> = {}
-  for (const [key, each] of Object.entries(settings) as [keyof Values, Setting<unknown>][]) {
+  for (const [key, each] of Object.entries(some)) {
     const raw = rawValue(environment, each, faults)
     if (raw === undefined || raw === '') {
       values[key] = each.fallback
@@ -411,8 +468,8 @@ function readSettings(environment: Environment, faults: string[]): Values {
     if ('fault' in parsed) faults.push(`${each.name} ${parsed.fault}`)
     values[key] = 'fault' in parsed ? each.fallback : parsed.value
   }
-  // Every key of `settings` was assigned above with the type its reader returns.
-  return values as Values
+  // Every key was assigned above with the type its reader returns.
+  return values as ValuesOf<S>
 }
 
 function rawValue(environment: Environment, each: Setting<unknown>, faults: string[]): string | undefined {
@@ -475,6 +532,12 @@ function missingPartners(values: Values): string[] {
 
 function productionWeaknesses(values: Values): string[] {
   const faults: string[] = []
+  faults.push(
+    ...(['vaultUrl', 'infisicalUrl', 'awsEndpoint'] as const).flatMap((key) => {
+      const url = values[key]
+      return url !== undefined && isSentInClear(url) ? [`${settings[key].name} must be https in production`] : []
+    }),
+  )
   if (isSentInClear(values.abuseIpDbUrl)) faults.push('REMPART_ABUSEIPDB_URL must be https in production')
   if (values.allowedOrigins.includes('*')) faults.push('REMPART_ALLOWED_ORIGINS must not be a wildcard in production')
   if (values.trustedHosts.includes('*')) faults.push('REMPART_TRUSTED_HOSTS must not be a wildcard in production')

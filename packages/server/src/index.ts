@@ -1,4 +1,4 @@
-export { type Config, ConfigError, loadConfig } from './config.ts'
+export { type Config, ConfigError } from './config.ts'
 export { type Scope, scopes } from './core/access.ts'
 export { type AuditAction, auditActions } from './core/audit/actions.ts'
 export { type ExportVerdict, verifyExport } from './core/audit/export-lines.ts'
@@ -89,4 +89,6 @@ export {
 } from './policy-file.ts'
 export { watchPolicyFile } from './policy-reload.ts'
 export { type RoutePolicies, readRoutePolicies } from './route-policies.ts'
+export { readConfig } from './secret-stores/read-config.ts'
+export { SecretStoreError } from './secret-stores/store.ts'
 export { type RunningServer, startServer, version } from './start.ts'

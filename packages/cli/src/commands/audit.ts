@@ -7,7 +7,7 @@ import {
   exportAudit,
   headKeyOf,
   listAudit,
-  loadConfig,
+  readConfig,
   type SignedHead,
   verifyExport,
 } from '@rempart/server'
@@ -87,7 +87,7 @@ function list(chosen: parse.ListOptions & { readonly action?: AuditAction; reado
 
 function exportAll(chosen: { readonly tenant?: string; readonly output?: string }): Promise<void> {
   return withTenantContext(chosen.tenant, async (context) => {
-    const keys = await auditHeadKeys(loadConfig())
+    const keys = await auditHeadKeys(await readConfig())
     await writeTarget(chosen.output, exportAudit(context, keys))
   })
 }

@@ -1,4 +1,4 @@
-import { loadConfig, migrate, openDatabase, roleScript } from '@rempart/server'
+import { migrate, openDatabase, readConfig, roleScript } from '@rempart/server'
 import type { Command } from 'commander'
 import { Failure } from '../failure.ts'
 import { note } from '../terminal.ts'
@@ -29,7 +29,7 @@ export function addDatabaseCommands(program: Command): void {
 
 /** @returns the names of what was applied. */
 async function migrateConfigured(): Promise<readonly string[]> {
-  const config = loadConfig()
+  const config = await readConfig()
   if (config.databaseOwnerUrl !== undefined) return migrate({ connectionString: config.databaseOwnerUrl })
   if (!config.embedded) throw new Failure(words.ownerUrlMissing)
   const applied: string[] = []

@@ -1,4 +1,4 @@
-import { loadConfig } from '@rempart/server'
+import { readConfig } from '@rempart/server'
 import { withTenantContext } from '../operator.ts'
 import { note } from '../terminal.ts'
 import { language, words } from '../words.ts'
@@ -12,7 +12,7 @@ export interface EmbedOptions {
 /** Prints the line that shows a form in the page of a website, and says which sites may show it. */
 export function embedForm(named: string, chosen: EmbedOptions): Promise<void> {
   return withTenantContext(chosen.tenant, async (context) => {
-    const { publicUrl, defaultTenant, allowedOrigins } = loadConfig()
+    const { publicUrl, defaultTenant, allowedOrigins } = await readConfig()
     const { tenant } = context
     const { slug, definition } = await requireForm(context, named)
     const { title } = definition

@@ -105,7 +105,7 @@ function explain(id: string, chosen: { readonly tenant?: string; readonly json?:
 
 /** As a server that starts now, under the configured policy file, would have them. */
 async function versionsInForce(): Promise<(policyId: string) => readonly (string | undefined)[]> {
-  const { set } = await readPolicySource(policyFileOf(undefined), await readGround(false))
+  const { set } = await readPolicySource(await policyFileOf(undefined), await readGround(false))
   const versions = new Map(
     set.policies.map(({ policy }) => [policy.id, compilePolicy(definePolicy(policy)).version] as const),
   )

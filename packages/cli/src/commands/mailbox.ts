@@ -1,4 +1,4 @@
-import { loadConfig, readMailbox } from '@rempart/server'
+import { readConfig, readMailbox } from '@rempart/server'
 import type { Command } from 'commander'
 import * as parse from '../arguments.ts'
 import { Failure } from '../failure.ts'
@@ -53,7 +53,7 @@ async function show(number: number, { json }: { readonly json?: true }): Promise
 
 /** Reads files alone: no database is opened. */
 async function mailsOfConfig() {
-  const config = loadConfig()
+  const config = await readConfig()
   if (config.smtp !== undefined) note(mailboxWords.smtp)
   return await readMailbox(config.dataDir)
 }

@@ -36,7 +36,7 @@ export interface ExplainOptions {
 /** Says which rules a request is under, who said what of them, and what a client meets who sends it again and again. */
 export async function explain(method: string, path: string, chosen: ExplainOptions): Promise<void> {
   const ground = await readGround(chosen.alone === true)
-  const source = await readPolicySource(policyFileOf(chosen.file), ground)
+  const source = await readPolicySource(await policyFileOf(chosen.file), ground)
   const route = ground.find(method, path)
   const ids = source.set.of({ method: method.toUpperCase(), url: path, route })
   const policies = ids.flatMap((id) => source.set.policies.find(({ policy }) => policy.id === id) ?? [])

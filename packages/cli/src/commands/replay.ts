@@ -67,7 +67,7 @@ const LEAST_ROWS = 100
 async function replay(logs: readonly string[], chosen: ReplayOptions): Promise<void> {
   if (logs.filter((log) => log === '-').length > 1) throw new Failure(replayWords.stdinTwice)
   const ground = await readGround(chosen.alone === true)
-  const policies = await readSet(policyFileOf(chosen.policy), ground, chosen.alone === true)
+  const policies = await readSet(await policyFileOf(chosen.policy), ground, chosen.alone === true)
   const compareWith =
     chosen.compare === undefined ? undefined : await readSet(chosen.compare, ground, chosen.alone === true)
   const inputs = await Promise.all(logs.map(openInput))

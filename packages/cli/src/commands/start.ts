@@ -1,4 +1,4 @@
-import { createLogger, loadConfig, type RunningServer, startServer } from '@rempart/server'
+import { createLogger, type RunningServer, readConfig, startServer } from '@rempart/server'
 import type { Command } from 'commander'
 import { explain } from '../failure.ts'
 import { note } from '../terminal.ts'
@@ -11,7 +11,7 @@ export function addStartCommand(program: Command): void {
     .command('start')
     .description(words.commands.start)
     .action(async () => {
-      const config = loadConfig()
+      const config = await readConfig()
       const log = createLogger({ level: config.logLevel })
       const startedMs = performance.now()
       const server = await startServer(config, log)
