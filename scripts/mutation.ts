@@ -1,8 +1,9 @@
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { record } from '../bench/support.ts'
-import { findRedis, startRedis } from '../tests/support/redis-server.ts'
 import { mutationScopes } from './mutation-scopes.ts'
+import { startMutationServer } from './mutation-servers.ts'
 
 /**
  * Changes the guard in one place at a time and counts the changes that no test notices. The first argument is a scope
@@ -22,19 +23,15 @@ if (chosen === undefined) throw new Error(`no scope "${scope}": one of ${Object.
 
 const mutate = files.length > 0 ? files : [...chosen.mutate, '!**/*.test.ts']
 const incrementalFile = reportOf(scope)
-// One server for all mutants: a test file's own would outlive a process that is ended in an endless loop.
-const redisBinary = scope === 'redis' ? findRedis() : undefined
-const redis = redisBinary === undefined ? undefined : await startRedis(redisBinary)
-const run = spawnSync(
+const server = await startMutationServer(scope)
+const run = spawn(
   'node_modules/.bin/stryker',
   ['run', '--mutate', mutate.join(','), '--incrementalFile', incrementalFile],
-  {
-    stdio: 'inherit',
-    env: { ...process.env, REMPART_MUTATION_SCOPE: scope, ...(redis && { REMPART_TEST_REDIS_URL: redis.url }) },
-  },
+  { stdio: 'inherit', env: { ...process.env, REMPART_MUTATION_SCOPE: scope, ...server.environment } },
 )
-await redis?.remove()
-process.exitCode = run.status ?? 1
+const [status] = await once(run, 'exit')
+await server.stop()
+process.exitCode = typeof status === 'number' ? status : 1
 
 record('mutation', {
   versions: { stryker: versionOf('@stryker-mutator/core'), vitest: versionOf('vitest') },

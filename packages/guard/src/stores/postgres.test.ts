@@ -10,29 +10,25 @@ import { describeStore } from './store-contract.ts'
 
 const secret = 'a secret of sixteen bytes and more'
 
-describeStore('a PostgreSQL store', async () => {
-  const database = await createGuardDatabase()
+let database: GuardDatabase
+beforeAll(async () => {
+  database = await createGuardDatabase()
   await database.freezeClock()
+})
+afterAll(() => database.close())
+
+describeStore('a PostgreSQL store', async () => {
   const store = createPostgresStore(database.pool, { secret })
   return {
     store,
     nowMs: () => performance.now(),
     elapse: database.elapse,
-    async close() {
-      store.close()
-      await database.close()
-    },
+    close: async () => store.close(),
   }
 })
 
 describe('a PostgreSQL store', () => {
-  let database: GuardDatabase
   let stores: PostgresStore[]
-  beforeAll(async () => {
-    database = await createGuardDatabase()
-    await database.freezeClock()
-  })
-  afterAll(() => database.close())
   beforeEach(() => {
     stores = [1, 2, 3].map(() => createPostgresStore(database.pool, { secret, beatMs: 100 }))
   })
