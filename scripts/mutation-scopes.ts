@@ -24,10 +24,15 @@ export const mutationScopes: Readonly<Record<string, MutationScope>> = {
     // The floods of hundreds of thousands are left out: what is beside them presses as hard on a smaller store.
     tests: [`${guard}/stores/memory-*.test.ts`],
   },
+  // What the Redis store is made of: each with the tests beside it alone, which need no server.
+  'redis-parts': {
+    mutate: [`${guard}/stores/redis-*.ts`, `!${guard}/stores/redis-{lua,across}.ts`],
+    tests: [`${guard}/stores/redis-*.test.ts`, `!${guard}/stores/redis-{across,cluster,store,time}.test.ts`],
+  },
   redis: {
-    mutate: [`${guard}/stores/redis*.ts`, `!${guard}/stores/redis-lua.ts`],
-    // What waits for seconds or sends thousands of requests to a server is left out: it is the program's in Lua to notice.
-    tests: [`${guard}/stores/redis-*.test.ts`, `!${guard}/stores/redis-{cluster,time}.test.ts`],
+    mutate: [`${guard}/stores/redis{,-across}.ts`],
+    // What waits for seconds or sends thousands of requests is left out: it is the program's in Lua to notice.
+    tests: [`${guard}/stores/redis-{store,across}.test.ts`],
   },
   postgres: {
     mutate: [`${guard}/stores/postgres*.ts`, `!${guard}/stores/postgres-schema.ts`],

@@ -186,7 +186,7 @@ describe('a memory store', () => {
         }
         expect(store.stats().evictions).toBe(0)
       }),
-      { numRuns: 400 },
+      { numRuns: 200 },
     )
   })
 })

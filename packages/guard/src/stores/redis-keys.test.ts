@@ -78,6 +78,26 @@ describe('the names of keys', () => {
     expect([first, changed].map((take) => codeOfTake(take).text.split(',')[1])).toEqual(['3', '99'])
   })
 
+  it('are the same in every release: one that is rolled out counts on where the last one stood', () => {
+    const keyring = createKeyring(secret, 'shop')
+    expect(keyring.ofTake(takeOf(['ada'])).name).toBe('shop{36}FrsvMTn0XUU7nLuQYxFpyA')
+    expect(keyring.ofTake(takeOf(['ada', 'acme'], ['account', 'tenant'])).name).toBe('shop{36}xGdJ0hvJszHIFOn9HhVn_4')
+    expect(keyring.ofMark('nonce').name).toBe('shop{45}mc61MCN2zciyu_aeTc_sAMT')
+  })
+
+  it('stay with a take that comes again, however many others were asked for meanwhile', () => {
+    const keyring = createKeyring(secret, 'shop')
+    const take = takeOf(['ada', 'acme'], ['account', 'tenant'])
+    const other = takeOf([''])
+    const key = keyring.ofTake(take)
+    for (let index = 0; index < 16_384 * 2 + 2; index += 1) {
+      other.values[0] = `account-${index}`
+      keyring.ofTake(other)
+    }
+    expect(keyring.ofTake(take)).toBe(key)
+    expect(keyring.ofTake(takeOf(['ada', 'acme'], ['account', 'tenant'])).name).toBe(key.name)
+  })
+
   it('begin a key with nothing known of it', () => {
     expect(createKeyring(secret, 'shop').ofTake(takeOf(['ada']))).toMatchObject({
       batch: -1,
