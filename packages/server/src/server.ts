@@ -13,6 +13,7 @@ import { docsRoutes } from './core/docs.ts'
 import { installErrorHandling, routeOf, sendProblem } from './core/errors.ts'
 import type { App } from './core/fastify.ts'
 import { createFingerprintPrefix } from './core/fingerprint-prefix.ts'
+import { clientAccount, createFormBursts } from './core/form-bursts.ts'
 import { installGuard } from './core/guard.ts'
 import {
   createPreflightTenant,
@@ -21,6 +22,7 @@ import {
   findNamedTenant,
   installIdentification,
 } from './core/identify.ts'
+import { lockAt, startLockNotices } from './core/identity/lock-notices.ts'
 import { secondFactors } from './core/identity/second-factors.ts'
 import { createSessionCheck } from './core/identity/session-check.ts'
 import { createKnownOrigins } from './core/known-origins.ts'
@@ -51,7 +53,13 @@ import { accountRoutes } from './modules/account/routes.ts'
 import { apiKeyRoutes, apiKeySchemas } from './modules/api-keys/routes.ts'
 import { installKeyUsage } from './modules/api-keys/usage.ts'
 import { auditRoutes, auditSchemas } from './modules/audit/routes.ts'
-import { loginPolicy, passwordCheckPolicy, refreshPolicy, verifyTokenPolicy } from './modules/auth/policy.ts'
+import {
+  clientPolicy,
+  loginPolicy,
+  passwordCheckPolicy,
+  refreshPolicy,
+  verifyTokenPolicy,
+} from './modules/auth/policy.ts'
 import { authRoutes, authSchemas } from './modules/auth/routes.ts'
 import { contactPolicy } from './modules/contact/policy.ts'
 import { contactRoutes, contactSchemas } from './modules/contact/routes.ts'
@@ -246,6 +254,18 @@ export async function buildServer(
   })
   app.decorate('eventWriter', eventWriter)
   app.addHook('onClose', () => eventWriter.stop())
+  const lockNotices = startLockNotices({
+    ...{ pool, clock, log, mail: identity.mail },
+    passwordPolicies: [loginPolicy.id, passwordCheckPolicy.id],
+    lockOf: ({ policyId, ruleId }, attempts) => lockAt(app.policies.compiled(policyId), ruleId, attempts),
+  })
+  app.decorate('lockNotices', lockNotices)
+  app.addHook('onClose', () => lockNotices.stop())
+  const hearBurst = createFormBursts({
+    formPolicies: [contactPolicy.id, leadSubmitPolicy.id, formEvaluatePolicy.id, gateRegisterPolicy.id],
+    requestOf,
+    count: (request) => app.accountGuard.count(request, clientAccount(request), clientPolicy.id),
+  })
   const installLateGuard = installGuard(app, {
     store: dependencies.store,
     policyFile: dependencies.policyFile,
@@ -259,6 +279,7 @@ export async function buildServer(
       gateRegisterPolicy,
       metricsPolicy,
       loginPolicy,
+      clientPolicy,
       refreshPolicy,
       verifyTokenPolicy,
       passwordCheckPolicy,
@@ -290,7 +311,9 @@ export async function buildServer(
     routes,
     settings: config,
     tenantPolicies,
-    onEvent: events.hear,
+    onEvent: (event, subjects) => {
+      for (const hear of [events.hear, lockNotices.hear, hearBurst]) hear(event, subjects)
+    },
     eventSecret: deriveKey(master, keyLabels.guardEvents),
     metrics,
     nowMs: dependencies.nowMs,

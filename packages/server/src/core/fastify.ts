@@ -31,6 +31,8 @@ declare module 'fastify' {
     keyScope?: Scope
     /** The late rules, those by account among them, are asked by the route itself (`app.accountGuard`). */
     accountRules?: boolean
+    /** Policies that the route asks by account besides its own, by name. */
+    accountPolicies?: readonly string[]
     /** Whether a session that is only for setting up a second factor may call it. */
     restricted?: boolean
     /** Whether the person must have proved who they are within the last minutes (RFC 9470). */

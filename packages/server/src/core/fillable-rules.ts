@@ -59,7 +59,9 @@ function knownUnder({ policy }: LoadedPolicy, set: PolicySet, routes: readonly R
     apiKey: own.some(({ config: { access, keyScope } }) =>
       access === 'public' ? keyScope !== undefined : access !== undefined && isScope(access),
     ),
-    account: own.some(({ config }) => config.accountRules === true),
+    account:
+      own.some(({ config }) => config.accountRules === true) ||
+      routes.some(({ config }) => config.accountPolicies?.includes(policy.id) === true),
   }
 }
 

@@ -17,6 +17,8 @@ export interface AnswerDependencies {
   readonly clock: { now(): number }
   /** Monotonic milliseconds. */
   readonly nowMs: () => number
+  /** The policy that a challenge is solved for. */
+  readonly challengedBy: string
 }
 
 /**
@@ -54,7 +56,7 @@ function refuse(
   request: FastifyRequest,
   reply: FastifyReply,
   decision: Decision,
-  { challenges, clock }: AnswerDependencies,
+  { challenges, clock, challengedBy }: AnswerDependencies,
 ): void {
   const { outcome, policyId, reason } = decision
   const retryAfter = tellRefusal(reply, decision, clock)
@@ -63,7 +65,7 @@ function refuse(
     // Where the store did not answer no limit was passed.
     ...(reason !== 'store-failure' && { violatedPolicies: [`${policyId}/${decision.ruleId ?? ''}`] }),
     ...(retryAfter !== undefined && { retryAfterSeconds: Number(retryAfter) }),
-    ...(outcome === 'challenge' && { challenge: challenges.issue(request, policyId) }),
+    ...(outcome === 'challenge' && { challenge: challenges.issue(request, challengedBy) }),
   }
   sendProblem(request, reply, problemOf(decision, request), options, clock)
 }

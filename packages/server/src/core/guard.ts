@@ -76,10 +76,13 @@ export interface AccountGuard {
    * verified. Answers a refusal or a challenge itself.
    *
    * @param account - names the account within the installation: with its tenant.
-   * @param policyId - another policy than those of the request, for a route that takes two kinds of proof.
+   * @param policyId - another policy than those of the request, for a route that takes two kinds of proof. When it asks for
+   * a challenge, the proof is one of the request's own policy: no client has to solve two.
    * @returns whether the request may go on.
    */
   admits(request: FastifyRequest, reply: FastifyReply, account: string, policyId?: string): Promise<boolean>
+  /** Counts an attempt without answering anything, for what is told elsewhere. Never rejects. */
+  count(request: FastifyRequest, account: string, policyId: string): Promise<void>
   /** Forgets the attempts at an account, after one that succeeded. */
   forgive(request: FastifyRequest, account: string, policyId?: string): Promise<void>
 }
@@ -120,6 +123,9 @@ export function installGuard(app: App, dependencies: GuardDependencies): () => v
   let lateIds = idsWithLateRules(set, guard)
   const challenges = dependencies.createChallenges(guard.mark)
   const answering = { challenges, clock, nowMs }
+  // Where the request's own policy never asks for a proof, nobody has looked for one.
+  const isSolvedFor = (request: FastifyRequest, policyId: string): boolean | Promise<boolean> =>
+    request.solvedFor?.includes(policyId) ?? (challenges.hasProof(request) && readProof(request, policyId, challenges))
 
   app.decorateRequest('leastRemaining', -1)
   app.decorateRequest('solvedFor', null)
@@ -137,15 +143,22 @@ export function installGuard(app: App, dependencies: GuardDependencies): () => v
   })
   const lateOf = (request: FastifyRequest, policyId?: string): readonly string[] =>
     (policyId === undefined ? set.of(request) : [policyId]).filter((id) => lateIds.has(id))
+  /** The policy that a challenge of another one is solved for. */
+  const provenBy = (request: FastifyRequest, id: string, asked: string | undefined): string =>
+    asked === undefined ? id : (set.of(request)[0] ?? id)
   app.decorate('accountGuard', {
     async admits(request, reply, account, policyId) {
       for (const id of lateOf(request, policyId)) {
+        const own = provenBy(request, id, policyId)
         const overrides = tenantPolicies.inForce(request.context.tenant, set)
-        const isSolved = request.solvedFor?.includes(id) === true
-        const answer = guard.late(id, subjectsOf(request, isSolved, account), { overrides })
-        if (!settle(request, reply, answer instanceof Promise ? await answer : answer)) return false
+        const subjects = subjectsOf(request, await isSolvedFor(request, own), account)
+        const answer = guard.late(id, subjects, { overrides })
+        if (!settle(request, reply, answer instanceof Promise ? await answer : answer, own)) return false
       }
       return true
+    },
+    async count(request, account, policyId) {
+      if (lateIds.has(policyId)) await guard.late(policyId, subjectsOf(request, false, account))
     },
     async forgive(request, account, policyId) {
       // A call that comes back from elsewhere has no tenant of its own.
@@ -163,9 +176,14 @@ export function installGuard(app: App, dependencies: GuardDependencies): () => v
   })
   app.addHook('onReady', async () => assertFillable(set, routes, settings))
 
-  const settle = (request: FastifyRequest, reply: FastifyReply, decision: Decision): boolean => {
+  const settle = (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    decision: Decision,
+    challengedBy = decision.policyId,
+  ): boolean => {
     metrics.decision(decision.policyId, decision.ruleId ?? '', outcomeOf(decision))
-    return settleDecision(request, reply, decision, answering)
+    return settleDecision(request, reply, decision, { ...answering, challengedBy })
   }
   const isSolvedAt = (moment: Moment, request: FastifyRequest, policy: CompiledPolicy | undefined) => {
     if (policy === undefined) return false

@@ -23,6 +23,27 @@ export const loginPolicy: PolicyInput = {
   ],
 }
 
+/**
+ * What a client has done elsewhere: each submission that a public form refused it for sending too much, and each sign-in that
+ * did not succeed, whoever it was for. From twenty within ten minutes on its next sign-in needs a proof of work from the
+ * first try. The account of this ladder is the client.
+ */
+export const clientPolicy: PolicyInput = {
+  id: 'auth.client',
+  rules: [
+    {
+      id: 'standing',
+      kind: 'escalation',
+      by: 'account',
+      window: '10m',
+      steps: [
+        { after: 20, do: 'challenge' },
+        { after: 20, do: 'alert' },
+      ],
+    },
+  ],
+}
+
 /** Refreshing: several tabs of several people behind one address. */
 export const refreshPolicy: PolicyInput = {
   id: 'auth.refresh',

@@ -5,6 +5,7 @@ import { assertOwnPage } from '../../core/csrf.ts'
 import { canonicalEmail } from '../../core/email.ts'
 import type { App } from '../../core/fastify.ts'
 import { Ref } from '../../core/fields.ts'
+import { clientAccount } from '../../core/form-bursts.ts'
 import { unlessBusy } from '../../core/identity/busy.ts'
 import { FACTOR_POLICY_ID, factorAccount } from '../../core/identity/factor-reset.ts'
 import type { KnownDevices } from '../../core/identity/known-device.ts'
@@ -18,7 +19,7 @@ import {
 import { refusals } from '../../core/openapi.ts'
 import { ProblemError } from '../../core/problem.ts'
 import { changePassword, type PasswordChanger, readOwner } from './change-password.ts'
-import { loginPolicy, passwordCheckPolicy, refreshPolicy, verifyTokenPolicy } from './policy.ts'
+import { clientPolicy, loginPolicy, passwordCheckPolicy, refreshPolicy, verifyTokenPolicy } from './policy.ts'
 import { type Refresher, refreshTokens } from './refresh.ts'
 import {
   ChangePasswordInput,
@@ -54,6 +55,10 @@ export interface AuthDependencies extends SignInDependencies, Refresher, Introsp
 /** Signing in and out, and what becomes of tokens. */
 export function authRoutes(app: App, dependencies: AuthDependencies): void {
   const { kit, devices } = dependencies
+  /** Whether a sign-in may go on: by what its client has done, and by what was tried at the account. */
+  const admits = async (request: FastifyRequest, reply: FastifyReply, account: string): Promise<boolean> =>
+    (await app.accountGuard.admits(request, reply, clientAccount(request), clientPolicy.id)) &&
+    (await app.accountGuard.admits(request, reply, account))
   const answer = (reply: FastifyReply, opened: Parameters<typeof answerTokens>[2]): Promise<Tokens> =>
     answerTokens(reply, kit, opened)
 
@@ -69,7 +74,13 @@ export function authRoutes(app: App, dependencies: AuthDependencies): void {
         body: Ref(LoginInput),
         response: { 200: Ref(TokenReply), ...refusals(400, 401, 403, 413, 415, 422, 429, 503) },
       },
-      config: { access: 'public', guard: loginPolicy, accountRules: true, uncompressed: true },
+      config: {
+        access: 'public',
+        guard: loginPolicy,
+        accountRules: true,
+        accountPolicies: [clientPolicy.id],
+        uncompressed: true,
+      },
     },
     async (request, reply) => {
       const { context, body } = request
@@ -80,11 +91,12 @@ export function authRoutes(app: App, dependencies: AuthDependencies): void {
       const owner = `${context.tenant.id}:${norm}`
       const device = devices.find(request.headers.cookie, owner)
       const account = device === undefined ? owner : `${owner}:${device}`
-      if (!(await app.accountGuard.admits(request, reply, account))) return reply
+      if (!(await admits(request, reply, account))) return reply
       const credentials = { emailNorm: norm, password: body.password }
       const session = { transport, client: clientOf(request), isKnownDevice: device !== undefined }
       const signedIn = await unlessBusy(signIn(context, dependencies, credentials, session))
       await app.accountGuard.forgive(request, account)
+      await app.accountGuard.forgive(request, clientAccount(request), clientPolicy.id)
       reply.header('cache-control', 'no-store')
       if (signedIn.outcome === 'second-factor') {
         return {

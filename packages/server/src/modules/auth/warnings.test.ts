@@ -1,0 +1,145 @@
+import { type Challenge, solveChallenge } from 'altcha-lib'
+import { deriveKey } from 'altcha-lib/algorithms/pbkdf2'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { inTenant } from '../../database/tenant.ts'
+import { createTestDatabase, type TestDatabase } from '../../testing/database.ts'
+import { carrierTo, startTestSender, type TestSender } from '../../testing/mail.ts'
+import { createPerson, nextAddress } from '../../testing/people.ts'
+import { challengeOver, enrolOver, postTo, wrongCode } from '../../testing/second-factors.ts'
+import { startTestServer, type TestServer } from '../../testing/server.ts'
+import { type SmtpSink, startSmtpSink } from '../../testing/smtp-sink.ts'
+
+let database: TestDatabase
+let server: TestServer
+let sink: SmtpSink
+let sender: TestSender
+beforeAll(async () => {
+  database = await createTestDatabase()
+  server = await startTestServer(database)
+  sink = await startSmtpSink()
+  sender = startTestSender(database, { carrier: carrierTo(sink.port) })
+})
+afterAll(async () => {
+  await sender.stop()
+  await sink.close()
+  await server.close()
+  await database.close()
+})
+
+const login = (email: string, password: string, address?: string, headers: Record<string, string> = {}) =>
+  postTo(server, '/auth/login', { email, password }, headers, address)
+
+async function warningsTo(address: string) {
+  await server.app.lockNotices.flush()
+  await sender.look()
+  return sink.received.filter(
+    ({ recipients, parsed }) =>
+      recipients.includes(address) && /protected for a while|is locked/.test(parsed.subject ?? ''),
+  )
+}
+
+/** Climbs the ladder of an account until it locks, as a robot that solves every proof. */
+async function lockOut(email: string, solve: (challenge: unknown) => Promise<string>): Promise<void> {
+  for (let attempt = 0; attempt < 10; attempt += 1) {
+    const address = nextAddress()
+    const answer = await login(email, 'wrong', address)
+    const { code, challenge } = answer.json()
+    if (code === 'captcha-required') await login(email, 'wrong', address, { 'rempart-proof': await solve(challenge) })
+    server.clock.nowMs += 20_000
+  }
+}
+
+describe('a lock', () => {
+  it('is told to the owner of the account, once, with its end, and nobody else hears of it', async () => {
+    const person = await createPerson(server)
+    await lockOut(person.email, solved)
+    const [mail, ...others] = await warningsTo(person.email)
+    expect(others).toEqual([])
+    expect(mail?.parsed.text).toContain('It is locked until')
+    for (let more = 0; more < 3; more += 1) await login(person.email, person.password)
+    expect(await warningsTo(person.email)).toHaveLength(1)
+  })
+
+  it('class 21: takes as much for an address that nobody has, and sends nothing', async () => {
+    const rows = async () =>
+      Number((await database.worker.query('select count(*) as n from mail_outbox')).rows[0]?.n ?? 0)
+    await lockOut('nobody-locks@example.org', solved)
+    expect(await warningsTo('nobody-locks@example.org')).toEqual([])
+    expect(await rows()).toBe(0)
+  })
+
+  it('of a second factor says that somebody knows the password', async () => {
+    const person = await createPerson(server)
+    const { secret } = await enrolOver(server, person)
+    for (let wrong = 0; wrong < 10; wrong += 1) {
+      const token = await challengeOver(server, person)
+      await postTo(server, '/auth/login/mfa', { mfa_session_token: token, code: wrongCode(server, secret) })
+    }
+    const [mail, ...others] = await warningsTo(person.email)
+    expect(others).toEqual([])
+    expect(mail?.parsed.text).toContain('somebody else knows it')
+  })
+})
+
+describe('a client that public forms have refused again and again', () => {
+  const send = (address: string) =>
+    postTo(server, '/contact', { name: 'Ada', email: 'ada@example.org', message: 'Hello' }, {}, address)
+  async function burst(address: string, refusals: number): Promise<void> {
+    const answers = []
+    for (let sent = 0; sent < 3 + refusals; sent += 1) answers.push(await send(address))
+    expect(answers.filter(({ statusCode }) => statusCode === 429)).toHaveLength(refusals)
+  }
+
+  it('needs a proof of work for its first sign-in, for any account, and others do not', async () => {
+    const [person, address] = [await createPerson(server), nextAddress()]
+    await burst(address, 19)
+    expect((await login('nobody-bursts@example.org', 'wrong', address)).json().code).toBe('sign-in-refused')
+    for (const email of [person.email, 'nobody-bursts-2@example.org']) {
+      const answer = await login(email, person.password, address)
+      expect(answer.json()).toMatchObject({ status: 401, code: 'captcha-required', challenge: expect.any(Object) })
+    }
+    expect((await login(person.email, person.password)).statusCode).toBe(200)
+
+    const { challenge } = (await login(person.email, person.password, address)).json()
+    const proof = { 'rempart-proof': await solved(challenge) }
+    expect((await login(person.email, person.password, address, proof)).statusCode).toBe(200)
+    await server.app.eventWriter.flush()
+    const events = await inTenant(database.worker, server.tenant.id, (tx) =>
+      tx.selectFrom('security_event').select(['type', 'route']).where('policy_id', '=', 'auth.client').execute(),
+    )
+    expect(events.map(({ type }) => type)).toContain('alert')
+  })
+
+  it('is forgotten ten minutes later', async () => {
+    const [person, address] = [await createPerson(server), nextAddress()]
+    await burst(address, 25)
+    expect((await login(person.email, person.password, address)).json().code).toBe('captcha-required')
+    server.clock.nowMs += 600_001
+    expect((await login(person.email, person.password, address)).statusCode).toBe(200)
+  })
+
+  it('asks one proof of who has failed at the account too', async () => {
+    const [person, address] = [await createPerson(server), nextAddress()]
+    for (let wrong = 0; wrong < 3; wrong += 1) await login(person.email, 'wrong')
+    await burst(address, 25)
+    const { challenge } = (await login(person.email, person.password, address)).json()
+    const proof = { 'rempart-proof': await solved(challenge) }
+    expect((await login(person.email, person.password, address, proof)).statusCode).toBe(200)
+  })
+})
+
+it('asks a client for a proof of work that has failed at twenty accounts in ten minutes', async () => {
+  const address = nextAddress()
+  for (let wrong = 0; wrong < 20; wrong += 1) {
+    expect((await login(`sprayed-${wrong}@example.org`, 'wrong', address)).json().code).toBe('sign-in-refused')
+    server.clock.nowMs += 15_000
+  }
+  expect((await login('sprayed-20@example.org', 'wrong', address)).json().code).toBe('captcha-required')
+})
+
+/** Solves a challenge as the widget does. */
+async function solved(challenge: unknown): Promise<string> {
+  const typed = challenge as Challenge
+  const solution = await solveChallenge({ challenge: typed, deriveKey })
+  return btoa(JSON.stringify({ challenge: typed, solution }))
+}
