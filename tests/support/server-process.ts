@@ -69,6 +69,8 @@ export interface LogLine {
 export interface ServerProcessOptions {
   /** Settings, `REMPART_*`. Nothing of the environment of the tests reaches the server. */
   readonly env?: Readonly<Record<string, string>>
+  /** What `REMPART_PUBLIC_URL` is at a port, for what depends on the address that a browser is at. */
+  readonly publicUrl?: (port: number) => string
   /** The `policies` of a policy file, made and named to the server. */
   readonly policies?: Readonly<Record<string, unknown>>
   /** A directory of the test's own, such as a mounted one, which `remove` leaves in its place. */
@@ -96,7 +98,11 @@ const READY_WITHIN_MS = 30_000
 function handle(directory: string, options: ServerProcessOptions, port: number): ServerProcess {
   const dataDir = options.dataDir === undefined ? join(directory, 'data') : realpathSync(options.dataDir)
   const url = `http://127.0.0.1:${port}`
-  const env = environment(directory, options, { REMPART_PORT: String(port), REMPART_DATA_DIR: dataDir })
+  const env = environment(directory, options, {
+    REMPART_PORT: String(port),
+    REMPART_DATA_DIR: dataDir,
+    ...(options.publicUrl && { REMPART_PUBLIC_URL: options.publicUrl(port) }),
+  })
   const logs: LogLine[] = []
   let errors = ''
   let child: ChildProcess | undefined

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createId } from '../../core/ids.ts'
 import { createAuthenticator } from '../../testing/authenticator.ts'
 import { createTestDatabase, type TestDatabase } from '../../testing/database.ts'
 import {
@@ -174,7 +175,7 @@ describe('removing a passkey', () => {
     expect((await meOf(other)).status).toBe(401)
     expect((await meOf(accessToken)).user.id).toBe(person.id)
     expect((await showPasskeyOver(server, authenticator)).json().code).toBe('passkey-refused')
-    expect(await mailsTo(person)).toEqual(['mfa-changed', 'mfa-changed'])
+    expect(await mailsTo(person)).toEqual(['mfa-changed', 'new-device', 'mfa-changed'])
     expect(await actionsOf(id)).toEqual(['passkey.added', 'passkey.removed'])
   })
 
@@ -188,6 +189,39 @@ describe('removing a passkey', () => {
     expect(answers.find(({ statusCode }) => statusCode === 409)?.json().code).toBe('passkey-last-way-in')
     const left = answers[0]?.statusCode === 204 ? second : first
     expect((await showPasskeyOver(server, left.authenticator)).statusCode).toBe(200)
+  })
+
+  it('counts links to providers as ways in while they are switched on, as unlinking counts passkeys', async () => {
+    const person = await createPerson(server)
+    const { accessToken, id, authenticator } = await withPasskey(server, person)
+    const [provider, link] = [createId(), createId()]
+    const { id: tenant } = server.tenant
+    await asTenant(server, 'delete from password_credential where user_id = $1', [person.id])
+    await asTenant(
+      server,
+      `insert into identity_provider (tenant_id, id, code, kind, name, client_id, sealed_secret)
+       values ($1, $2, 'hub', 'github', 'Hub', 'client', $3)`,
+      [tenant, provider, Buffer.alloc(40)],
+    )
+    const insertLink = () =>
+      asTenant(
+        server,
+        'insert into oauth_account (tenant_id, id, user_id, provider_id, iss, sub) values ($1, $2, $3, $4, $5, $6)',
+        [tenant, link, person.id, provider, 'https://id.example.org', 'ada'],
+      )
+    const unlink = () => postTo(server, '/oauth/unlink', { accountId: link }, bearer(accessToken))
+    await insertLink()
+    expect((await unlink()).statusCode).toBe(204)
+    await insertLink()
+    await asTenant(server, 'update identity_provider set is_enabled = false where id = $1', [provider])
+    expect((await call('DELETE', `/passkeys/${id}`, accessToken)).json().code).toBe('passkey-last-way-in')
+    await asTenant(server, 'update identity_provider set is_enabled = true where id = $1', [provider])
+    // A passkey that is good for nothing is no way in.
+    const copy = authenticator.copy()
+    await showPasskeyOver(server, authenticator)
+    await showPasskeyOver(server, copy)
+    expect((await unlink()).json().code).toBe('oauth-last-way-in')
+    expect((await call('DELETE', `/passkeys/${id}`, accessToken)).statusCode).toBe(204)
   })
 
   it('leaves their only second factor to who has to have one', async () => {

@@ -68,6 +68,7 @@ export function findByCredential(tx: Tx, tenantId: string, credentialId: Buffer)
       'c.public_key',
       'c.is_backup_eligible',
       'u.email_norm',
+      'u.last_login_at',
       sql<boolean>`c.suspected_at is not null`.as('is_suspected'),
       sql<boolean>`u.is_active and u.email_verified_at is not null and u.deleted_at is null and u.erased_at is null`.as(
         'may_sign_in',

@@ -72,11 +72,17 @@ export function passkeySignInRoutes(app: App, dependencies: PasskeySignInDepende
       const transport = await takeSignInChallenge(context, clientData.challenge, headers.cookie)
       if (transport === undefined) throw refused('challenge')
       if (transport === 'cookie') assertOwn(request)
-      const { session, emailNorm } = await completeSignIn(context, dependencies, clientData, credential, {
-        ...{ transport, client: clientOf(request) },
-      })
+      const accountOf = (norm: string): string => `${context.tenant.id}:${norm}`
+      const { session, emailNorm } = await completeSignIn(
+        context,
+        dependencies,
+        clientData,
+        credential,
+        { transport, client: clientOf(request) },
+        (norm) => devices.find(headers.cookie, accountOf(norm)) !== undefined,
+      )
       const answer = await answerTokens(reply, kit, session)
-      reply.header('set-cookie', devices.remember(headers.cookie, `${context.tenant.id}:${emailNorm}`))
+      reply.header('set-cookie', devices.remember(headers.cookie, accountOf(emailNorm)))
       return answer
     },
   )

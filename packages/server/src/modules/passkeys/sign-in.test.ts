@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createAuthenticator, type Deviation } from '../../testing/authenticator.ts'
 import { createTestDatabase, type TestDatabase } from '../../testing/database.ts'
@@ -144,6 +145,37 @@ describe('signing in with a passkey', () => {
     expect((await showPasskeyOver(server, authenticator)).statusCode).toBe(200)
   })
 
+  it('tells the owner of a device that is new, and not of one that has signed in before', async () => {
+    const person = await createPerson(server)
+    const { authenticator } = await withPasskey(server, person)
+    const mails = async () =>
+      (await asTenant(server, `select 1 from mail_outbox where user_id = $1 and template = 'new-device'`, [person.id]))
+        .length
+    const first = await showPasskeyOver(server, authenticator)
+    expect(await mails()).toBe(1)
+    const cookie = String(first.headers['set-cookie']).split(';')[0] ?? ''
+    expect((await showPasskeyOver(server, authenticator, {}, { cookie })).statusCode).toBe(200)
+    expect(await mails()).toBe(1)
+  })
+
+  it('calls off what was asked about a lost factor: it is not lost', async () => {
+    const person = await createPerson(server)
+    const { authenticator } = await withPasskey(server, person)
+    await asTenant(
+      server,
+      `insert into one_time_token (tenant_id, token_hash, purpose, user_id, expires_at)
+       values ($1, $2, 'reset-mfa-wait', $3, now() + interval '1 day')`,
+      [server.tenant.id, createHash('sha256').update(person.id).digest(), person.id],
+    )
+    expect((await showPasskeyOver(server, authenticator)).statusCode).toBe(200)
+    const left = await asTenant(
+      server,
+      `select 1 from one_time_token where user_id = $1 and purpose = 'reset-mfa-wait'`,
+      [person.id],
+    )
+    expect(left).toEqual([])
+  })
+
   it('is tried five times in a minute by one client', async () => {
     const credential = createAuthenticator().show(await challengeForSignIn(server), { userHandle: 'AAAA' })
     const address = nextAddress()
@@ -168,8 +200,8 @@ describe('a passkey that was copied', () => {
     expect(await sessionsOf(person)).toBe(before)
     const entries = await asTenant(server, 'select action, outcome from audit_event where resource_id = $1', [id])
     expect(entries).toContainEqual({ action: 'passkey.suspected', outcome: 'refused' })
-    const mails = await asTenant(server, 'select 1 from mail_outbox where user_id = $1', [person.id])
-    expect(mails).toHaveLength(2)
+    const mails = await asTenant(server, 'select template from mail_outbox where user_id = $1 order by id', [person.id])
+    expect(mails.map(({ template }) => template)).toEqual(['mfa-changed', 'new-device', 'mfa-changed'])
     const list = await server.app.inject({ url: '/api/v1/passkeys', headers: bearer(accessToken) })
     expect(list.json().items).toMatchObject([{ isSuspected: true }])
   })

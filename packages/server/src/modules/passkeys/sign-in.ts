@@ -1,5 +1,6 @@
 import { appendAudit } from '../../core/audit/append.ts'
 import type { Context } from '../../core/context.ts'
+import { tellNewDevice } from '../../core/identity/new-device.ts'
 import { replaceSession } from '../../core/identity/replace-session.ts'
 import { type ClientFacts, type OpenedSession, openSession } from '../../core/identity/session-kit.ts'
 import { createChallenge, takeOwnChallenge } from './challenge.ts'
@@ -24,6 +25,7 @@ export function beginSignIn(
  * Signs the holder of a passkey in, at the second level: it is something they have, and their device has verified them.
  *
  * @param clientData - whose challenge has been used up.
+ * @param isKnownDevice - whether the account of an address has been signed in to with this device before.
  * @returns the session, and what names the account on a device (see `emailNorm`).
  * @throws ProblemError `passkey-refused`.
  */
@@ -33,17 +35,21 @@ export async function completeSignIn(
   clientData: ClientData,
   assertion: Assertion,
   session: { readonly transport: 'bearer' | 'cookie'; readonly client: ClientFacts },
+  isKnownDevice: (emailNorm: string) => boolean,
 ): Promise<{ readonly session: OpenedSession; readonly emailNorm: string }> {
   const tenantId = context.tenant.id
-  const { kit } = dependencies
+  const { kit, mail } = dependencies
   // It says who it is by itself: nobody was asked.
   if (!assertion.response.userHandle) throw refused('no-person')
   const passkey = await provePasskey(context, dependencies, clientData, assertion)
-  const { userId } = passkey
+  const { userId, emailNorm, lastLoginAt } = passkey
   const amr = methodsOf(passkey.shown)
   const opened = await context.inTenant(async (tx) => {
     if (!(await countUse(tx, context, dependencies, passkey))) return undefined
-    await queries.noteSignIn(tx, tenantId, userId, new Date(kit.clock.now()))
+    const nowMs = kit.clock.now()
+    await queries.noteSignIn(tx, tenantId, userId, new Date(nowMs))
+    const arrival = { tenantId, userId, userAgent: session.client.userAgent, lastLoginAt, nowMs }
+    await tellNewDevice(tx, mail, { ...arrival, isKnownDevice: isKnownDevice(emailNorm) })
     const made = await openSession(tx, kit, { tenantId, userId, aal: 2, amr, ...session })
     await appendAudit(
       tx,
@@ -57,7 +63,7 @@ export async function completeSignIn(
     return made
   })
   if (opened === undefined) throw refused('count')
-  return { session: opened, emailNorm: passkey.emailNorm }
+  return { session: opened, emailNorm }
 }
 
 /** Begins to prove again who one is, with any passkey of one's own. */

@@ -14,6 +14,7 @@ export interface ProvenPasskey {
   readonly id: string
   readonly userId: string
   readonly emailNorm: string
+  readonly lastLoginAt: Date | null
   readonly shown: ShownCredential
 }
 
@@ -47,7 +48,8 @@ export async function provePasskey(
     await auditRefusal(context, found.user_id, reason ?? '')
     throw refused(reason ?? '')
   }
-  return { id: found.id, userId: found.user_id, emailNorm: found.email_norm, shown }
+  const { id, user_id: userId, email_norm: emailNorm, last_login_at: lastLoginAt } = found
+  return { id, userId, emailNorm, lastLoginAt, shown }
 }
 
 type Found = NonNullable<Awaited<ReturnType<typeof queries.findByCredential>>>
@@ -63,8 +65,9 @@ function faultOf(found: Found, { response }: Assertion, shown: ShownCredential |
 }
 
 /**
- * Counts a use, in the transaction of what it opens. A passkey whose count does not go up has a copy somewhere: it is good
- * for nothing from then on, whichever of the two it was, and its owner is told. Let the transaction be committed then too.
+ * Counts a use, in the transaction of what it opens, and calls off what was asked about a lost factor. A passkey whose count
+ * does not go up has a copy somewhere: it is good for nothing from then on, whichever of the two it was, and its owner is
+ * told. Let the transaction be committed then too.
  *
  * @returns whether it counts, and its person may still sign in.
  * @see WebAuthn §6.1.1
