@@ -29,6 +29,8 @@ const run = spawn(
   ['run', '--mutate', mutate.join(','), '--incrementalFile', incrementalFile],
   { stdio: 'inherit', env: { ...process.env, REMPART_MUTATION_SCOPE: scope, ...server.environment } },
 )
+// Told to end, Stryker keeps what it has done: the next run goes on from there.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => run.kill(signal))
 const [status] = await once(run, 'exit')
 await server.stop()
 process.exitCode = typeof status === 'number' ? status : 1
