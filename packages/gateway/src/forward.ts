@@ -76,12 +76,17 @@ class Forwarded implements PooledExchange {
   }
 
   watchClient(): void {
-    this.#response.once('close', () => {
-      if (this.#isOver) return
-      this.#isOver = true
-      this.#context.upstreams.forget(this)
-      this.#connection?.destroy()
-    })
+    const response = this.#response
+    response.exchange = this
+    response.on('close', forgetExchange)
+  }
+
+  /** The client has left, unless all has been said. */
+  onClientGone(): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#context.upstreams.forget(this)
+    this.#connection?.destroy()
   }
 
   onReady(connection: UpstreamConnection): void {
@@ -96,7 +101,8 @@ class Forwarded implements PooledExchange {
   }
 
   onHead(head: AnswerHead): void {
-    this.#writeHead(head)
+    this.#prepare(head)
+    this.#response.writeHead(head.status, head.reason, lengthField(head.length))
   }
 
   onData(text: string): boolean {
@@ -108,10 +114,10 @@ class Forwarded implements PooledExchange {
   }
 
   onWhole(head: AnswerHead, body: string): void {
-    this.#writeHead(head.framing === 'chunked' ? { ...this.#framed(head), length: body.length } : head)
+    const length = head.framing === 'chunked' ? body.length : head.length
+    this.#prepare(head)
     this.#end()
-    if (body === '') this.#response.end()
-    else this.#response.end(body, 'latin1')
+    this.#response.endWhole(head.status, head.reason, lengthField(length), body)
   }
 
   onEnd(): void {
@@ -156,25 +162,13 @@ class Forwarded implements PooledExchange {
     this.#context.refuse(this.#admission, problem)
   }
 
-  #framed({ status, reason, lines, hasDate }: AnswerHead): Pick<AnswerHead, 'status' | 'reason' | 'lines' | 'hasDate'> {
-    return { status, reason, lines, hasDate }
-  }
-
-  #writeHead({
-    status,
-    reason,
-    lines,
-    hasDate,
-    length,
-  }: Pick<AnswerHead, 'status' | 'reason' | 'lines' | 'hasDate' | 'length'>): void {
+  #prepare({ lines, hasDate }: AnswerHead): void {
     const response = this.#response
     response.lines = lines
     if (hasDate) response.sendDate = false
     if (this.#context.isStopping()) response.shouldKeepAlive = false
     // An upstream that answers before it has read everything refuses the rest.
     if (!this.isSent) leaveBodyUnread(this.#message, response, this.#admission.request)
-    if (length === undefined) response.writeHead(status, reason)
-    else response.writeHead(status, reason, ['content-length', String(length)])
   }
 
   #send(connection: UpstreamConnection, chunk: Buffer): void {
@@ -206,4 +200,12 @@ class Forwarded implements PooledExchange {
     this.isSent = true
     connection.expectAnswer()
   }
+}
+
+const lengthField = (length: number | undefined): [string, string] | undefined =>
+  length === undefined ? undefined : ['content-length', String(length)]
+
+/** One listener for all answers: what belongs to each is read from it. */
+function forgetExchange(this: GatewayResponse): void {
+  this.exchange?.onClientGone()
 }

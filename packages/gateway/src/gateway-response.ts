@@ -10,10 +10,23 @@ export class GatewayResponse extends ServerResponse {
   quota = ''
   /** All other fields but those that frame the body. */
   lines = ''
+  /** What makes this answer: it hears when nobody waits for it any more. */
+  exchange: { onClientGone(): void } | undefined
+  #whole = ''
+
+  /** Sends a body that is there to its last byte, one character each: with the head, as one piece. */
+  endWhole(status: number, reason: string, fields: OutgoingHttpHeader[] | undefined, body: string): void {
+    this.#whole = body
+    this.writeHead(status, reason, fields)
+    this.end()
+  }
 
   /** Where Node writes the head of an answer: the first line, then its fields. */
   _storeHeader(firstLine: string, headers: OutgoingHttpHeaders | OutgoingHttpHeader[] | undefined): void {
     storeHeader.call(this, firstLine + this.lines + this.quota, headers)
+    // Where Node keeps the head it has made until the first byte of the body; its types leave that out.
+    const own = this as unknown as { _header: string }
+    if (this.#whole !== '') own._header += this.#whole
   }
 }
 
