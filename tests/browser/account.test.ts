@@ -39,14 +39,14 @@ async function visit(path: string, locale = 'en-GB'): Promise<Page> {
   return page
 }
 
-const post = (path: string, body: object): Promise<Response> =>
+const post = (path: string, body: object, headers: Record<string, string> = {}): Promise<Response> =>
   fetch(`${server.url}/api/v1${path}`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', ...headers },
     body: JSON.stringify(body),
   })
 
-/** The path of the link in the newest mail to an address. */
+/** The path of the newest link to a page in the mails to an address. */
 async function linkTo(address: string, page: string): Promise<string> {
   const mailbox = join(server.dataDir, 'mailbox')
   return vi.waitFor(
@@ -54,7 +54,8 @@ async function linkTo(address: string, page: string): Promise<string> {
       const files = readdirSync(mailbox).filter((file) => file.endsWith('.eml'))
       const mails = await Promise.all(files.sort().map((file) => simpleParser(readFileSync(join(mailbox, file)))))
       const texts = mails.filter(({ to }) => [to].flat()[0]?.text === address).map(({ text = '' }) => text)
-      const link = new RegExp(`/account/${page}#token=[\\w-]+`).exec(texts.at(-1) ?? '')?.[0]
+      const links = texts.flatMap((text) => new RegExp(`/account/${page}#token=[\\w-]+`).exec(text)?.[0] ?? [])
+      const link = links.at(-1)
       if (link === undefined) throw new Error('the mail has not come')
       return link
     },
@@ -97,6 +98,30 @@ describe('the pages that mails lead to', () => {
     await choosing.getByRole('button').click()
     await choosing.getByRole('status').waitFor()
     expect((await post('/auth/login', { email, password: 'eight green lanterns' })).status).toBe(200)
+  })
+
+  it('move an account to another address, take it back, and end its sessions', async () => {
+    const [email, other] = ['mary@example.org', 'mary@example.net']
+    await post('/auth/register', { email, password, name: 'Mary' })
+    const confirming = await visit(await linkTo(email, 'verify'))
+    await confirming.getByLabel('Password').fill(password)
+    await confirming.getByRole('button').click()
+    await confirming.getByRole('status').waitFor()
+    const signedIn = (await (await post('/auth/login', { email, password })).json()) as { access_token: string }
+    const authorization = { authorization: `Bearer ${signedIn.access_token}` }
+    expect((await post('/users/me/email', { email: other }, authorization)).status).toBe(202)
+
+    const press = async (address: string, page: string, locale: string, done: RegExp): Promise<void> => {
+      const opened = await visit(await linkTo(address, page), locale)
+      expect(opened.url()).not.toContain('token')
+      await opened.getByRole('button').click()
+      await opened.getByRole('status').filter({ hasText: done }).waitFor()
+      expect(await opened.getByRole('button').isVisible()).toBe(false)
+    }
+    await press(other, 'change-email', 'en-GB', /address is changed/)
+    await press(email, 'return-email', 'fr-FR', /retrouvé cette adresse/)
+    expect((await post('/auth/login', { email: other, password })).status).toBe(401)
+    await press(email, 'end-sessions', 'en-GB', /Every session has ended/)
   })
 
   it('say so when a link is not complete or not good any more', async () => {

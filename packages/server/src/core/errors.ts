@@ -64,7 +64,7 @@ export function sendProblem(
   const page = (request.route as FastifyContextConfig | undefined)?.problemPage
   if (page === undefined) return sendBody()
   page(request, reply, { code, options }).then(
-    ({ text, locale }) => sendText(request, reply, 'text/html', locale, text),
+    (shown) => (shown === undefined ? sendBody() : sendText(request, reply, 'text/html', shown.locale, shown.text)),
     sendBody,
   )
   return reply

@@ -17,10 +17,10 @@ export interface Page {
 
 /**
  * Makes the page of a refusal. It may add header fields to the reply; status, type and the sending are not its matter.
- * When it fails, the refusal is answered as problem+json.
+ * When it fails or gives none, the refusal is answered as problem+json.
  */
 export type ProblemPage = (
   request: FastifyRequest,
   reply: FastifyReply,
   problem: { readonly code: ProblemCode; readonly options: ProblemOptions },
-) => Promise<Page>
+) => Promise<Page | undefined>

@@ -486,3 +486,32 @@ describe('taking a link away', () => {
     expect(answers.map(({ statusCode }) => statusCode).toSorted()).toEqual([204, 409])
   })
 })
+
+describe('a refusal of the callback', () => {
+  const forged = '/api/v1/oauth/own/callback?state=%3Cscript%3Ealert(1)%3C/script%3E&code=x'
+  const browser = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8'
+
+  it('is a page for a browser, in its language, that repeats nothing of the address', async () => {
+    for (const [language, title] of [
+      ['fr-FR,fr', 'Recommencez'],
+      ['en', 'Start again'],
+    ] as const) {
+      const answer = await get(forged, { accept: browser, 'accept-language': language })
+      expect(answer.statusCode).toBe(400)
+      expect(answer.headers).toMatchObject({
+        'content-type': 'text/html; charset=utf-8',
+        'cache-control': 'no-store',
+        'content-security-policy': expect.stringContaining("frame-ancestors 'none'"),
+      })
+      expect(answer.headers['vary']).toContain('accept')
+      expect(answer.body).toContain(`<h1>${title}</h1>`)
+      expect(answer.body).not.toMatch(/<script|alert/)
+    }
+  })
+
+  it.each(['application/json', '*/*', 'text/html;q=0', ''])('is problem+json for who accepts %j', async (accept) => {
+    const answer = await get(forged, accept === '' ? {} : { accept })
+    expect(answer.headers['content-type']).toContain('application/problem+json')
+    expect(codeOf(answer)).toBe('oauth-state-invalid')
+  })
+})

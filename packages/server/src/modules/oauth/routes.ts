@@ -21,6 +21,7 @@ import {
 } from './flow.ts'
 import { oauthFinishPolicy, oauthStartPolicy } from './policy.ts'
 import { listEnabledProviders } from './queries.ts'
+import { oauthRefusalPage } from './refusal-page.ts'
 import { completeRegistration } from './registration.ts'
 import {
   AuthorizeQuery,
@@ -146,7 +147,7 @@ export function oauthRoutes(app: App, dependencies: OAuthDependencies): void {
         operationId: 'returnFromProvider',
         summary: 'Come back from a provider',
         description:
-          'Where the provider sends the browser. Signs in whoever is linked to the identity, or answers what is still to be done.',
+          'Where the provider sends the browser. Signs in whoever is linked to the identity, or answers what is still to be done. A browser that asks for a page is shown a refusal as one.',
         tags: ['oauth'],
         params: ProviderParams,
         querystring: CallbackQuery,
@@ -156,7 +157,13 @@ export function oauthRoutes(app: App, dependencies: OAuthDependencies): void {
           ...refusals(400, 401, 403, 404, 409, 422, 429, 503),
         },
       },
-      config: { access: 'none', guard: oauthFinishPolicy, uncompressed: true },
+      config: {
+        access: 'none',
+        guard: oauthFinishPolicy,
+        uncompressed: true,
+        headers: 'docs',
+        problemPage: oauthRefusalPage,
+      },
     },
     async (request, reply) => {
       reply.header('cache-control', 'no-store').header('referrer-policy', 'no-referrer')
