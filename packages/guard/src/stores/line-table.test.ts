@@ -389,6 +389,17 @@ describe('room for a key whose home is full', () => {
     )
   })
 
+  it('is taken from a key whole: with a part of its units it would seem to have that much left', () => {
+    const { table, tag, home, partner } = fullPair()
+    for (let slot = 0; slot < SLOTS; slot += 1) putUnit(table, home, slot, 0, slot, 900, 15)
+    for (const slot of [0, 3, 5]) putUnit(table, home, slot, 0, 77, slot === 3 ? 110 : 900, 15)
+    for (let slot = 0; slot < SLOTS; slot += 1) putUnit(table, partner, slot, 0, 50 + slot, 900, 15)
+    table.skips = 1
+    expect(makeRoom(table, home, tag, tick, 500)).toBe(home)
+    expect(matchLine(table, home, 77, tick)).toBe(0)
+    expect([countAhead(table, tick), table.evictions]).toEqual([2 * SLOTS - 3, 3])
+  })
+
   it('is made by moving ever less often while that is in vain, and at once again when it is not', () => {
     const { table, tag, home, partner } = fullPair()
     for (let line = 0; line < table.inUse * WORDS; line += WORDS) fill(table, line, tick, line + 1, tick + 1_000 + line)
@@ -459,7 +470,7 @@ describe('the units of a key', () => {
       const slot = freeSlot(table, partner, tick)
       putUnit(table, partner, slot, 0, 900 + room, 10_000, 15)
     }
-    expect(gone).toEqual([true, 2, true, 1, true, 0])
+    expect(gone).toEqual([true, 2, true, 0, true, 0])
   })
 
   it('stay where they are when the other line has room for them only, or is the same', () => {
@@ -491,7 +502,8 @@ describe('the units of a key', () => {
     putUnit(table, home, freeSlot(table, home, tick), 0, 99, 900, 7)
     table.skips = 1
     makeRoom(table, home, tag, tick, 500)
-    expect(matchLine(table, home, tag, tick)).toBe(0b100_0000)
+    expect(matchLine(table, home, tag, tick)).toBe(0)
+    expect(table.evictions).toBe(3)
   })
 
   /** A key whose two lines are one. */

@@ -314,12 +314,18 @@ export function makeRoom(table: LineTable, home: number, tag: number, tick: numb
     if (line < 0) {
       const slot = victim(words, home, partner)
       line = slot < SLOTS ? home : partner
-      words[line + ENDS + (slot % SLOTS)] = tick
-      table.evictions += 1
+      forget(table, line, words[line + (slot % SLOTS)] ?? 0, tick)
     }
   }
   if (line === partner) lookInPartner(table, home, tag, tick, end)
   return line
+}
+
+/** Forgets a key whole: with a part of its units it would seem to have that much left, though it is refused. */
+function forget(table: LineTable, line: number, tag: number, tick: number): void {
+  const mask = matchLine(table, line, tag, tick)
+  dropUnits(table, line, mask, tick)
+  table.evictions += countUnits(mask)
 }
 
 /** Makes room for one more unit of a key in its own line, by moving another; false where none can be moved. */

@@ -63,9 +63,11 @@ function ruleOf(figures: RuleFigures, index: number, windowMs: number, more: num
   }
 }
 
-function takesOf(rules: readonly RuleInput[]): Take[] {
+/** What makes fresh takes of a plan, which is compiled once. */
+function takesOf(rules: readonly RuleInput[]): () => Take[] {
   const { late } = compilePolicy(definePolicy({ id: 'p', rules }))
-  return (late?.counts ?? []).map(({ rule, counter }) => createTake(counter, rule.mode === 'live'))
+  const steps = late?.counts ?? []
+  return () => steps.map(({ rule, counter }) => createTake(counter, rule.mode === 'live'))
 }
 
 /** What every call fills in of a take, kept from the call before or not. */
@@ -143,8 +145,11 @@ type Scenario = Drawn<typeof scenarios>
 function sendToBoth({ windowMs, more, rules }: Pick<Scenario, 'windowMs' | 'more' | 'rules'>) {
   const store = createMemoryStore({ budgetBytes: 1_048_576 })
   const naive = createNaiveStore('with-arrival')
-  const rulesWith = (added: number) => rules.map((rule, index) => ruleOf(rule, index, windowMs, added))
-  const kept = takesOf(rulesWith(0))
+  const [inForce, raised] = [0, more].map((added) =>
+    takesOf(rules.map((rule, index) => ruleOf(rule, index, windowMs, added))),
+  )
+  if (inForce === undefined || raised === undefined) throw new Error('two plans')
+  const kept = inForce()
   const held: HeldLease[] = []
 
   const take = (takes: readonly Take[], expected: readonly Take[], nowMs: number, leaseId: string): void => {
@@ -159,9 +164,9 @@ function sendToBoth({ windowMs, more, rules }: Pick<Scenario, 'windowMs' | 'more
     naive.release(released)
   }
   const send = (asked: Asked, nowMs: number): void => {
-    const rulesAsked = rulesWith(asked.isRaised ? more : 0)
-    const takes = asked.isKept && !asked.isRaised ? kept : takesOf(rulesAsked)
-    const expected = takesOf(rulesAsked)
+    const fresh = asked.isRaised ? raised : inForce
+    const takes = asked.isKept && !asked.isRaised ? kept : fresh()
+    const expected = fresh()
     const leaseId = randomUUID()
     for (const one of [takes, expected]) fill(one, asked, asked, leaseId)
     if (asked.act === 'take') take(takes, expected, nowMs, leaseId)

@@ -23,48 +23,54 @@ const heavy: readonly Plan[] = [
   { kind: 'rate-limit', limit: 1, window: '30d' },
   { kind: 'rate-limit', rate: 2, burst: 1, window: '2h' },
   { kind: 'rate-limit', rate: 101, burst: 1, window: '2h' },
-  { kind: 'escalation', window: '2h', steps: [{ after: 1, do: 'challenge' }] },
 ].map((fields, index) => latePlan([{ id: 'heavy', by: 'account', ...fields } as RuleInput], { id: `heavy-${index}` }))
 
-function pressHard(store: Store, nowMs: number): void {
+function pressHard(store: Store, nowMs: number, plan: Plan | undefined): void {
+  if (plan === undefined) throw new Error('nothing presses')
   const before = store.stats().evictions
-  for (const plan of heavy) flood(plan, store, 6_000, nowMs)
-  expect(store.stats().evictions - before).toBeGreaterThan(6_000)
+  flood(plan, store, 6_000, nowMs)
+  expect(store.stats().evictions - before).toBeGreaterThan(1_000)
 }
 
 describe('a counter that was forgotten under pressure', () => {
-  const shapes: readonly [string, object][] = [
-    ['a limit of 1', { kind: 'rate-limit', limit: 1, window: '1h' }],
-    ['a limit of 3', { kind: 'rate-limit', limit: 3, window: '1h' }],
-    ['a limit of 5', { kind: 'rate-limit', limit: 5, window: '1h' }],
-    ['a limit of 40', { kind: 'rate-limit', limit: 40, window: '1h' }],
-    ['a rate with a burst', { kind: 'rate-limit', rate: 5, burst: 3, window: '1h' }],
-    ['a rate of whole milliseconds', { kind: 'rate-limit', rate: 6, burst: 2, window: '1h' }],
-    ['a lockout', { kind: 'lockout', attempts: 3, window: '1h', lock: '2h' }],
+  const [lines, rings, rates, fineRates] = heavy
+  const shapes: readonly [string, object, Plan | undefined][] = [
+    ['a limit of 1', { kind: 'rate-limit', limit: 1, window: '1h' }, lines],
+    ['a limit of 2', { kind: 'rate-limit', limit: 2, window: '1h' }, lines],
+    ['a limit of 3', { kind: 'rate-limit', limit: 3, window: '1h' }, lines],
+    ['a limit of 5', { kind: 'rate-limit', limit: 5, window: '1h' }, rings],
+    ['a limit of 40', { kind: 'rate-limit', limit: 40, window: '1h' }, rings],
+    ['a rate with a burst', { kind: 'rate-limit', rate: 5, burst: 3, window: '1h' }, fineRates],
+    ['a rate of whole milliseconds', { kind: 'rate-limit', rate: 6, burst: 2, window: '1h' }, rates],
+    ['a lockout', { kind: 'lockout', attempts: 3, window: '1h', lock: '2h' }, lines],
   ]
 
-  it.each(shapes)('as %s refuses whom it refused, with figures that say so, and as long as it said', (_, fields) => {
-    const store = createMemoryStore({ budgetBytes: smallest })
-    const plan = latePlan([{ id: 'r', by: 'account', ...fields } as RuleInput])
-    let refused = decide(plan, store, ada, 1, 1_000)
-    for (let sent = 0; sent < 50 && refused.outcome === 'allow'; sent += 1) refused = decide(plan, store, ada, 1, 1_000)
-    const { retryAfterMs = 0, limit, reason } = refused
-    expect(retryAfterMs).toBeGreaterThan(0)
-    pressHard(store, 2_000)
-    const again = decide(plan, store, ada, 1, 1_500 + 1_000)
-    expect(again).toMatchObject({ outcome: 'deny', remaining: 0, limit, reason, retryAfterMs: retryAfterMs - 1_500 })
-    expect(again.resetMs).toBeGreaterThanOrEqual(0)
-    expect(again.resetMs).toBeLessThanOrEqual(retryAfterMs)
-    expect(decide(plan, store, ada, 1, 1_000 + retryAfterMs - 1).outcome).toBe('deny')
-    expect(decide(plan, store, ada, 1, 1_000 + retryAfterMs).outcome).toBe('allow')
-  })
+  it.each(shapes)(
+    'as %s refuses whom it refused, with figures that say so, and as long as it said',
+    (_, fields, presses) => {
+      const store = createMemoryStore({ budgetBytes: smallest })
+      const plan = latePlan([{ id: 'r', by: 'account', ...fields } as RuleInput])
+      let refused = decide(plan, store, ada, 1, 1_000)
+      for (let sent = 0; sent < 50 && refused.outcome === 'allow'; sent += 1)
+        refused = decide(plan, store, ada, 1, 1_000)
+      const { retryAfterMs = 0, limit, reason } = refused
+      expect(retryAfterMs).toBeGreaterThan(0)
+      pressHard(store, 2_000, presses)
+      const again = decide(plan, store, ada, 1, 1_500 + 1_000)
+      expect(again).toMatchObject({ outcome: 'deny', remaining: 0, limit, reason, retryAfterMs: retryAfterMs - 1_500 })
+      expect(again.resetMs).toBeGreaterThanOrEqual(0)
+      expect(again.resetMs).toBeLessThanOrEqual(retryAfterMs)
+      expect(decide(plan, store, ada, 1, 1_000 + retryAfterMs - 1).outcome).toBe('deny')
+      expect(decide(plan, store, ada, 1, 1_000 + retryAfterMs).outcome).toBe('allow')
+    },
+  )
 
   it('as a limit in a long window refuses whom it refused, as long as it said, and at most two ticks more', () => {
     const store = createMemoryStore({ budgetBytes: smallest })
     const plan = latePlan([{ id: 'r', kind: 'rate-limit', by: 'account', limit: 2, window: '40d' }])
     for (let sent = 0; sent < 2; sent += 1) decide(plan, store, ada, 1, 1_000)
     const { retryAfterMs = 0 } = decide(plan, store, ada, 1, 1_000)
-    pressHard(store, 2_000)
+    pressHard(store, 2_000, rings)
     const again = decide(plan, store, ada, 1, 2_000)
     expect(again).toMatchObject({ outcome: 'deny', remaining: 0 })
     const untilMs = 2_000 + (again.retryAfterMs ?? 0)
