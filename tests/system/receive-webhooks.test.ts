@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Webhook } from 'standardwebhooks'
 import { expect, it, onTestFinished } from 'vitest'
 import { webhookEvents } from '../../packages/server/src/core/webhooks/events.ts'
 import { createSecret, signedHeaders } from '../../packages/server/src/modules/webhooks/secret.ts'
@@ -49,7 +48,6 @@ it('the receiver of the guide takes what is signed, once, and refuses what is ch
   expect(await post(body, signedHeaders([createSecret()], { id: randomUUID(), body, at: new Date() }))).toBe(401)
   const old = signedHeaders([secret], { id: randomUUID(), body, at: new Date(Date.now() - 301_000) })
   expect(await post(body, old)).toBe(401)
-  expect(() => new Webhook(secret).verify(body, old)).toThrow('too old')
 })
 
 it('the guide names every event, and no other', () => {
