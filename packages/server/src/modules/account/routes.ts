@@ -17,16 +17,24 @@ const sessionPages: readonly SessionPage[] = ['sign-in', 'passkeys']
  */
 export function accountRoutes(app: App): void {
   const style = constantText('text/css; charset=utf-8', pageStyle(new URL('./assets/account.css', import.meta.url)))
-  const scriptOf = (file: string): ConstantText =>
-    constantText('text/javascript; charset=utf-8', readFileSync(new URL(`./assets/${file}`, import.meta.url), 'utf8'))
+  const scriptOf = (file: URL): ConstantText =>
+    constantText('text/javascript; charset=utf-8', readFileSync(file, 'utf8'))
   const config = (undocumented: string) =>
     ({ schema: { hide: true }, config: { access: 'none', headers: 'docs', undocumented } }) as const
   const urls = { style: '/account/style.css', script: '/account/script.js' }
   const sessionUrls = { style: urls.style, script: '/account/session.js' }
   const assets = [
     [urls.style, style, 'the style of the pages of accounts'],
-    [urls.script, scriptOf('account.js'), 'the script of the pages that mails lead to'],
-    [sessionUrls.script, scriptOf('session.js'), 'the script of the pages to sign in on'],
+    [
+      urls.script,
+      scriptOf(new URL('./assets/account.js', import.meta.url)),
+      'the script of the pages that mails lead to',
+    ],
+    [
+      sessionUrls.script,
+      scriptOf(new URL('./assets/session.js', import.meta.url)),
+      'the script of the pages to sign in on',
+    ],
   ] as const
 
   for (const [url, text, what] of assets) {
