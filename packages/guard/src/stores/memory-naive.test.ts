@@ -95,7 +95,7 @@ function unitsBeside({ counter }: Take): number {
 const readingsOf = (takes: readonly Take[]) =>
   takes.map(({ fits, charged, used, freesMs, waitMs, cooling }) => ({ fits, charged, used, freesMs, waitMs, cooling }))
 
-const asks = (windowMs: number) =>
+const asks = (windowMs: number, accounts: readonly string[]) =>
   fc.record({
     gapMs: fc.oneof(
       { weight: 12, arbitrary: fc.nat({ max: Math.ceil(windowMs / 60) }) },
@@ -104,7 +104,7 @@ const asks = (windowMs: number) =>
       // Ticks of 32 bits wrap behind these, of milliseconds and of 32 of them.
       { weight: 1, arbitrary: fc.constantFrom(2 ** 30, 2 ** 31 - 1, 2 ** 32 - windowMs, 2 ** 32, 2 ** 36) },
     ),
-    account: fc.constantFrom('ada', 'bob', 'éva', '日本', ''),
+    account: fc.constantFrom(...accounts),
     tenant: fc.constantFrom('acme', 'b'),
     cost: fc.oneof(
       { weight: 6, arbitrary: fc.constant(1) },
@@ -119,9 +119,8 @@ const asks = (windowMs: number) =>
   })
 type Asked = Drawn<ReturnType<typeof asks>>
 
-const scenarios = fc
-  .oneof(fc.integer({ min: 62, max: 100_000 }), fc.integer({ min: day, max: 24 * day }))
-  .chain((windowMs) =>
+const scenariosOf = (mostRules: number, accounts: readonly string[]) =>
+  fc.oneof(fc.integer({ min: 62, max: 100_000 }), fc.integer({ min: day, max: 24 * day })).chain((windowMs) =>
     fc.record({
       windowMs: fc.constant(windowMs),
       startMs: fc.integer({ min: 0, max: 2 ** 41 }),
@@ -133,17 +132,17 @@ const scenarios = fc
           units: fc.nat({ max: 60 }),
           cooldownMs: fc.oneof(fc.constant(0), fc.nat({ max: windowMs * 2 })),
         }),
-        { minLength: 1, maxLength: 4 },
+        { minLength: 1, maxLength: mostRules },
       ),
-      sent: fc.array(asks(windowMs), { minLength: 1, maxLength: 60, size: 'max' }),
+      sent: fc.array(asks(windowMs, accounts), { minLength: 1, maxLength: 80, size: 'max' }),
     }),
   )
 
-type Scenario = Drawn<typeof scenarios>
+type Scenario = Drawn<ReturnType<typeof scenariosOf>>
 
 /** The same requests sent to both, and what both read. */
 function sendToBoth({ windowMs, more, rules }: Pick<Scenario, 'windowMs' | 'more' | 'rules'>) {
-  const store = createMemoryStore({ budgetBytes: 1_048_576 })
+  const store = createMemoryStore({ budgetBytes: 6_291_456 })
   const naive = createNaiveStore('with-arrival')
   const [inForce, raised] = [0, more].map((added) =>
     takesOf(rules.map((rule, index) => ruleOf(rule, index, windowMs, added))),
@@ -180,9 +179,12 @@ function sendToBoth({ windowMs, more, rules }: Pick<Scenario, 'windowMs' | 'more
 }
 
 describe('a memory store', () => {
-  it('reads and charges as the naive store does, whatever rules, costs, arrivals and changes of a limit', () => {
+  it.each<[string, number, readonly string[]]>([
+    ['of several rules and clients', 4, ['ada', 'bob', 'éva', '日本', '']],
+    ['of one rule and one client', 1, ['ada']],
+  ])('reads and charges as the naive store does any requests %s, and as a limit changes', (_, mostRules, accounts) => {
     fc.assert(
-      fc.property(scenarios, ({ startMs, sent, ...given }) => {
+      fc.property(scenariosOf(mostRules, accounts), ({ startMs, sent, ...given }) => {
         const { store, send } = sendToBoth(given)
         let nowMs = startMs
         for (const asked of sent) {

@@ -99,7 +99,9 @@ function locate(counter: WindowCounter, binding: Binding, tables: Tables): numbe
   const { low, home } = binding
   const { lines } = tables
   if (binding.place === IN_SLOT && holdsKey(binding.table, binding.slot, low, tables.coarseTick)) {
-    return pruneSlot(binding.table, binding.slot, tickOf(counter, tables), counter.windowTicks)
+    const used = pruneSlot(binding.table, binding.slot, tickOf(counter, tables), counter.windowTicks)
+    // A slot outlives its units a little: whoever else came meanwhile may have begun anew in a line.
+    if (used > 0) return used
   }
   binding.place = NOWHERE
   if (counter.tickMs !== 1) return locateSlot(counter, binding, tables)
