@@ -4,6 +4,7 @@ import { addApiKeyCommands } from './commands/api-key.ts'
 import { addAuditCommands } from './commands/audit.ts'
 import { addContactCommands } from './commands/contact.ts'
 import { addDatabaseCommands } from './commands/database.ts'
+import { addDoctorCommand } from './commands/doctor.ts'
 import { addEventCommands } from './commands/events.ts'
 import { addFormCommands } from './commands/forms.ts'
 import { addGateCommands } from './commands/gates.ts'
@@ -33,6 +34,7 @@ if (language === 'fr') speakFrench(program)
 addStartCommand(program)
 addGatewayCommand(program)
 addDatabaseCommands(program)
+addDoctorCommand(program)
 addTenantCommands(program)
 addUserCommands(program)
 addApiKeyCommands(program)

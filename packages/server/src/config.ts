@@ -20,7 +20,7 @@ import {
 } from './config-values.ts'
 import { mailFrom, smtpUrl } from './core/mail/smtp-settings.ts'
 import { headerName, reputationFiles } from './core/reputation-settings.ts'
-import { secretStrengthFault } from './core/secrets.ts'
+import { isGuessable, secretStrengthFault } from './core/secrets.ts'
 import { redisUrl } from './redis-url.ts'
 
 /** One setting: where it comes from, how it is read, what it is when absent, and its line in the reference. */
@@ -530,8 +530,28 @@ function missingPartners(values: Values): string[] {
   return faults
 }
 
+/** Names of settings whose secret, or the password in whose URL, is a default or an example. Their values are in no message. */
+export function weakSecrets(values: Partial<Values>): readonly string[] {
+  const { metricsToken, redisUrl: redis, smtp } = values
+  const passwords: Readonly<Record<string, string | undefined>> = {
+    REMPART_DATABASE_URL: passwordIn(values.databaseUrl),
+    REMPART_DATABASE_WORKER_URL: passwordIn(values.databaseWorkerUrl),
+    REMPART_DATABASE_OWNER_URL: passwordIn(values.databaseOwnerUrl),
+    REMPART_REDIS_URL: redis?.password,
+    REMPART_SMTP_URL: smtp?.auth?.pass,
+    REMPART_METRICS_TOKEN: metricsToken,
+  }
+  return Object.keys(passwords).filter((name) => passwords[name] !== undefined && isGuessable(passwords[name] ?? ''))
+}
+
+/** Undefined where there is none, and another way to sign in. */
+function passwordIn(url: string | undefined): string | undefined {
+  const password = url === undefined ? '' : (URL.parse(url)?.password ?? '')
+  return password === '' ? undefined : decodeURIComponent(password)
+}
+
 function productionWeaknesses(values: Values): string[] {
-  const faults: string[] = []
+  const faults = weakSecrets(values).map((name) => `${name} must not hold a default or an example secret in production`)
   faults.push(
     ...(['vaultUrl', 'infisicalUrl', 'awsEndpoint'] as const).flatMap((key) => {
       const url = values[key]

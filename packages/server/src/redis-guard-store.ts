@@ -74,6 +74,27 @@ export async function openRedisGuardStore(
 }
 
 /**
+ * What of a Redis's settings lets counters be forgotten or keeps it from counting.
+ *
+ * @throws Error when it does not answer within three seconds, or refuses the credentials.
+ */
+export async function inspectRedisOf(target: RedisTarget): Promise<readonly string[]> {
+  const client = connect(target)
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error('no answer in time')), FIRST_ANSWER_MS)
+      client.once('ready', resolve).once('error', reject)
+      client.once('ready', () => clearTimeout(timer)).once('error', () => clearTimeout(timer))
+    })
+    const store = createRedisStore({ client, secret: Buffer.alloc(32) })
+    return await store.inspect().finally(() => store.close())
+  } finally {
+    client.on('error', () => {})
+    client.disconnect()
+  }
+}
+
+/**
  * Nothing waits in the client: a decision that Redis does not take within 25 ms is made without it, and what
  * was sent twice would be charged twice.
  */

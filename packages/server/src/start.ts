@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import type { Config } from './config.ts'
+import { type Config, weakSecrets } from './config.ts'
 import type { App } from './core/fastify.ts'
 import { createMetrics, type Metrics } from './core/metrics.ts'
 import { deriveKey, keyLabels, loadMasters, type Masters } from './core/secrets.ts'
@@ -155,6 +155,8 @@ async function createApp(config: Config, parts: Parts): Promise<App> {
 }
 
 function warnAbout(config: Config, log: Logger): void {
+  for (const name of weakSecrets(config))
+    log.warn({ setting: name }, 'a default or an example secret: production refuses it')
   if (config.publicUrl.startsWith('https:') && config.trustedProxies.length === 0) {
     log.warn(
       'REMPART_PUBLIC_URL is https and REMPART_TRUSTED_PROXIES is empty: every request but health is redirected to https',

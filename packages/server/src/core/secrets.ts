@@ -95,6 +95,13 @@ const NEVER_MEANT =
 const COMMON =
   /secret|passw(?:or)?d|motdepasse|azerty|qwerty|uiop|asdf|ghjk|qsdf|zxcv|default|production|development|staging|super|admin|rempart|token|session|private|public|test|demo|hello|world|please|very|long|string|random|with|that|this|this|must|should|bytes|characters|than|more|least|thirty|jwt|hmac|sign(?:ing|ature)?|encrypt(?:ion)?|django|fastapi|node|express|letmein|0123456789|12345678(?:90?)?|abcdef(?:gh(?:ijkl?)?)?/gi
 
+/** Whether a secret is one that comes with a product, stands in its examples or is tried first by whoever guesses. */
+export function isGuessable(value: string): boolean {
+  return NEVER_MEANT.test(value) || TRIED_FIRST.test(value) || withoutWords(value).length < 4 || isPeriodic(value)
+}
+
+const TRIED_FIRST = /^(?:postgres|postgresql|redis|root|toor|guest|pass|letmein|mysecretpassword|1234567?8?9?0?)$/i
+
 function withoutWords(value: string): string {
   return value.replaceAll(COMMON, '').replaceAll(/[\s_.-]/g, '')
 }

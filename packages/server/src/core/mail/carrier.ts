@@ -18,19 +18,7 @@ const patience = { connectionTimeout: 10_000, greetingTimeout: 10_000, socketTim
 export function createCarrier(settings: CarrierSettings): Carrier {
   const { smtp } = settings
   if (smtp === undefined) return mailboxCarrier(settings.dataDir, (mail) => messageOf(mail, settings))
-  // A connection for each mail: they are few, and one that hangs holds up no other.
-  const transport = createTransport({
-    ...patience,
-    host: smtp.host,
-    port: smtp.port,
-    name: settings.host,
-    secure: smtp.tls === 'implicit',
-    requireTLS: smtp.tls === 'required',
-    tls: { minVersion: 'TLSv1.2' },
-    ...(smtp.auth && { auth: smtp.auth }),
-    disableFileAccess: true,
-    disableUrlAccess: true,
-  })
+  const transport = transportOf(smtp, settings.host)
   return {
     async carry(mail, signal) {
       try {
@@ -41,6 +29,32 @@ export function createCarrier(settings: CarrierSettings): Carrier {
       }
     },
   }
+}
+
+/** Greets a mail server, with its encryption and its credentials, and sends nothing. @throws the library's error. */
+export async function verifyMailServer(smtp: SmtpServer, host: string): Promise<void> {
+  const transport = transportOf(smtp, host)
+  try {
+    await transport.verify()
+  } finally {
+    transport.close()
+  }
+}
+
+/** A connection for each mail: they are few, and one that hangs holds up no other. */
+function transportOf(smtp: SmtpServer, host: string) {
+  return createTransport({
+    ...patience,
+    host: smtp.host,
+    port: smtp.port,
+    name: host,
+    secure: smtp.tls === 'implicit',
+    requireTLS: smtp.tls === 'required',
+    tls: { minVersion: 'TLSv1.2' },
+    ...(smtp.auth && { auth: smtp.auth }),
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  })
 }
 
 function messageOf(mail: Envelope, { from, host }: CarrierSettings): SendMailOptions {
