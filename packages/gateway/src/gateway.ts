@@ -81,6 +81,11 @@ export function createGateway(options: GatewayOptions): Gateway {
     request: RequestHead,
     decision: Decision | undefined,
   ): void => {
+    // The client may have left while a shared store was asked: nobody would end what begins here.
+    if (message.socket.destroyed) {
+      decision?.lease?.release(protection.guard.nowMs())
+      return
+    }
     if (decision !== undefined) {
       holdLease(decision, message, response)
       response.quota = quotaLines(decision, Date.now())
@@ -150,6 +155,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     if (problem !== undefined) tallies.add('faulty', problems(problem, undefined).status, problem)
   }
   server.maxConnections = limits.clientConnections
+  // A client that has its whole answer on the way and takes nothing of it: all else ends sooner by deadlines of its own.
+  server.timeout = limits.waitMs + limits.connectMs + limits.firstByteMs + limits.idleMs
   // Node drops what is beyond its bound without a word; the reader of the head refuses it instead.
   server.maxHeadersCount = 0
   const sockets = new Set<Socket>()

@@ -138,6 +138,20 @@ describe('who leaves is not waited for', () => {
     await expect(bytesOf(answer)).rejects.toThrow('aborted')
   })
 
+  it('a client that stops taking its answer is cut off, and the upstream is not kept', async () => {
+    const upstream = keep(await startUpstream((_message, response) => void response.end(Buffer.alloc(64 * 1_048_576))))
+    const { port } = keep(await startGateway(upstream.url, { limits: { idleMs: 300 } }))
+    const reader = connect(port, '127.0.0.1')
+    const ended = new Promise((resolve) => reader.on('error', () => undefined).once('close', resolve))
+    reader.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n')
+    reader.pause()
+    await expect.poll(() => upstream.received.length).toBe(1)
+    await expect.poll(() => upstream.open(), { timeout: 4_000 }).toBe(0)
+    reader.resume()
+    await ended
+    expect(reader.bytesRead).toBeLessThan(64 * 1_048_576)
+  })
+
   it('a client that sends its body too slowly is told so, and the upstream is not kept', async () => {
     const upstream = keep(await startUpstream((message) => void message.resume()))
     const { port } = keep(await startGateway(upstream.url, { limits: { idleMs: 300, firstByteMs: 300 } }))
