@@ -200,6 +200,24 @@ describe('signed heads', () => {
     expect(await verdict()).toMatchObject({ verdict: 'head-altered', at: 5 })
   })
 
+  it('under a key that nobody knows are believed only where a later one vouches for them', async () => {
+    for (let index = 0; index < 5; index += 1) await append(`${index}`)
+    const unknown = createHeadSigner(mastersOf('u'.repeat(32))).key.kid
+    const insertUnknown = (seq: number) =>
+      tamper(`insert into audit_head select tenant_id, seq, hash, date_trunc('milliseconds', now()), '${unknown}',
+        decode(repeat('ab', 64), 'hex') from audit_event where tenant_id = '${tenant.id}' and seq = ${seq}`)
+    await insertUnknown(3)
+    expect(await verdict()).toMatchObject({ verdict: 'head-altered', at: 3 })
+    await tamper(`delete from audit_head where tenant_id = '${tenant.id}'`)
+    await signAll()
+    await insertUnknown(3)
+    const whole = await verdict()
+    expect(whole).toMatchObject({ verdict: 'whole' })
+    // It vouches for the entries as they were, whoever signed in between.
+    await tamper(`update audit_event set request_id = 'other' where tenant_id = '${tenant.id}' and seq = 2`)
+    expect(await verdict()).toMatchObject({ verdict: 'altered', at: 2 })
+  })
+
   it('are not given to a log that was edited since the last one', async () => {
     await append('a')
     await signAll()
