@@ -19,6 +19,8 @@ import { dropStamp, findStamp, writeStamp } from './stamp-table.ts'
 
 /** Debts of more do not fit a line. */
 const MOST_TICKS = 2 ** 31 - 1
+/** What eviction spares longest. */
+const MOST_DEBT = 15
 
 /** Whether a counter's theoretical arrival times are all whole milliseconds, of 32 bits: one slot of a line each. */
 function isCompact({ intervalUs, capacity }: GcraCounter): boolean {
@@ -33,17 +35,16 @@ function debtOf(counter: GcraCounter, binding: Binding, tables: Tables): number 
   const isInLines = isCompact(counter)
   const mostUs = counter.capacity * counter.intervalUs
   binding.place = NOWHERE
-  // A burst or a rate that the policy has changed since must not lock anyone out for longer than its own.
-  if (isInLines && locateInLines(binding, tables, binding.home)) return Math.min(debtInLine(binding, tables), mostUs)
+  if (isInLines && locateInLines(binding, tables, binding.home)) return debtInLine(binding, tables, mostUs)
   if (isInLines && !isElsewhere(tables.lines, binding.home, tables.tick)) return 0
   const slot = findStamp(tables.arrivals, binding.high, binding.low, tables.nowMs)
   if (slot >= 0) {
     binding.place = IN_SLOT
-    return Math.min(Math.max(0, (tables.arrivals.stamps[slot] ?? 0) - tables.nowMs * 1_000), mostUs)
+    return debtInSlot(slot, tables, mostUs)
   }
   const partner = partnerLine(tables.lines, binding.home, binding.low)
   const isThere = locateInLines(binding, tables, partner) || locateInLines(binding, tables, binding.home)
-  return isThere ? Math.min(debtInLine(binding, tables), mostUs) : 0
+  return isThere ? debtInLine(binding, tables, mostUs) : 0
 }
 
 function locateInLines(binding: Binding, tables: Tables, line: number): boolean {
@@ -55,8 +56,21 @@ function locateInLines(binding: Binding, tables: Tables, line: number): boolean 
   return true
 }
 
-function debtInLine({ line, mask }: Binding, { lines, tick }: Tables): number {
-  return ((endOf(lines, line, mask) - tick) | 0) * 1_000
+/**
+ * A burst or a rate that the policy has changed since must not lock anyone out for longer than its own: what is owed
+ * beyond it is forgiven for good, as it would else be read as the whole burst again and again.
+ */
+function debtInLine({ line, mask }: Binding, { lines, tick }: Tables, mostUs: number): number {
+  const debtUs = ((endOf(lines, line, mask) - tick) | 0) * 1_000
+  if (debtUs <= mostUs) return debtUs
+  moveEnd(lines, line, mask, (tick + Math.ceil(mostUs / 1_000)) | 0, MOST_DEBT)
+  return mostUs
+}
+
+function debtInSlot(slot: number, { arrivals, nowMs }: Tables, mostUs: number): number {
+  const debtUs = Math.max(0, (arrivals.stamps[slot] ?? 0) - nowMs * 1_000)
+  if (debtUs > mostUs) arrivals.stamps[slot] = nowMs * 1_000 + mostUs
+  return Math.min(debtUs, mostUs)
 }
 
 /** Reads where a rate with a burst stands, without charging it. */
@@ -90,7 +104,7 @@ function writeLine({ intervalUs, capacity }: GcraCounter, binding: Binding, tabl
   const { place, home, high, low } = binding
   // Whole milliseconds, but for what was spent while the policy had another rate.
   const end = (tick + Math.ceil(debtUs / 1_000)) | 0
-  const debt = Math.floor((debtUs * 15) / (capacity * intervalUs))
+  const debt = Math.floor((debtUs * MOST_DEBT) / (capacity * intervalUs))
   if (place === IN_LINE) {
     moveEnd(lines, binding.line, binding.mask, end, debt)
     if (binding.line !== home) lookInPartner(lines, home, binding.low, tick, end)
