@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { permissions } from './core/access.ts'
+import { permissions, platformPermissions } from './core/access.ts'
 import type { RouteFacts } from './core/route-table.ts'
 import { describedOperations, followed, type JsonSchema, type OpenApi } from './isolation/described-operations.ts'
 import { createTestDatabase, type TestDatabase } from './testing/database.ts'
@@ -35,8 +35,8 @@ describe('every route', () => {
   })
 
   it('says who may call it, by a permission that can be given', () => {
-    for (const route of routes)
-      expect(['public', 'none', 'session', ...permissions], nameOf(route)).toContain(route.config.access)
+    const known = ['public', 'none', 'session', ...permissions, ...platformPermissions]
+    for (const route of routes) expect(known, nameOf(route)).toContain(route.config.access)
   })
 
   it('has a name, an answer and a refusal with a shape', () => {

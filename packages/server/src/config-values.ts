@@ -106,6 +106,17 @@ export const hostList = listOf(
   (item) => item.toLowerCase(),
 )
 
+/** Comma-separated IP addresses, each with a port or without: `9.9.9.9`, `127.0.0.1:5353`, `[::1]:53`. */
+export const addressList = listOf(
+  (item) => {
+    const [, bracketed, bare, port] =
+      /^(?:\[([^\]]+)\]|([^:]+|[0-9a-fA-F:]+:[0-9a-fA-F:]*))(?::(\d{1,5}))?$/.exec(item) ?? []
+    return isIP(bracketed ?? bare ?? '') !== 0 && (port === undefined || (Number(port) >= 1 && Number(port) <= 65_535))
+  },
+  'a comma-separated list of IP addresses such as 9.9.9.9 or 127.0.0.1:5353',
+  (item) => item,
+)
+
 /** Comma-separated addresses where a person is reached: `mailto:`, `https:` or `tel:`. @see RFC 9116 §2.5.3 */
 export const contactList = listOf(
   (item) => /^(mailto:[^\s@]+@[^\s@]+|https:\/\/[^\s]+|tel:\+?[0-9.-]+)$/.test(item) && /^[!-~]{1,500}$/.test(item),

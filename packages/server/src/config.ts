@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseEnv } from 'node:util'
 import {
+  addressList,
   choice,
   contactList,
   durationMs,
@@ -86,6 +87,12 @@ export const settings = {
     hostList,
     [],
     'Host names answered besides the public URL, loopback and the tenants’ own domains; `*.example.org` for subdomains, `*` for any.',
+  ),
+  dnsServers: setting(
+    'REMPART_DNS_SERVERS',
+    addressList,
+    [],
+    'Name servers asked for the proof that a domain is a tenant’s: addresses, with `:port` where it is not 53. Those of the system when empty.',
   ),
   allowedOrigins: setting(
     'REMPART_ALLOWED_ORIGINS',

@@ -74,7 +74,16 @@ export {
 } from './modules/resources/service.ts'
 export type { SecurityEvent, SecurityEventDetail } from './modules/security-events/schema.ts'
 export { listSecurityEvents, readSecurityEvent } from './modules/security-events/service.ts'
-export { changeTenant, createTenant, findTenant, listTenants, TenantError } from './modules/tenants/service.ts'
+export { listDomains } from './modules/tenants/domains.ts'
+export {
+  addTenantDomain,
+  changeTenant,
+  createTenant,
+  findTenant,
+  listTenants,
+  removeTenantDomain,
+  TenantError,
+} from './modules/tenants/service.ts'
 export { createAccount } from './modules/users/operator.ts'
 export type { User, UserStatus } from './modules/users/schema.ts'
 export { listUsers } from './modules/users/service.ts'

@@ -77,12 +77,14 @@ import { registerRoutes, registerSchemas } from './modules/gates/register-routes
 import { gateRoutes, gateSchemas } from './modules/gates/routes.ts'
 import { healthRoutes, healthSchemas } from './modules/health/routes.ts'
 import type { RedisHealth } from './modules/health/service.ts'
+import { issueOwnerLink } from './modules/invitations/bootstrap.ts'
 import { invitationAcceptPolicy } from './modules/invitations/policy.ts'
 import { invitationRoutes, invitationSchemas } from './modules/invitations/routes.ts'
 import { wellKnownRoutes } from './modules/keys/routes.ts'
 import { createLeadIntake } from './modules/leads/intake.ts'
 import { leadSubmitPolicy } from './modules/leads/policy.ts'
 import { leadRoutes, leadSchemas } from './modules/leads/routes.ts'
+import { readLeadQuota } from './modules/leads/service.ts'
 import { submitRoutes, submitSchemas } from './modules/leads/submit-routes.ts'
 import { submitForm } from './modules/leads/submit-service.ts'
 import { metricsPolicy } from './modules/metrics/policy.ts'
@@ -114,6 +116,9 @@ import { securityEventRoutes, securityEventSchemas } from './modules/security-ev
 import { startEventWriter } from './modules/security-events/writer.ts'
 import { sessionLinkPolicy } from './modules/sessions/policy.ts'
 import { sessionRoutes, sessionSchemas } from './modules/sessions/routes.ts'
+import { createTxtReader } from './modules/tenants/domain-proof.ts'
+import { ownTenantRoutes, ownTenantSchemas } from './modules/tenants/own-routes.ts'
+import { platformRoutes, platformSchemas } from './modules/tenants/platform-routes.ts'
 import { userRoutes, userSchemas } from './modules/users/routes.ts'
 import { webhookDeliveryRoutes } from './modules/webhooks/delivery-routes.ts'
 import { webhookRoutes, webhookSchemas } from './modules/webhooks/routes.ts'
@@ -181,6 +186,8 @@ export async function buildServer(
     ...emailChangeSchemas,
     ...roleSchemas,
     ...invitationSchemas,
+    ...platformSchemas,
+    ...ownTenantSchemas,
     ...webhookSchemas,
   ]
   const protocol = { config, clock, metrics }
@@ -214,6 +221,7 @@ export async function buildServer(
     clock,
     log,
   }
+  const tenantKeeping = { onTenantChanged: (tenantId: string) => dependencies.tenants.forget(tenantId) }
   installKeyUsage(app, { pool, clock, log })
   const blocks = createAnswerBlocks(config)
   const fingerprintSecret = deriveKey(master, keyLabels.fingerprint)
@@ -399,6 +407,25 @@ export async function buildServer(
       emailChangeRoutes(api, { ...identification, ...identity })
       roleRoutes(api)
       invitationRoutes(api, { ...identification, ...identity })
+      webhookRoutes(api, {
+        webhookRing: createKeyRing(masters, keyLabels.webhooks),
+        allowsPrivateWebhooks: config.allowPrivateWebhooks === 'on',
+      })
+      webhookDeliveryRoutes(api)
+      platformRoutes(api, {
+        pool,
+        ...tenantKeeping,
+        issueOwnerLink: (tenantId) =>
+          issueOwnerLink(pool, tenantId, { publicUrl: config.publicUrl, nowMs: clock.now() }),
+      })
+      ownTenantRoutes(api, {
+        ...tenantKeeping,
+        isRegistrationOpen: identity.isOpen,
+        contactRetentionMs: config.contactRetentionMs,
+        isOwnHost: identification.isOwnHost,
+        readTxt: createTxtReader(config.dnsServers),
+        readLeadQuota,
+      })
       webhookRoutes(api, {
         webhookRing: createKeyRing(masters, keyLabels.webhooks),
         allowsPrivateWebhooks: config.allowPrivateWebhooks === 'on',

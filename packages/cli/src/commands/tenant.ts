@@ -1,9 +1,19 @@
-import { changeTenant, createTenant, listTenants, readLeadQuota } from '@rempart/server'
+import {
+  addTenantDomain,
+  changeTenant,
+  createTenant,
+  listDomains,
+  listTenants,
+  readLeadQuota,
+  removeTenantDomain,
+} from '@rempart/server'
 import { type Command, Option } from 'commander'
 import * as parse from '../arguments.ts'
+import { Failure } from '../failure.ts'
 import { requireTenant, withDatabase, withTenantContext } from '../operator.ts'
 import { minute, note, printDetails, printJson, printTable } from '../terminal.ts'
 import { words } from '../words.ts'
+import { tenantWords as say } from './tenant-words.ts'
 
 const { commands, headings, options, states } = words
 
@@ -20,6 +30,7 @@ export function addTenantCommands(program: Command): void {
     .option('--domain <domain...>', options.domain)
     .option('--origin <origin...>', options.origin, parse.origins)
     .addOption(new Option('--quota <leads>', options.quota).argParser(parse.quota).default('none'))
+    .option('--platform', say.platform)
     .option('--json', options.json)
     .action(create)
 
@@ -40,6 +51,14 @@ export function addTenantCommands(program: Command): void {
     .option('--limit <leads>', options.quota, parse.quota)
     .option('--json', options.json)
     .action(quota)
+
+  tenant
+    .command('domains <tenant>')
+    .description(say.domains)
+    .option('--add <domain...>', say.add)
+    .option('--remove <domain...>', say.remove)
+    .option('--json', options.json)
+    .action(domains)
 }
 
 interface CreateOptions {
@@ -49,6 +68,7 @@ interface CreateOptions {
   readonly domain?: readonly string[]
   readonly origin?: readonly string[]
   readonly quota: number | 'none'
+  readonly platform?: true
   readonly json?: true
 }
 
@@ -62,6 +82,7 @@ function create(slug: string, chosen: CreateOptions): Promise<void> {
       domains: chosen.domain ?? [],
       allowedOrigins: chosen.origin ?? [],
       maxLeadsPerMonth: limitOf(chosen.quota),
+      isPlatform: chosen.platform === true,
     })
     if (chosen.json) printJson({ id, slug })
     else note(words.tenantMade(slug))
@@ -109,6 +130,41 @@ function quota(named: string, chosen: { readonly limit?: number | 'none'; readon
       [headings.resets, minute(usage.resetsAt)],
     ])
   })
+}
+
+interface DomainOptions {
+  readonly add?: readonly string[]
+  readonly remove?: readonly string[]
+  readonly json?: true
+}
+
+function domains(named: string, chosen: DomainOptions): Promise<void> {
+  return withTenantContext(named, async (context, database) => {
+    const { id } = context.tenant
+    for (const domain of chosen.add ?? []) await addTenantDomain(database.worker, id, domain)
+    for (const domain of chosen.remove ?? []) {
+      if (!(await removeTenantDomain(database.worker, id, domain))) throw new Failure(say.unknown(domain))
+    }
+    const { items } = await listDomains(context)
+    printDomains(items, chosen.json)
+  })
+}
+
+function printDomains(items: Awaited<ReturnType<typeof listDomains>>['items'], json: true | undefined): void {
+  if (json) printJson(items)
+  else if (items.length === 0) note(words.nothing)
+  else printDomainTable(items)
+}
+
+function printDomainTable(items: Awaited<ReturnType<typeof listDomains>>['items']): void {
+  printTable(items, [
+    { heading: say.headings.domain, cell: (each) => each.domain },
+    { heading: headings.state, cell: (each) => (each.isVerified ? say.states.proven : say.states.claimed) },
+    {
+      heading: say.headings.record,
+      cell: ({ proof }) => (proof === null ? '-' : `${proof.name} TXT ${proof.value}`),
+    },
+  ])
 }
 
 const limitOf = (quota: number | 'none'): number | null => (quota === 'none' ? null : quota)

@@ -4,7 +4,10 @@ export type Scope = (typeof scopes)[number]
 /** What only a person may do, by a role: no key reaches accounts, keys, the audit or personal data as such. */
 export type PersonPermission = (typeof personPermissions)[number]
 
-export type Permission = Scope | PersonPermission
+export type Permission = Scope | PersonPermission | PlatformPermission
+
+/** What keeps all tenants: it is worth something to the people of the platform alone. */
+export type PlatformPermission = (typeof platformPermissions)[number]
 
 /**
  * What a caller must hold. `public`: anybody, the tenant named by the request. `none`: anybody, without a tenant
@@ -46,6 +49,9 @@ export const personPermissions = [
   'webhooks:read',
   'webhooks:write',
 ] as const
+
+/** Besides `permissions`, what a role of the platform may grant. */
+export const platformPermissions = ['tenants:read', 'tenants:write'] as const
 
 /** Everything a role of a tenant may grant. */
 export const permissions: readonly Permission[] = [...scopes, ...personPermissions]

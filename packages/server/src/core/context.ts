@@ -22,12 +22,28 @@ export interface Person {
   readonly restriction: 'enrol-mfa' | null
 }
 
-/** Who acts: somebody without a credential, a person, an API key of the tenant, or whoever runs the command line. */
+/** By what a person of the platform works in another tenant. */
+export interface HeldGrant extends Pick<Person, 'aal' | 'authTimeMs'> {
+  readonly id: string
+  readonly permissions: readonly string[]
+  readonly expiresAt: Date
+}
+
+/** Whoever runs the command line, or a person of the platform who holds a grant in this tenant. */
+export interface Operator {
+  readonly kind: 'operator'
+  /** `cli`, or the person's id. */
+  readonly id: string
+  /** Absent on the command line, which holds the database's own credentials. */
+  readonly grant?: HeldGrant
+}
+
+/** Who acts: somebody without a credential, a person, an API key of the tenant, or an operator. */
 export type Actor =
   | { readonly kind: 'public' }
   | Person
   | { readonly kind: 'api-key'; readonly id: string; readonly scopes: readonly string[] }
-  | { readonly kind: 'operator'; readonly id: 'cli' }
+  | Operator
 
 /** The clock, so that tests and replays can bring their own. Unix time in milliseconds. */
 export interface Clock {

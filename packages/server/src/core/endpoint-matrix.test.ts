@@ -116,6 +116,9 @@ describe('the endpoint matrix (class 34)', () => {
       '/api/v1/sessions/{id}',
       // Takes a state that it gave out before it looks at the provider.
       '/api/v1/oauth/{provider}/callback',
+      // Of people of the platform alone.
+      '/api/v1/tenants/{id}',
+      '/api/v1/tenants/{id}/grants',
     ])
   })
 })

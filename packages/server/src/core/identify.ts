@@ -12,6 +12,7 @@ import type { Actor, Clock, Context } from './context.ts'
 import type { KeyRing } from './credentials/sealing.ts'
 import { assertOwnPage } from './csrf.ts'
 import type { App } from './fastify.ts'
+import { enterByGrant } from './operator-grant.ts'
 import { authenticatePerson, type PersonDependencies } from './person.ts'
 import { ProblemError } from './problem.ts'
 import type { ProblemCode } from './problem-catalogue.ts'
@@ -116,19 +117,35 @@ async function identifyActor(
   if (actor.kind === 'api-key') request.keyInUse = { tenantId, keyId: actor.id }
   const tenant = await dependencies.tenants.find({ kind: 'id', value: tenantId })
   if (tenant === null) throw new ProblemError('tenant-suspended')
-  if (!(await namesNoOther(request, tenantId, dependencies))) {
-    const context = contextOf(request, tenant, actor, dependencies)
-    await context.inTenant((tx) =>
-      appendAudit(tx, context, { action: 'credential.tenant-conflict', outcome: 'refused' }),
-    )
-    throw new ProblemError('tenant-conflict')
-  }
   if (credential.from === 'cookie') {
     assertOwnPage(request, (origin) => dependencies.isOwnOrigin(origin) || tenant.allowedOrigins.includes(origin))
+  }
+  if (!(await namesNoOther(request, tenantId, dependencies))) {
+    return enterAnother(request, contextOf(request, tenant, actor, dependencies), access, dependencies)
   }
   if (actor.kind === 'user') authorisePerson(actor, access, request.route, dependencies.clock.now())
   else authoriseKey(actor.scopes, access)
   setContext(request, tenant, actor, dependencies)
+}
+
+/** A credential is for its own tenant. Only a person of the platform enters another one, by a grant. */
+async function enterAnother(
+  request: FastifyRequest,
+  home: Context,
+  access: Exclude<Access, 'public' | 'none'>,
+  dependencies: IdentifyDependencies,
+): Promise<void> {
+  const target = await findNamedTenant(dependencies.tenants, namedKeys(request, dependencies))
+  const { actor: person } = home
+  const operator =
+    target !== null && person.kind === 'user'
+      ? await enterByGrant(dependencies.pool, { request, person, home, target, access })
+      : undefined
+  if (target === null || operator === undefined) {
+    await home.inTenant((tx) => appendAudit(tx, home, { action: 'credential.tenant-conflict', outcome: 'refused' }))
+    throw new ProblemError('tenant-conflict')
+  }
+  setContext(request, target, operator, dependencies)
 }
 
 function authenticate(

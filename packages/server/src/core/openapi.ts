@@ -57,6 +57,8 @@ const tags = [
   { name: 'users', description: 'The people of a tenant: profiles and accounts.' },
   { name: 'roles', description: 'What people may do, and who gave it to them.' },
   { name: 'invitations', description: 'Asking people to join, and joining.' },
+  { name: 'tenants', description: 'All tenants, kept by people of the platform, who enter one by a grant that ends.' },
+  { name: 'tenant', description: 'What a tenant sets for itself: its settings, quotas and domains.' },
   { name: 'audit', description: 'Who did what, and proof that nobody has edited it.' },
   { name: 'webhooks', description: 'Telling other services what happens, signed, and how that went.' },
   { name: 'health', description: 'Whether the server is alive, ready, and what it is doing.' },

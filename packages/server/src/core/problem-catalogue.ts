@@ -296,6 +296,50 @@ export const problemTypes = {
       fr: 'Nommez une organisation existante par son domaine, X-Tenant-ID ou ?tenant=.',
     },
   ),
+  'tenant-slug-taken': problem(
+    409,
+    { en: 'Slug taken', fr: 'Slug déjà pris' },
+    { en: 'Another tenant has this slug.', fr: 'Une autre organisation a ce slug.' },
+  ),
+  'tenant-is-platform': problem(
+    409,
+    { en: 'This is the platform', fr: 'C’est la plateforme' },
+    {
+      en: 'The platform is neither suspended nor entered by a grant.',
+      fr: 'La plateforme n’est ni suspendue, ni ouverte par une habilitation.',
+    },
+  ),
+  'operator-not-found': problem(
+    404,
+    { en: 'Unknown operator', fr: 'Opérateur inconnu' },
+    {
+      en: 'The platform has no active person with this id.',
+      fr: 'La plateforme n’a pas de personne active avec cet id.',
+    },
+  ),
+  'operator-grant-not-found': problem(404, { en: 'Unknown grant', fr: 'Habilitation inconnue' }),
+  'domain-not-found': problem(404, { en: 'Unknown domain', fr: 'Domaine inconnu' }),
+  'domain-taken': problem(
+    409,
+    { en: 'Domain taken', fr: 'Domaine déjà pris' },
+    {
+      en: 'Another tenant has proven that this domain is its own.',
+      fr: 'Une autre organisation a prouvé que ce domaine est le sien.',
+    },
+  ),
+  'domain-unproven': problem(
+    409,
+    { en: 'Domain not proven yet', fr: 'Domaine pas encore prouvé' },
+    {
+      en: 'The DNS has no TXT record {name} with the value of this claim. A new record may take an hour to be seen.',
+      fr: 'Le DNS n’a pas d’enregistrement TXT {name} avec la valeur de cette demande. Un nouvel enregistrement peut mettre une heure à se voir.',
+    },
+  ),
+  'too-many-domains': problem(
+    409,
+    { en: 'Too many domains', fr: 'Trop de domaines' },
+    { en: 'A tenant has 20 domains at most.', fr: 'Une organisation a 20 domaines au plus.' },
+  ),
   'form-not-found': problem(
     404,
     { en: 'Unknown form', fr: 'Formulaire inconnu' },

@@ -122,7 +122,8 @@ export function createTenantResolver(
       return known === undefined ? (pending.get(name) ?? lookUp(name, key)) : Promise.resolve(known)
     },
     forget(tenantId) {
-      memory.forget((_, tenant) => tenant?.id === tenantId)
+      // A name that nobody had may be this tenant's by now.
+      memory.forget((_, tenant) => tenant === null || tenant.id === tenantId)
       pending = new Map()
     },
     clear() {

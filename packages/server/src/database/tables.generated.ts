@@ -409,6 +409,25 @@ export interface OneTimeToken {
   user_id: string | null;
 }
 
+export interface OperatorGrant {
+  created_at: Generated<Timestamp>;
+  expires_at: Timestamp;
+  /**
+   * user:<id> of the platform, or operator:cli.
+   */
+  granted_by: string;
+  id: string;
+  /**
+   * A person of the platform, of whom this tenant holds no row.
+   */
+  operator_id: string;
+  operator_tenant_id: string;
+  permissions: string[];
+  reason: string;
+  revoked_at: Timestamp | null;
+  tenant_id: string;
+}
+
 export interface PasswordCredential {
   changed_at: Generated<Timestamp>;
   /**
@@ -679,6 +698,10 @@ export interface Tenant {
   created_at: Generated<Timestamp>;
   id: string;
   is_active: Generated<boolean>;
+  /**
+   * The one tenant whose people may keep the others. Set on the command line alone.
+   */
+  is_platform: Generated<boolean>;
   locale: Generated<string>;
   /**
    * Leads stored per calendar month; null means no limit.
@@ -700,7 +723,22 @@ export interface Tenant {
 export interface TenantDomain {
   created_at: Generated<Timestamp>;
   domain: string;
+  /**
+   * What its DNS has to say; null: set on the command line, which needs no proof.
+   */
+  proof: string | null;
   tenant_id: string;
+  /**
+   * Null: claimed, and answers nothing.
+   */
+  verified_at: Timestamp | null;
+}
+
+export interface TenantSetting {
+  settings: Json;
+  tenant_id: string;
+  updated_at: Generated<Timestamp>;
+  version: Generated<number>;
 }
 
 export interface UserAccount {
@@ -864,6 +902,7 @@ export interface DB {
   mfa_secret: MfaSecret;
   oauth_account: OauthAccount;
   one_time_token: OneTimeToken;
+  operator_grant: OperatorGrant;
   password_credential: PasswordCredential;
   policy_override: PolicyOverride;
   privacy_request: PrivacyRequest;
@@ -879,6 +918,7 @@ export interface DB {
   submission_receipt: SubmissionReceipt;
   tenant: Tenant;
   tenant_domain: TenantDomain;
+  tenant_setting: TenantSetting;
   user_account: UserAccount;
   webauthn_credential: WebauthnCredential;
   webhook: Webhook;

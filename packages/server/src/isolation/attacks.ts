@@ -146,9 +146,9 @@ export const changingAttacks: readonly Attack[] = [
     name: 'inserts its own row',
     kind: 'insert',
     as: own,
-    // The one row of `tenant` that is a tenant's own is there already.
+    // The one row of a tenant's own is there already.
     statement: (target) =>
-      target.mayInsert && target.entry.tenantColumn === 'tenant_id'
+      target.mayInsert && target.entry.tenantColumn === 'tenant_id' && target.entry.isSingle !== true
         ? insert(target, target.own, fresh(target))
         : undefined,
     holds: (outcome) => 'tenants' in outcome,

@@ -23,14 +23,23 @@ const lookUpIndexes: Readonly<Record<string, string>> = {
   tenant_slug_key: 'a slug names one tenant',
   tenant_allowed_origins: 'a CORS preflight names an origin and no tenant',
   tenant_domain_holder: 'a host answers for one tenant',
+  tenant_platform: 'one tenant at most is the platform',
   api_key_lookup: 'a key names its tenant',
   form_lookup: 'a submission names its form alone',
   refresh_token_lookup: 'a refresh token names its tenant',
   one_time_token_lookup: 'a link in a mail names its tenant',
 }
 
-/** Unique across tenants, so a conflict is visible to another tenant; only the worker may cause one. */
-const sharedUniqueness: readonly string[] = ['tenant_pkey', 'tenant_slug_key', 'tenant_domain_holder']
+/**
+ * Unique across tenants, so a conflict is visible to another tenant: only who keeps tenants can cause one, or who has
+ * proven to control the domain.
+ */
+const sharedUniqueness: readonly string[] = [
+  'tenant_pkey',
+  'tenant_slug_key',
+  'tenant_domain_holder',
+  'tenant_platform',
+]
 
 /** Policies besides `tenant_isolation`: the one that lets rempart_auth look before a tenant is known. */
 const lookUpPolicies: readonly string[] = [
@@ -88,6 +97,8 @@ export const SUBMIT_LEADS =
 const definerFunctions: Readonly<Record<string, { readonly owner: string; readonly callers: string | null }>> = {
   'auth.find_tenant(text,text)': { owner: 'rempart_auth', callers: 'rempart_app,rempart_worker' },
   'auth.tenants_with_mail(integer)': { owner: 'rempart_auth', callers: 'rempart_worker' },
+  // Of all tenants, for a transaction of the platform; nothing for any other.
+  'auth.platform_tenants(integer,integer)': { owner: 'rempart_auth', callers: 'rempart_app' },
   'auth.webhooks_due(uuid[],integer)': { owner: 'rempart_auth', callers: 'rempart_worker' },
   'auth.list_tenants()': { owner: 'rempart_auth', callers: 'rempart_worker' },
   'auth.known_origins(text[])': { owner: 'rempart_auth', callers: 'rempart_app' },
@@ -116,10 +127,10 @@ const definerFunctions: Readonly<Record<string, { readonly owner: string; readon
 /** What rempart_auth may read: exactly the columns its functions answer or compare with. */
 const lookUpColumns: Readonly<Record<string, string>> = {
   mail_outbox: 'next_attempt_at,tenant_id',
+  tenant: 'allowed_origins,created_at,id,is_active,is_platform,locale,name,slug,time_zone',
+  tenant_domain: 'domain,tenant_id,verified_at',
   webhook: 'id,is_enabled,tenant_id',
   webhook_delivery: 'next_attempt_at,state,tenant_id,webhook_id',
-  tenant: 'allowed_origins,id,is_active,locale,name,slug,time_zone',
-  tenant_domain: 'domain,tenant_id',
   api_key: 'created_by,expires_at,id,last_used_at,lookup_id,networks,revoked_at,scopes,secret_hash,tenant_id',
   form: 'archived_at,id,published_version,tenant_id',
   policy_override: 'policy_id,rules,tenant_id',

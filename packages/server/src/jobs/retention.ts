@@ -44,7 +44,7 @@ export function retentionJobs(dependencies: RetentionDependencies): readonly Per
     {
       name: 'contact-messages',
       cron: '17 * * * *',
-      run: () => purgeMessages(worker, nowMs() - dependencies.contactRetentionMs),
+      run: () => purgeMessages(worker, nowMs(), dependencies.contactRetentionMs),
     },
     { name: 'sessions', cron: '27 * * * *', run: everywhere((tx) => deleteEndedSessions(tx, before(sessionsKeptMs))) },
     { name: 'spent-tokens', cron: '37 * * * *', run: everywhere((tx) => deleteSpentTokens(tx, before(tokensKeptMs))) },

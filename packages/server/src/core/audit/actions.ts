@@ -53,6 +53,17 @@ export const auditActions = [
   'webhook.secret-rotated',
   'webhook.replayed',
   'webhook.disabled',
+  'tenant.created',
+  'tenant.changed',
+  'tenant.suspended',
+  'tenant.reactivated',
+  'tenant.settings-changed',
+  'domain.claimed',
+  'domain.verified',
+  'domain.removed',
+  'operator.granted',
+  'operator.revoked',
+  'operator.acted',
 ] as const
 
 export type AuditAction = (typeof auditActions)[number]

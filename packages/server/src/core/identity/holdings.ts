@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Tx } from '../../database/tenant.ts'
 import { EVERYTHING } from '../access.ts'
-import type { Context } from '../context.ts'
+import type { Context, HeldGrant } from '../context.ts'
 import { ProblemError } from '../problem.ts'
 
 /** Something that roles give a person at this moment. */
@@ -28,9 +28,13 @@ const everything: readonly Holding[] = [{ permission: EVERYTHING, until: null }]
 
 /** What whoever acts holds now, read anew: a role that was taken away since the call began gives nothing. */
 export async function holdingsOfActor(tx: Tx, { tenant, actor }: Context): Promise<readonly Holding[]> {
-  if (actor.kind === 'operator') return everything
+  if (actor.kind === 'operator') return actor.grant === undefined ? everything : holdingsOfGrant(actor.grant)
   return actor.kind === 'user' ? findHoldings(tx, tenant.id, actor.id) : []
 }
+
+/** What a grant gives ends with it: nothing of it is given on for longer. */
+const holdingsOfGrant = ({ permissions, expiresAt }: HeldGrant): readonly Holding[] =>
+  permissions.map((permission) => ({ permission, until: expiresAt }))
 
 /** Whether somebody holds all of these for as long as is said. @param until - null: for good; absent: now is enough. */
 export function holdsAll(holdings: readonly Holding[], permissions: readonly string[], until?: Date | null): boolean {
@@ -76,5 +80,5 @@ export async function assertMayActOn(tx: Tx, context: Context, userId: string): 
 
 /** Who gave something, as the tables say it. */
 export function grantorOf({ actor }: Context): string {
-  return actor.kind === 'operator' ? 'operator:cli' : actor.kind === 'public' ? 'public' : `${actor.kind}:${actor.id}`
+  return actor.kind === 'public' ? 'public' : `${actor.kind}:${actor.id}`
 }

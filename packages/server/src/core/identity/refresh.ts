@@ -3,8 +3,9 @@ import { type AuditSource, appendAudit } from '../audit/append.ts'
 import { createOpaqueToken, parseOpaqueToken } from '../credentials/opaque-token.ts'
 import { sealSuccessor, unsealSuccessor } from '../credentials/sealed-successor.ts'
 import type { MailQueue } from '../mail/outbox.ts'
+import { readTenantSettings, sessionLife } from '../tenant-settings.ts'
 import { issueSessionsEnd } from './end-sessions-link.ts'
-import { IDLE_DAYS, type OpenedSession, type SessionKit } from './session-kit.ts'
+import type { OpenedSession, SessionKit } from './session-kit.ts'
 import * as queries from './session-queries.ts'
 
 /** What became of a refresh token that was presented. */
@@ -16,8 +17,6 @@ export type Refreshed =
   | { readonly outcome: 'replayed'; readonly userId: string; readonly sessionId: string }
 
 type Row = NonNullable<Awaited<ReturnType<typeof queries.findRefreshToken>>>
-
-const idleMs = IDLE_DAYS * 86_400_000
 
 /**
  * Exchanges a refresh token for its successor, once. The same token again within ten seconds gets the same successor, as
@@ -65,6 +64,7 @@ async function rotate(
   const sealed = sealSuccessor(token, successor.token, [tenantId, row.session_id])
   if (!(await queries.useRefreshToken(tx, tenantId, hash, { hash: successor.hash, sealed }))) return undefined
   const now = new Date(kit.clock.now())
+  const { idleMs } = sessionLife(await readTenantSettings(tx))
   const expires = new Date(Math.min(row.absolute_expires_at.getTime(), now.getTime() + idleMs))
   await queries.insertRefreshToken(tx, {
     tenant_id: tenantId,

@@ -5,15 +5,13 @@ import { ACCESS_COOKIE, hostCookie, REFRESH_COOKIE } from '../cookies.ts'
 import { createOpaqueToken } from '../credentials/opaque-token.ts'
 import { type KeyRing, seal } from '../credentials/sealing.ts'
 import { createId } from '../ids.ts'
+import { readTenantSettings, sessionLife } from '../tenant-settings.ts'
 import type { AccessTokens } from '../tokens/access-token.ts'
 import { deviceLabel } from './device-label.ts'
 import * as queries from './session-queries.ts'
 
-/** A session lives this long at most, whatever happens. */
-export const ABSOLUTE_DAYS = 30
-/** A session that is not refreshed for so long ends, and so does a refresh token. */
+/** A session that is not refreshed for so long ends, and so does a refresh token; a tenant may have it end sooner. */
 export const IDLE_DAYS = 7
-const dayMs = 86_400_000
 
 /** What an access token is minted of. */
 export interface MintedFor {
@@ -68,9 +66,10 @@ export async function openSession(tx: Tx, kit: SessionKit, opening: Opening): Pr
   const sessionId = createId()
   const nowMs = kit.clock.now()
   const now = new Date(nowMs)
-  const absolute = opening.absoluteExpiresAt ?? new Date(nowMs + ABSOLUTE_DAYS * dayMs)
+  const life = sessionLife(await readTenantSettings(tx))
+  const absolute = opening.absoluteExpiresAt ?? new Date(nowMs + life.maxMs)
   const refresh = createOpaqueToken('refresh')
-  const expires = new Date(Math.min(absolute.getTime(), nowMs + IDLE_DAYS * dayMs))
+  const expires = new Date(Math.min(absolute.getTime(), nowMs + life.idleMs))
   await queries.insertSession(tx, {
     tenant_id: tenantId,
     id: sessionId,

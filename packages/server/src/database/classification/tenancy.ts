@@ -2,7 +2,16 @@ import { plain, type TableClasses, withTenant } from './terms.ts'
 
 /** What a tenant sets up: about the organisation and what it offers, not about people. */
 export const tenancy: TableClasses<
-  'tenant' | 'tenant_domain' | 'identity_provider' | 'policy_override' | 'form' | 'form_version' | 'gate' | 'resource'
+  | 'tenant'
+  | 'tenant_domain'
+  | 'tenant_setting'
+  | 'operator_grant'
+  | 'identity_provider'
+  | 'policy_override'
+  | 'form'
+  | 'form_version'
+  | 'gate'
+  | 'resource'
 > = {
   tenant: {
     title: { en: 'Tenants', fr: 'Locataires' },
@@ -19,6 +28,7 @@ export const tenancy: TableClasses<
       allowed_origins: plain,
       max_leads_per_month: plain,
       mfa_required: plain,
+      is_platform: plain,
       created_at: plain,
       updated_at: plain,
     },
@@ -28,7 +38,38 @@ export const tenancy: TableClasses<
     purpose: { en: 'To find a tenant by its host.', fr: 'Trouver un locataire par son hôte.' },
     retention: withTenant,
     links: [],
-    columns: { tenant_id: plain, domain: plain, created_at: plain },
+    columns: { tenant_id: plain, domain: plain, created_at: plain, proof: plain, verified_at: plain },
+  },
+  tenant_setting: {
+    title: { en: 'Settings of a tenant', fr: 'Réglages d’un locataire' },
+    purpose: {
+      en: 'To have for one tenant what others have otherwise.',
+      fr: 'Régler un locataire autrement que les autres.',
+    },
+    retention: withTenant,
+    links: [],
+    columns: { tenant_id: plain, settings: plain, version: plain, updated_at: plain },
+  },
+  operator_grant: {
+    title: { en: 'Grants of the platform', fr: 'Habilitations de la plateforme' },
+    purpose: {
+      en: 'To show a tenant who of the platform could do what in it, until when, and why.',
+      fr: 'Montrer à un locataire qui, de la plateforme, pouvait y faire quoi, jusqu’à quand, et pourquoi.',
+    },
+    retention: withTenant,
+    links: [],
+    columns: {
+      tenant_id: plain,
+      id: plain,
+      operator_tenant_id: plain,
+      operator_id: plain,
+      permissions: plain,
+      reason: plain,
+      granted_by: plain,
+      created_at: plain,
+      expires_at: plain,
+      revoked_at: plain,
+    },
   },
   identity_provider: {
     title: { en: 'Identity providers', fr: 'Fournisseurs d’identité' },

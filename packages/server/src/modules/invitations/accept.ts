@@ -18,7 +18,7 @@ import { findTokenTenant } from '../../core/identity/token-tenant.ts'
 import { ProblemError } from '../../core/problem.ts'
 import type { Tenant, TenantResolver } from '../../core/tenant-resolver.ts'
 import type { Pool } from '../../database/connect.ts'
-import { inTenant, type Tx } from '../../database/tenant.ts'
+import { inTenant, type Tx, tenantScope } from '../../database/tenant.ts'
 import * as queries from './accept-queries.ts'
 import { findActing } from './queries.ts'
 import type { Accepted, AcceptInput } from './schema.ts'
@@ -71,7 +71,8 @@ export async function acceptInvitation(
   )
   const name = input.name?.trim()
   const person = { email: offered.email, ...(name !== undefined && { name }) }
-  await assertNewPassword(dependencies, { tenant, locale }, input.password, person, '/password')
+  const rule = { tenant, locale, inTenant: tenantScope(pool, tenant.id) }
+  await assertNewPassword(dependencies, rule, input.password, person, '/password')
   // No transaction is held while it is hashed.
   const passwordHash = await unlessBusy(hasher.hash(input.password))
   return inTenant(pool, tenant.id, async (tx) => {

@@ -9,6 +9,7 @@ import { type OpenedSession, openSession } from '../../core/identity/session-kit
 import { createId } from '../../core/ids.ts'
 import { ProblemError } from '../../core/problem.ts'
 import type { ProblemCode } from '../../core/problem-catalogue.ts'
+import { mayRegister } from '../../core/tenant-settings.ts'
 import { inTenant, type Tx } from '../../database/tenant.ts'
 import {
   auditSource,
@@ -182,7 +183,7 @@ async function offerAccount(
 ): Promise<Outcome> {
   const email = addressOf(identity)
   if (await queries.isAddressTaken(tx, tenant.id, email.norm)) throw new ProblemError('oauth-account-exists')
-  if (!dependencies.isOpen) throw new ProblemError('registration-closed')
+  if (!(await mayRegister(tx, dependencies.isOpen))) throw new ProblemError('registration-closed')
   const { token, hash } = createOpaqueToken('oauthCompletion')
   await insertOneTimeToken(tx, {
     tenantId: tenant.id,

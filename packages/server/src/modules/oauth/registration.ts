@@ -6,6 +6,7 @@ import { type OpenedSession, openSession } from '../../core/identity/session-kit
 import { findTokenTenant } from '../../core/identity/token-tenant.ts'
 import { createId } from '../../core/ids.ts'
 import { ProblemError } from '../../core/problem.ts'
+import { mayRegister } from '../../core/tenant-settings.ts'
 import { inTenant, type Tx } from '../../database/tenant.ts'
 import { auditSource, isSameBrowser, type OAuthDependencies, type Visit } from './flow.ts'
 import * as queries from './queries.ts'
@@ -47,11 +48,11 @@ export async function completeRegistration(
   client: Visit,
 ): Promise<Registered> {
   const { pool, isOpen } = dependencies
-  if (!isOpen) throw new ProblemError('registration-closed')
   const parsed = parseOpaqueToken('oauthCompletion', input.token)
   const tenant = parsed && (await findTokenTenant(dependencies, parsed.hash, 'oauth-registration'))
   if (parsed === undefined || tenant === undefined) throw new ProblemError('oauth-state-invalid')
   const { id: tenantId } = tenant
+  if (!(await inTenant(pool, tenantId, (tx) => mayRegister(tx, isOpen)))) throw new ProblemError('registration-closed')
   // Used up whatever comes of it: a token that another browser has shown is nobody's any more.
   const consumed = await inTenant(pool, tenantId, (tx) =>
     consumeOneTimeToken(tx, tenantId, parsed.hash, 'oauth-registration'),

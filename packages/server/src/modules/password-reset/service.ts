@@ -17,7 +17,7 @@ import type { MailQueue } from '../../core/mail/outbox.ts'
 import { ProblemError } from '../../core/problem.ts'
 import type { Tenant, TenantResolver } from '../../core/tenant-resolver.ts'
 import type { Pool } from '../../database/connect.ts'
-import { inTenant } from '../../database/tenant.ts'
+import { inTenant, tenantScope } from '../../database/tenant.ts'
 import * as queries from './queries.ts'
 
 /** How long a link is good for. */
@@ -79,7 +79,8 @@ export async function confirmReset(
   const found = await findReset(dependencies, token)
   if (found?.person === undefined) throw new ProblemError('link-invalid')
   const { tenant, hash, person } = found
-  await assertNewPassword(dependencies, { tenant, locale: context.locale }, password, person, '/password')
+  const rule = { tenant, locale: context.locale, inTenant: tenantScope(pool, tenant.id) }
+  await assertNewPassword(dependencies, rule, password, person, '/password')
   const passwordHash = await unlessBusy(hasher.hash(password))
   await inTenant(pool, tenant.id, async (tx) => {
     const consumed = await consumeOneTimeToken(tx, tenant.id, hash, 'reset-password')

@@ -19,6 +19,9 @@ export interface PolicyFeed {
   stop(): Promise<void>
 }
 
+/** Before the id of a tenant that has changed in something else than its policies. */
+const ofTenant = 'tenant:'
+
 /** How long a change may stay unseen where its message is lost. A tenant in memory is read anew far sooner. */
 const staleMs = 30_000
 
@@ -43,7 +46,11 @@ export function startPolicyFeed({ target, pool, tenants, log }: PolicyFeedDepend
   }
   const listener = listen(target, {
     channel: 'rempart_policies',
-    onMessage: changed,
+    onMessage(payload) {
+      // Of a tenant itself, its name, its domains, whether it answers: its limits are as they were.
+      if (payload.startsWith(ofTenant)) tenants.forget(payload.slice(ofTenant.length))
+      else changed(payload)
+    },
     onConnect() {
       tenants.clear()
       void look()

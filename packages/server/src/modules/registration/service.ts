@@ -16,6 +16,7 @@ import { findTokenTenant } from '../../core/identity/token-tenant.ts'
 import type { MailQueue } from '../../core/mail/outbox.ts'
 import { ProblemError } from '../../core/problem.ts'
 import type { TenantResolver } from '../../core/tenant-resolver.ts'
+import { mayRegister } from '../../core/tenant-settings.ts'
 import type { Pool } from '../../database/connect.ts'
 import { inTenant } from '../../database/tenant.ts'
 import { findHolder } from './queries.ts'
@@ -55,7 +56,8 @@ export async function register(
   dependencies: RegistrationDependencies,
   input: RegisterInput,
 ): Promise<void> {
-  if (!dependencies.isOpen) throw new ProblemError('registration-closed')
+  const isOpen = await context.inTenant((tx) => mayRegister(tx, dependencies.isOpen))
+  if (!isOpen) throw new ProblemError('registration-closed')
   const { tenant, clock } = context
   const address = addressOf(input.email, context.locale)
   const name = input.name ?? null

@@ -1,10 +1,10 @@
 import { type Static, Type } from 'typebox'
-import { permissions } from '../../core/access.ts'
+import { permissions, platformPermissions } from '../../core/access.ts'
 import { Id, Instant, Line, Nullable, Ref, Strict } from '../../core/fields.ts'
 import { NumberedPageOf, NumberedPageQuery } from '../../core/pagination.ts'
 
 /** What a role may be made of. `*` is the owner's alone. */
-const PermissionCode = Type.Unsafe<string>({ type: 'string', enum: [...permissions] })
+const PermissionCode = Type.Unsafe<string>({ type: 'string', enum: [...permissions, ...platformPermissions] })
 
 const Permissions = Type.Array(PermissionCode, { maxItems: permissions.length, uniqueItems: true })
 

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Pool } from '../../database/connect.ts'
 import type { Tx } from '../../database/tenant.ts'
 
@@ -13,6 +14,30 @@ export async function listTenants(pool: Pool): Promise<readonly TenantRow[]> {
   return (await pool.query<TenantRow>('select * from auth.list_tenants()')).rows
 }
 
+/** A tenant as the platform sees it. */
+export interface KnownTenant extends TenantRow {
+  readonly locale: string
+  readonly time_zone: string
+  readonly is_platform: boolean
+  readonly created_at: Date
+}
+
+/** A page of all tenants and how many there are; none unless the transaction is the platform's. */
+export async function listForPlatform(
+  tx: Tx,
+  { page, pageSize }: { readonly page: number; readonly pageSize: number },
+): Promise<{ readonly rows: readonly KnownTenant[]; readonly total: number }> {
+  const ask = async (limit: number, offset: number) =>
+    (
+      await sql<KnownTenant & { readonly total: string }>`
+        select * from auth.platform_tenants(${limit}, ${offset})`.execute(tx)
+    ).rows
+  const rows = await ask(pageSize, (page - 1) * pageSize)
+  // A page beyond the last has no row that says how many there are.
+  const [counted] = rows.length > 0 || page === 1 ? rows : await ask(1, 0)
+  return { rows, total: Number(counted?.total ?? 0) }
+}
+
 export async function insertTenant(
   tx: Tx,
   tenant: {
@@ -21,28 +46,34 @@ export async function insertTenant(
     readonly name: string
     readonly locale: string
     readonly time_zone: string
-    readonly allowed_origins: readonly string[]
-    readonly max_leads_per_month: number | null
+    readonly allowed_origins?: readonly string[]
+    readonly max_leads_per_month?: number | null
+    readonly is_platform?: boolean
   },
 ): Promise<void> {
+  const { allowed_origins, ...rest } = tenant
   await tx
     .insertInto('tenant')
-    .values({ ...tenant, allowed_origins: [...tenant.allowed_origins] })
+    .values({ ...rest, ...(allowed_origins && { allowed_origins: [...allowed_origins] }) })
     .execute()
-}
-
-export async function insertDomain(tx: Tx, tenantId: string, domain: string): Promise<void> {
-  await tx.insertInto('tenant_domain').values({ tenant_id: tenantId, domain }).execute()
 }
 
 export async function updateTenant(
   tx: Tx,
   tenantId: string,
-  changes: { readonly is_active?: boolean; readonly max_leads_per_month?: number | null },
+  changes: {
+    readonly name?: string
+    readonly locale?: string
+    readonly time_zone?: string
+    readonly allowed_origins?: readonly string[]
+    readonly is_active?: boolean
+    readonly max_leads_per_month?: number | null
+  },
 ): Promise<void> {
+  const { allowed_origins, ...rest } = changes
   await tx
     .updateTable('tenant')
-    .set({ ...changes, updated_at: new Date() })
+    .set({ ...rest, ...(allowed_origins && { allowed_origins: [...allowed_origins] }), updated_at: new Date() })
     .where('id', '=', tenantId)
     .execute()
 }
@@ -51,7 +82,26 @@ export async function updateTenant(
 export function readTenant(tx: Tx, tenantId: string) {
   return tx
     .selectFrom('tenant')
-    .select(['id', 'slug', 'name', 'locale', 'time_zone', 'is_active', 'allowed_origins', 'max_leads_per_month'])
+    .select([
+      'id',
+      'slug',
+      'name',
+      'locale',
+      'time_zone',
+      'is_active',
+      'is_platform',
+      'allowed_origins',
+      'max_leads_per_month',
+      'created_at',
+    ])
     .where('id', '=', tenantId)
     .executeTakeFirst()
+}
+
+/** On this channel processes tell each other whose policies have changed; of a tenant itself it says `tenant:<id>`. */
+const channel = 'rempart_policies'
+
+/** Tells every process, when the transaction commits, that what it remembers of a tenant is out of date. */
+export async function announceTenant(tx: Tx, tenantId: string): Promise<void> {
+  await sql`select pg_notify(${channel}, ${`tenant:${tenantId}`})`.execute(tx)
 }

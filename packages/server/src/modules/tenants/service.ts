@@ -4,6 +4,8 @@ import type { Tenant } from '../../core/tenant-resolver.ts'
 import { isTimeZone } from '../../core/time-zone.ts'
 import type { Pool } from '../../database/connect.ts'
 import { inTenant } from '../../database/tenant.ts'
+import { claimable } from './domain-proof.ts'
+import { deleteDomain, insertVerifiedDomain } from './domain-queries.ts'
 import * as queries from './queries.ts'
 
 export interface NewTenant {
@@ -16,6 +18,8 @@ export interface NewTenant {
   readonly allowedOrigins?: readonly string[]
   /** Leads per calendar month; null or absent: no limit. */
   readonly maxLeadsPerMonth?: number | null
+  /** The tenant whose people keep the others. There is one at most. */
+  readonly isPlatform?: boolean
 }
 
 /** What is kept of a tenant besides what requests see. */
@@ -46,9 +50,9 @@ export async function findTenant(pool: Pool, slugOrId: string): Promise<(Tenant 
 }
 
 /**
- * Makes a tenant with its domains.
+ * Makes a tenant with its built-in roles and its domains.
  *
- * @param pool - as rempart_worker: the serving role cannot make tenants.
+ * @param pool - as rempart_worker; as rempart_app for a tenant that names nothing but itself.
  * @returns its id.
  * @throws TenantError when the slug or a domain is taken or malformed, or the time zone is unknown.
  */
@@ -64,11 +68,13 @@ export async function createTenant(pool: Pool, tenant: NewTenant): Promise<strin
         name: tenant.name,
         locale: tenant.locale ?? 'en',
         time_zone: timeZone,
-        allowed_origins: tenant.allowedOrigins ?? [],
-        max_leads_per_month: tenant.maxLeadsPerMonth ?? null,
+        // What the serving role may not set is left to its default.
+        ...(tenant.allowedOrigins && { allowed_origins: tenant.allowedOrigins }),
+        ...(tenant.maxLeadsPerMonth !== undefined && { max_leads_per_month: tenant.maxLeadsPerMonth }),
+        ...(tenant.isPlatform === true && { is_platform: true }),
       })
       await insertBuiltinRoles(tx, id)
-      for (const domain of tenant.domains ?? []) await queries.insertDomain(tx, id, domain.toLowerCase())
+      for (const domain of tenant.domains ?? []) await insertVerifiedDomain(tx, id, domain.toLowerCase())
     })
   } catch (error) {
     throw refusal(error, tenant)
@@ -82,17 +88,56 @@ export async function changeTenant(
   tenantId: string,
   changes: { readonly isActive?: boolean; readonly maxLeadsPerMonth?: number | null },
 ): Promise<void> {
-  await inTenant(pool, tenantId, (tx) =>
-    queries.updateTenant(tx, tenantId, {
+  await inTenant(pool, tenantId, async (tx) => {
+    await queries.updateTenant(tx, tenantId, {
       ...(changes.isActive !== undefined && { is_active: changes.isActive }),
       ...(changes.maxLeadsPerMonth !== undefined && { max_leads_per_month: changes.maxLeadsPerMonth }),
-    }),
-  )
+    })
+    await queries.announceTenant(tx, tenantId)
+  })
+}
+
+/**
+ * Gives a tenant a domain, which names it from then on: whoever runs the installation vouches for it.
+ *
+ * @param pool - as rempart_worker.
+ * @throws TenantError when another tenant has it, or it is no host name.
+ */
+export async function addTenantDomain(pool: Pool, tenantId: string, text: string): Promise<string> {
+  const domain = claimable(text)
+  if (domain === undefined) throw new TenantError(`"${text}" is no domain, such as www.example.org`)
+  try {
+    await inTenant(pool, tenantId, async (tx) => {
+      await deleteDomain(tx, tenantId, domain)
+      await insertVerifiedDomain(tx, tenantId, domain)
+      await queries.announceTenant(tx, tenantId)
+    })
+  } catch (error) {
+    const isTaken = error instanceof Error && 'code' in error && error.code === '23505'
+    throw isTaken ? new TenantError(`another tenant has the domain "${domain}"`) : error
+  }
+  return domain
+}
+
+/** Takes a domain or a claim from a tenant. @param pool - as rempart_worker. @returns false when it has none such. */
+export function removeTenantDomain(pool: Pool, tenantId: string, domain: string): Promise<boolean> {
+  return inTenant(pool, tenantId, async (tx) => {
+    const isGone = await deleteDomain(tx, tenantId, domain.toLowerCase())
+    if (isGone) await queries.announceTenant(tx, tenantId)
+    return isGone
+  })
 }
 
 function refusal(error: unknown, tenant: NewTenant): unknown {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
-  if (code === '23505') return new TenantError(`the slug "${tenant.slug}" or one of the domains is taken`)
+  if (code === '23505') {
+    const isPlatform = error instanceof Error && 'constraint' in error && error.constraint === 'tenant_platform'
+    return new TenantError(
+      isPlatform
+        ? 'there is a platform already: one tenant at most keeps the others'
+        : `the slug "${tenant.slug}" or one of the domains is taken`,
+    )
+  }
   if (code === '23514')
     return new TenantError('the slug has lower-case letters, digits and hyphens, 63 at most; domains are host names')
   return error

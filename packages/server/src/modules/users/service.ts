@@ -88,8 +88,9 @@ export function createUser(context: Context, mail: MailQueue, input: UserInput):
  * more; `step-up-required`.
  */
 export function changeUser(context: Context, id: string, change: UserChange): Promise<User> {
-  if (change.mfaRequired === false && context.actor.kind === 'user')
-    assertFreshProof(context.actor, context.clock.now())
+  const { actor } = context
+  const prover = actor.kind === 'user' ? actor : actor.kind === 'operator' ? actor.grant : undefined
+  if (change.mfaRequired === false && prover !== undefined) assertFreshProof(prover, context.clock.now())
   return context.inTenant(async (tx) => {
     await requireUser(tx, context, id)
     await assertMayActOn(tx, context, id)
