@@ -27,9 +27,9 @@ const server = await startMutationServer(scope)
 const run = spawn(
   'node_modules/.bin/stryker',
   ['run', '--mutate', mutate.join(','), '--incrementalFile', incrementalFile],
-  { stdio: 'inherit', env: { ...process.env, REMPART_MUTATION_SCOPE: scope, ...server.environment } },
+  { stdio: 'inherit', detached: true, env: { ...process.env, REMPART_MUTATION_SCOPE: scope, ...server.environment } },
 )
-// Told to end, Stryker keeps what it has done: the next run goes on from there.
+// Told to end once, Stryker keeps what it has done, and the next run goes on from there: hence a group of its own.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => run.kill(signal))
 const [status] = await once(run, 'exit')
 await server.stop()
