@@ -106,3 +106,9 @@ export async function deleteRole(tx: Tx, tenantId: string, id: string): Promise<
   await tx.deleteFrom('role_assignment').where('tenant_id', '=', tenantId).where('role_id', '=', id).execute()
   await tx.deleteFrom('role').where('tenant_id', '=', tenantId).where('id', '=', id).execute()
 }
+
+/** Whether the transaction's tenant is the one whose people keep the others. */
+export async function isPlatform(tx: Tx, tenantId: string): Promise<boolean> {
+  const row = await tx.selectFrom('tenant').select('is_platform').where('id', '=', tenantId).executeTakeFirst()
+  return row?.is_platform === true
+}

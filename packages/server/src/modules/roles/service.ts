@@ -1,4 +1,4 @@
-import { includesPermission, isScope, permissions } from '../../core/access.ts'
+import { includesPermission, isScope, permissions, platformPermissions } from '../../core/access.ts'
 import { appendAudit } from '../../core/audit/append.ts'
 import type { Context } from '../../core/context.ts'
 import { assertHoldsAll, holdingsOfActor } from '../../core/identity/holdings.ts'
@@ -38,6 +38,7 @@ export async function readRole({ tenant, inTenant }: Context, id: string): Promi
 /** @throws ProblemError `role-code-taken`; `beyond-own-rights` for a permission that whoever makes it lacks. */
 export function createRole(context: Context, input: RoleInput): Promise<Role> {
   return context.inTenant(async (tx) => {
+    await assertHere(tx, context, input.permissions)
     assertHoldsAll(await holdingsOfActor(tx, context), input.permissions)
     const row = await queries.insertRole(tx, context.tenant.id, { ...input, name: input.name.trim() })
     if (row === undefined) throw new ProblemError('role-code-taken')
@@ -51,6 +52,16 @@ export function createRole(context: Context, input: RoleInput): Promise<Role> {
   })
 }
 
+const ofPlatform: ReadonlySet<string> = new Set(platformPermissions)
+
+/** What keeps all tenants is no permission of any tenant but the platform. @throws ProblemError `invalid-content`. */
+async function assertHere(tx: Tx, { tenant, locale }: Context, asked: readonly string[]): Promise<void> {
+  const index = asked.findIndex((each) => ofPlatform.has(each))
+  if (index === -1 || (await queries.isPlatform(tx, tenant.id))) return
+  const message = { en: 'is for roles of the platform alone', fr: 'est réservé aux rôles de la plateforme' }[locale]
+  throw new ProblemError('invalid-content', { errors: [{ pointer: `/permissions/${index}`, code: 'enum', message }] })
+}
+
 /**
  * Changes a role, and with it at once what its holders may do. What is added must be held for good: else somebody whose
  * own right ends would give it to themselves beyond that. What is taken away must be held too.
@@ -62,6 +73,7 @@ export function changeRole(context: Context, id: string, change: RoleChange): Pr
     const role = await requireOwnRole(tx, context, id)
     if (change.version !== undefined && change.version !== role.version) throw new ProblemError('version-conflict')
     const holdings = await holdingsOfActor(tx, context)
+    await assertHere(tx, context, change.permissions ?? [])
     const added = (change.permissions ?? []).filter((each) => !role.permissions.includes(each))
     assertHoldsAll(holdings, role.permissions)
     assertHoldsAll(holdings, added, null)

@@ -1,11 +1,14 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../testing/database.ts'
 import { bearer, createPerson, nextAddress, signInOver } from '../../testing/people.ts'
 import { startTestServer, type TestServer } from '../../testing/server.ts'
 import { asTenant } from '../../testing/tenant-rows.ts'
 import { purgeMessages } from '../contact/retention.ts'
+
+// Two servers, on a machine that may be busy.
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 60_000 })
 
 /** A name server of one answer per name, over UDP, as the DNS speaks. */
 async function startNameServer() {

@@ -1,9 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../testing/database.ts'
 import { bearer, createPerson, nextAddress, signInOver, type TestPerson } from '../../testing/people.ts'
 import { startTestServer, type TestServer } from '../../testing/server.ts'
 import { asTenant } from '../../testing/tenant-rows.ts'
 import { createTenant } from './service.ts'
+
+// Two servers, on a machine that may be busy.
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 60_000 })
 
 let database: TestDatabase
 let server: TestServer
@@ -112,6 +115,8 @@ describe('tenants, for people of the platform', () => {
       const { status, body } = await call(stranger, method, path)
       expect([method, path, status, body.code]).toEqual([method, path, 403, 'permission-missing'])
     }
+    const payload = { code: 'keeper', name: 'Keeper', permissions: ['tenants:read'] }
+    expect((await call(stranger, 'POST', '/roles', { payload })).status).toBe(422)
     // Nor is it a matter of the header.
     expect((await call(stranger, 'GET', '/tenants', { tenant: platform })).body.code).toBe('tenant-conflict')
     expect((await call(operator, 'GET', '/tenants')).body.code).toBe('permission-missing')
@@ -198,7 +203,7 @@ describe('a grant of the platform', () => {
     const [tenant, home] = [await newTenant(), await newTenant()]
     const stranger = await caller(home, ['owner'])
     const strip = ({ status, body }: { status: number; body: Record<string, unknown> }) => {
-      const { requestId: _r, timestamp: _t, ...rest } = body
+      const { requestId: _r, timestamp: _t, instance: _i, ...rest } = body
       return { status, ...rest }
     }
     for (const named of [tenant, 'no-such-tenant']) {
