@@ -1,10 +1,20 @@
 import { styleText } from 'node:util'
 import { attackKinds, type Cell, type EndpointCell } from '@rempart/server'
 import { printTable } from '../terminal.ts'
-import type { Proof } from './prove.ts'
 import { proveWords as say } from './prove-words.ts'
 
 const { headings } = say
+
+/** What was tried, and what came of it. */
+export interface Proof {
+  /** Of the PostgreSQL that was attacked. */
+  readonly database: string
+  readonly tables: readonly Cell[]
+  /** What is otherwise in the catalogue of the database than isolation rests on: a sentence each. */
+  readonly catalogue: readonly string[]
+  /** Empty where they were left out. */
+  readonly endpoints: readonly EndpointCell[]
+}
 
 /** Prints the whole matrix, what leaks, and one line that says it all. */
 export function printProof(proof: Proof, leaks: number): void {

@@ -1,22 +1,11 @@
-import { type Cell, catalogueFaults, type EndpointCell, proveEndpoints, proveTables } from '@rempart/server'
+import { catalogueFaults, type EndpointCell, proveEndpoints, proveTables } from '@rempart/server'
 import type { Command } from 'commander'
 import { explain } from '../failure.ts'
 import { withDatabase } from '../operator.ts'
 import { note, printJson } from '../terminal.ts'
 import { words } from '../words.ts'
-import { printProof } from './prove-report.ts'
+import { type Proof, printProof } from './prove-report.ts'
 import { proveWords as say } from './prove-words.ts'
-
-/** What was tried, and what came of it. */
-export interface Proof {
-  /** Of the PostgreSQL that was attacked. */
-  readonly database: string
-  readonly tables: readonly Cell[]
-  /** What is otherwise in the catalogue of the database than isolation rests on: a sentence each. */
-  readonly catalogue: readonly string[]
-  /** Empty where they were left out. */
-  readonly endpoints: readonly EndpointCell[]
-}
 
 interface ProveOptions {
   readonly json?: true
