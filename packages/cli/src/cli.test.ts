@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -376,6 +377,29 @@ it('makes a tenant, sets its quota, suspends and resumes it', async () => {
   await run(['tenant', 'resume', 'acme'])
   expect((await api('/leads', key)).status).toBe(200)
 }, 30_000)
+
+it('gives a tenant a domain, to which the running server answers, and takes it away again', async () => {
+  await run(['tenant', 'create', 'domains'])
+  const hosted = async () => {
+    // fetch does not let one choose the host.
+    const { port } = new URL(url)
+    return new Promise<number>((resolve, reject) => {
+      request({ port, path: '/api/v1/resources', headers: { host: 'shop.example' } }, (answer) => {
+        answer.resume()
+        resolve(answer.statusCode ?? 0)
+      })
+        .on('error', reject)
+        .end()
+    })
+  }
+  expect(await hosted()).toBe(400)
+  const added = await run(['tenant', 'domains', 'domains', '--add', 'Shop.Example', '--json'])
+  expect(JSON.parse(added.stdout)).toMatchObject([{ domain: 'shop.example', isVerified: true, proof: null }])
+  await expect.poll(hosted, { timeout: 4_000 }).toBe(200)
+  expect((await run(['tenant', 'domains', 'demo', '--add', 'shop.example'])).stderr).toContain('another tenant has')
+  expect((await run(['tenant', 'domains', 'domains', '--remove', 'shop.example'])).code).toBe(0)
+  await expect.poll(hosted, { timeout: 4_000 }).toBe(400)
+}, 60_000)
 
 describe.concurrent('what goes wrong', () => {
   it.each([
