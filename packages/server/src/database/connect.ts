@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream'
 import pg from 'pg'
 
 /** Where a pool connects: a URL, or the settings of the embedded database's private socket. */
@@ -57,6 +58,16 @@ export function createPool(
   // statement that fails; without this listener it would also end the process.
   pool.on('connect', (client) => client.on('error', () => {}))
   return pool
+}
+
+/**
+ * Holds back what is written to a connection until the end of this turn's promises, so that it leaves in one system call:
+ * node-postgres makes one for each statement.
+ */
+export function writeTogether(connection: Connection): void {
+  const { stream } = (connection as unknown as { readonly connection: { readonly stream: Writable } }).connection
+  stream.cork()
+  process.nextTick(() => stream.uncork())
 }
 
 /**

@@ -1,6 +1,7 @@
 import { type CompiledQuery, Kysely, type QueryResult } from 'kysely'
-import type { Connection, Pool } from './connect.ts'
+import { type Connection, type Pool, writeTogether } from './connect.ts'
 import { singleConnectionDialect } from './single-connection.ts'
+import { statementName } from './statement-name.ts'
 import type { DB } from './tables.generated.ts'
 
 /** The query handle of one open transaction. It refuses work once the transaction has ended. */
@@ -46,6 +47,7 @@ export function tenantScope(pool: Pool, tenantId: string): InTenant {
 }
 
 function openTransaction(connection: Connection, tenantId: string): Promise<unknown> {
+  writeTogether(connection)
   const opened = Promise.all([
     connection.query('begin'),
     connection.query({
@@ -74,7 +76,10 @@ function transactionHandle(connection: Connection, scope: { readonly isOpen: boo
       async executeQuery<R>(compiled: CompiledQuery): Promise<QueryResult<R>> {
         // A statement that outlives its transaction would run in the next one of this connection: another tenant's.
         if (!scope.isOpen) throw new Error('this transaction has ended; await every query inside inTenant')
-        const result = await connection.query(compiled.sql, [...compiled.parameters])
+        writeTogether(connection)
+        const name = statementName(compiled.sql)
+        const statement = { text: compiled.sql, values: [...compiled.parameters] }
+        const result = await connection.query(name === undefined ? statement : { name, ...statement })
         return { rows: result.rows, numAffectedRows: BigInt(result.rowCount ?? 0) }
       },
     }),

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
+import { LRUCache } from 'lru-cache'
 import type { Tx } from '../../database/tenant.ts'
 import { createKeyRing, type KeyRing, seal, unseal } from '../credentials/sealing.ts'
 
@@ -15,8 +16,26 @@ export const monthSubject = (atMs: number): AuditSubject => `month:${new Date(at
  * @param ring - what keys of subjects are sealed under.
  */
 export async function useSubjectKey(tx: Tx, ring: KeyRing, tenantId: string, subject: AuditSubject): Promise<KeyRing> {
+  const kept = subject.startsWith('month:') ? monthKeysOf(ring) : undefined
+  const known = kept?.get(`${tenantId} ${subject}`)
+  if (known !== undefined) return known
   const [found] = await findSubjectKeys(tx, ring, tenantId, [subject])
-  return found?.key ?? (await makeSubjectKey(tx, ring, tenantId, subject))
+  if (found === undefined) return makeSubjectKey(tx, ring, tenantId, subject)
+  kept?.set(`${tenantId} ${subject}`, found.key)
+  return found.key
+}
+
+/**
+ * Keys of months that were read from the database. One that this transaction makes is not kept: it may be rolled back, and
+ * what it sealed would be lost. A month's key is destroyed years after the last use; a person's may be at any moment, so
+ * it is read each time.
+ */
+const monthKeys = new WeakMap<KeyRing, LRUCache<string, KeyRing>>()
+
+function monthKeysOf(ring: KeyRing): LRUCache<string, KeyRing> {
+  const kept = monthKeys.get(ring) ?? new LRUCache<string, KeyRing>({ max: 1_000 })
+  monthKeys.set(ring, kept)
+  return kept
 }
 
 /** The keys of those subjects that were not erased. */

@@ -8,6 +8,7 @@ export interface Arrival {
   readonly tenantId: string
   readonly userId: string
   readonly userAgent: string | undefined
+  readonly transport: 'bearer' | 'cookie'
   /** Whether somebody has signed in to the account with this device before. */
   readonly isKnownDevice: boolean
   /** When the account was signed in to before this; null for never. */
@@ -16,16 +17,34 @@ export interface Arrival {
   readonly nowMs: number
 }
 
+/** A kind of device that has not been seen for so long is told of again. */
+const seenDays = 90
+
 /**
  * Tells the owner of an account of a sign-in from a device that it has not been used on, with a link that ends every
- * session. The first sign-in of all has no other to be told apart from.
+ * session. The first sign-in of all has no other to be told apart from. A client that asks for bearer tokens keeps no
+ * cookies as a rule, so it is new when no session of the account was opened by its kind ("Firefox, Linux").
  */
 export async function tellNewDevice(tx: Tx, mail: MailQueue, arrival: Arrival): Promise<void> {
-  const { tenantId, userId, userAgent, isKnownDevice, lastLoginAt, nowMs } = arrival
+  const { tenantId, userId, userAgent, transport, isKnownDevice, lastLoginAt, nowMs } = arrival
   if (isKnownDevice || lastLoginAt === null) return
+  if (transport === 'bearer' && (await hasBeenSeen(tx, arrival))) return
   const token = await issueSessionsEnd(tx, tenantId, userId, nowMs)
   const device = deviceLabel(userAgent)
   const at = new Date(nowMs).toISOString()
   const data = { at, token, ...(device !== null && device !== undefined && { device }) }
   await mail.queueMail(tx, { template: 'new-device', to: { userId }, data })
+}
+
+async function hasBeenSeen(tx: Tx, { tenantId, userId, userAgent, nowMs }: Arrival): Promise<boolean> {
+  const row = await tx
+    .selectFrom('session')
+    .select('id')
+    .where('tenant_id', '=', tenantId)
+    .where('user_id', '=', userId)
+    .where('created_at', '>', new Date(nowMs - seenDays * 86_400_000))
+    .where('device_label', 'is not distinct from', deviceLabel(userAgent) ?? null)
+    .limit(1)
+    .executeTakeFirst()
+  return row !== undefined
 }

@@ -44,6 +44,8 @@ export interface ClientFacts {
 export interface Opening {
   readonly tenantId: string
   readonly userId: string
+  /** Made here when it is not given. */
+  readonly sessionId?: string
   readonly aal: 1 | 2
   /** RFC 8176. */
   readonly amr: readonly string[]
@@ -63,14 +65,14 @@ export interface OpenedSession extends MintedFor {
 /** Opens a session with a new id and its first refresh token. */
 export async function openSession(tx: Tx, kit: SessionKit, opening: Opening): Promise<OpenedSession> {
   const { tenantId, userId, aal, amr, transport, client } = opening
-  const sessionId = createId()
+  const { sessionId = createId() } = opening
   const nowMs = kit.clock.now()
   const now = new Date(nowMs)
   const life = sessionLife(await readTenantSettings(tx))
   const absolute = opening.absoluteExpiresAt ?? new Date(nowMs + life.maxMs)
   const refresh = createOpaqueToken('refresh')
   const expires = new Date(Math.min(absolute.getTime(), nowMs + life.idleMs))
-  await queries.insertSession(tx, {
+  const inserted = queries.insertSession(tx, {
     tenant_id: tenantId,
     id: sessionId,
     user_id: userId,
@@ -85,13 +87,15 @@ export async function openSession(tx: Tx, kit: SessionKit, opening: Opening): Pr
     idle_expires_at: expires,
     absolute_expires_at: absolute,
   })
-  await queries.insertRefreshToken(tx, {
+  const withToken = queries.insertRefreshToken(tx, {
     tenant_id: tenantId,
     token_hash: refresh.hash,
     session_id: sessionId,
     created_at: now,
     expires_at: expires,
   })
+  // Both travel at once, the session before the token that names it.
+  await Promise.all([inserted, withToken])
   return { tenantId, userId, sessionId, aal, amr, authTimeMs: nowMs, refreshToken: refresh.token, transport }
 }
 

@@ -1,9 +1,10 @@
 import { sql } from 'kysely'
+import type { ReadHandle } from '../../database/reads.ts'
 import type { Tx } from '../../database/tenant.ts'
 
 /** What signing in needs of a person; undefined for an address nobody has. */
-export function findForSignIn(tx: Tx, tenantId: string, emailNorm: string) {
-  return tx
+export function findForSignIn(handle: ReadHandle, tenantId: string, emailNorm: string) {
+  return handle
     .selectFrom('user_account as u')
     .leftJoin('password_credential as p', (join) =>
       join.onRef('p.tenant_id', '=', 'u.tenant_id').onRef('p.user_id', '=', 'u.id'),

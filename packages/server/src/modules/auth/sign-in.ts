@@ -7,6 +7,7 @@ import { tellNewDevice } from '../../core/identity/new-device.ts'
 import { insertOneTimeToken } from '../../core/identity/one-time-tokens.ts'
 import type { SecondFactors } from '../../core/identity/second-factors.ts'
 import { type ClientFacts, type OpenedSession, openSession, type SessionKit } from '../../core/identity/session-kit.ts'
+import { createId } from '../../core/ids.ts'
 import type { MailQueue } from '../../core/mail/outbox.ts'
 import { ProblemError } from '../../core/problem.ts'
 import type { Tx } from '../../database/tenant.ts'
@@ -53,7 +54,7 @@ export async function signIn(
   const { kit, hasher, secondFactors, mail } = dependencies
   const { isKnownDevice, ...session } = visit
   const tenantId = context.tenant.id
-  const found = await context.inTenant((tx) => queries.findForSignIn(tx, tenantId, credentials.emailNorm))
+  const found = await context.readInTenant((handle) => queries.findForSignIn(handle, tenantId, credentials.emailNorm))
   const verdict = await hasher.verifyAlways(credentials.password, found?.hash ?? undefined)
   if (verdict.fault !== undefined) context.log.error({ fault: verdict.fault }, 'a stored password hash cannot be used')
   const reason = refusalOf(found, verdict.matches)
@@ -69,29 +70,30 @@ export async function signIn(
       await queries.replaceHash(tx, tenantId, userId, { from: hash, to: rehashed })
     }
     const source: AuditSource = { ...context, actor: { kind: 'user', id: userId } }
-    const isFactorReset = await completeDueReset(tx, { mail, clock: kit.clock }, source, userId)
-    if (await secondFactors.isEnrolled(tx, tenantId, userId)) {
+    // What is asked for side by side travels together, and is answered in that order.
+    const [isFactorReset, isEnrolled, isRequired] = await Promise.all([
+      completeDueReset(tx, { mail, clock: kit.clock }, source, userId),
+      secondFactors.isEnrolled(tx, tenantId, userId),
+      secondFactors.isRequired(tx, tenantId),
+    ])
+    if (isEnrolled && !isFactorReset) {
       return { outcome: 'second-factor', token: await challengeSecondFactor(tx, context, userId, session.transport) }
     }
-    const mustEnrol = found.mfa_required || (await secondFactors.isRequired(tx, tenantId))
+    const mustEnrol = found.mfa_required || isRequired
     const nowMs = kit.clock.now()
-    await queries.noteSignIn(tx, tenantId, userId, new Date(nowMs))
-    const { userAgent } = session.client
-    const arrival = { tenantId, userId, userAgent, isKnownDevice, lastLoginAt: found.last_login_at, nowMs }
+    const { client, transport } = session
+    const { userAgent } = client
+    const arrival = { tenantId, userId, userAgent, transport, isKnownDevice, lastLoginAt: found.last_login_at, nowMs }
     await tellNewDevice(tx, mail, arrival)
-    const opened = await openSession(tx, kit, {
-      tenantId,
-      userId,
-      aal: 1,
-      amr: ['pwd'],
-      restriction: mustEnrol ? 'enrol-mfa' : null,
-      ...session,
-    })
-    await appendAudit(tx, source, {
-      action: 'session.opened',
-      resource: { type: 'session', id: opened.sessionId },
-      changes: { amr: ['pwd'] },
-    })
+    const amr = ['pwd']
+    const restriction = mustEnrol ? 'enrol-mfa' : null
+    const sessionId = createId()
+    const resource = { type: 'session', id: sessionId }
+    const [opened] = await Promise.all([
+      openSession(tx, kit, { tenantId, userId, sessionId, aal: 1, amr, restriction, ...session }),
+      queries.noteSignIn(tx, tenantId, userId, new Date(nowMs)),
+      appendAudit(tx, source, { action: 'session.opened', resource, changes: { amr } }),
+    ])
     return { outcome: 'session', session: opened, isFactorReset }
   })
 }

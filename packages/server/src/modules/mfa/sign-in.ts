@@ -63,7 +63,7 @@ export async function completeSignIn(
     const nowMs = kit.clock.now()
     await queries.noteSignIn(tx, tenantId, userId, new Date(nowMs))
     const { email_norm: emailNorm, last_login_at: lastLoginAt } = person
-    const facts = { tenantId, userId, userAgent: client.userAgent, lastLoginAt, nowMs }
+    const facts = { tenantId, userId, userAgent: client.userAgent, transport, lastLoginAt, nowMs }
     await tellNewDevice(tx, dependencies.mail, { ...facts, isKnownDevice: isKnownDevice(emailNorm) })
     const shown = [...amr, OTP]
     const session = await openSession(tx, kit, { tenantId, userId, aal: 2, amr: shown, transport, client })

@@ -158,7 +158,7 @@ async function enter(
   const account = `${tenantId}:${person.email_norm}`
   const { userAgent } = client
   const isKnownDevice = devices.find(cookieHeader, account) !== undefined
-  const arrival = { tenantId, userId, userAgent, isKnownDevice, lastLoginAt: person.last_login_at, nowMs }
+  const arrival = { tenantId, userId, userAgent, transport, isKnownDevice, lastLoginAt: person.last_login_at, nowMs }
   await tellNewDevice(tx, mail, arrival)
   const session = await openSession(tx, kit, {
     ...{ tenantId, userId, aal: 1, amr: ['fed'], transport, client },
