@@ -175,7 +175,7 @@ describe('removing a passkey', () => {
     expect((await meOf(other)).status).toBe(401)
     expect((await meOf(accessToken)).user.id).toBe(person.id)
     expect((await showPasskeyOver(server, authenticator)).json().code).toBe('passkey-refused')
-    expect(await mailsTo(person)).toEqual(['mfa-changed', 'new-device', 'mfa-changed'])
+    expect(await mailsTo(person)).toEqual(['mfa-changed', 'mfa-changed'])
     expect(await actionsOf(id)).toEqual(['passkey.added', 'passkey.removed'])
   })
 

@@ -48,7 +48,8 @@ export async function completeSignIn(
     if (!(await countUse(tx, context, dependencies, passkey))) return undefined
     const nowMs = kit.clock.now()
     await queries.noteSignIn(tx, tenantId, userId, new Date(nowMs))
-    const arrival = { tenantId, userId, userAgent: session.client.userAgent, lastLoginAt, nowMs }
+    const { transport, client } = session
+    const arrival = { tenantId, userId, userAgent: client.userAgent, transport, lastLoginAt, nowMs }
     await tellNewDevice(tx, mail, { ...arrival, isKnownDevice: isKnownDevice(emailNorm) })
     const made = await openSession(tx, kit, { tenantId, userId, aal: 2, amr, ...session })
     await appendAudit(

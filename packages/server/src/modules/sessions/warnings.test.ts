@@ -77,7 +77,8 @@ describe('a sign-in from a new device', () => {
     const token = await challengeOver(server, person)
     expect(await warnings(person.email)).toEqual([])
     const code = nextCode(server, secret)
-    expect((await post('/auth/login/mfa', { mfa_session_token: token, code })).statusCode).toBe(200)
+    const answer = await post('/auth/login/mfa', { mfa_session_token: token, code }, { 'user-agent': firefox })
+    expect(answer.statusCode).toBe(200)
     expect(await warnings(person.email)).toHaveLength(1)
   })
 
