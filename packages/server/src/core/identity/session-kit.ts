@@ -5,7 +5,7 @@ import { ACCESS_COOKIE, hostCookie, REFRESH_COOKIE } from '../cookies.ts'
 import { createOpaqueToken } from '../credentials/opaque-token.ts'
 import { type KeyRing, seal } from '../credentials/sealing.ts'
 import { createId } from '../ids.ts'
-import { readTenantSettings, sessionLife } from '../tenant-settings.ts'
+import { readTenantSettings, sessionLife, type TenantSettings } from '../tenant-settings.ts'
 import type { AccessTokens } from '../tokens/access-token.ts'
 import { deviceLabel } from './device-label.ts'
 import * as queries from './session-queries.ts'
@@ -46,6 +46,8 @@ export interface Opening {
   readonly userId: string
   /** Made here when it is not given. */
   readonly sessionId?: string
+  /** Read here when they are not given. */
+  readonly settings?: TenantSettings
   readonly aal: 1 | 2
   /** RFC 8176. */
   readonly amr: readonly string[]
@@ -68,7 +70,7 @@ export async function openSession(tx: Tx, kit: SessionKit, opening: Opening): Pr
   const { sessionId = createId() } = opening
   const nowMs = kit.clock.now()
   const now = new Date(nowMs)
-  const life = sessionLife(await readTenantSettings(tx))
+  const life = sessionLife(opening.settings ?? (await readTenantSettings(tx)))
   const absolute = opening.absoluteExpiresAt ?? new Date(nowMs + life.maxMs)
   const refresh = createOpaqueToken('refresh')
   const expires = new Date(Math.min(absolute.getTime(), nowMs + life.idleMs))

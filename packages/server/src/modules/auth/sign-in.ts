@@ -10,6 +10,7 @@ import { type ClientFacts, type OpenedSession, openSession, type SessionKit } fr
 import { createId } from '../../core/ids.ts'
 import type { MailQueue } from '../../core/mail/outbox.ts'
 import { ProblemError } from '../../core/problem.ts'
+import { readTenantSettings } from '../../core/tenant-settings.ts'
 import type { Tx } from '../../database/tenant.ts'
 import * as queries from './queries.ts'
 
@@ -71,10 +72,11 @@ export async function signIn(
     }
     const source: AuditSource = { ...context, actor: { kind: 'user', id: userId } }
     // What is asked for side by side travels together, and is answered in that order.
-    const [isFactorReset, isEnrolled, isRequired] = await Promise.all([
+    const [isFactorReset, isEnrolled, isRequired, settings] = await Promise.all([
       completeDueReset(tx, { mail, clock: kit.clock }, source, userId),
       secondFactors.isEnrolled(tx, tenantId, userId),
       secondFactors.isRequired(tx, tenantId),
+      readTenantSettings(tx),
     ])
     if (isEnrolled && !isFactorReset) {
       return { outcome: 'second-factor', token: await challengeSecondFactor(tx, context, userId, session.transport) }
@@ -90,7 +92,7 @@ export async function signIn(
     const sessionId = createId()
     const resource = { type: 'session', id: sessionId }
     const [opened] = await Promise.all([
-      openSession(tx, kit, { tenantId, userId, sessionId, aal: 1, amr, restriction, ...session }),
+      openSession(tx, kit, { tenantId, userId, sessionId, settings, aal: 1, amr, restriction, ...session }),
       queries.noteSignIn(tx, tenantId, userId, new Date(nowMs)),
       appendAudit(tx, source, { action: 'session.opened', resource, changes: { amr } }),
     ])
