@@ -426,11 +426,6 @@ export async function buildServer(
         readTxt: createTxtReader(config.dnsServers),
         readLeadQuota,
       })
-      webhookRoutes(api, {
-        webhookRing: createKeyRing(masters, keyLabels.webhooks),
-        allowsPrivateWebhooks: config.allowPrivateWebhooks === 'on',
-      })
-      webhookDeliveryRoutes(api)
       ownRoutes(api)
     },
     { prefix: '/api/v1' },
