@@ -1,4 +1,4 @@
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startEmbeddedDatabase } from '../packages/server/src/database/embedded.ts'
@@ -42,6 +42,7 @@ async function startMutationPostgres(): Promise<MutationServer> {
     async stop() {
       await database.stop()
       await removeEmbeddedDatabase(dataDir)
+      rmSync(dataDir, { recursive: true, force: true })
     },
   }
 }

@@ -177,6 +177,20 @@ describe('a memory store', () => {
     }
   })
 
+  it('counts apart what policies, rules and subjects of other names spend, though all else is the same', () => {
+    const store = createMemoryStore({ budgetBytes: 65_536 })
+    const plans = [
+      earlyPlan([rule({ limit: 1 })]),
+      earlyPlan([rule({ limit: 1 })], { id: 'other' }),
+      earlyPlan([rule({ id: 'other', limit: 1 })]),
+      earlyPlan([rule({ by: 'fingerprint', limit: 1 })]),
+    ]
+    const client = from('192.0.2.1', { fingerprint: '192.0.2.1' })
+    for (const outcome of ['allow', 'deny']) {
+      expect(plans.map((plan) => decide(plan, store, client, 1, 0).outcome)).toEqual(plans.map(() => outcome))
+    }
+  })
+
   it('tells for metrics what it holds', () => {
     const store = createMemoryStore({ budgetBytes: 1_048_576 })
     const plan = earlyPlan([rule({ limit: 1, window: '1m', cooldown: '5m' })])
