@@ -27,10 +27,12 @@ import { secondFactors } from './core/identity/second-factors.ts'
 import { createSessionCheck } from './core/identity/session-check.ts'
 import { createKnownOrigins } from './core/known-origins.ts'
 import { installLifecycle } from './core/lifecycle.ts'
+import { createMailKeys } from './core/mail/sealed-mail.ts'
 import { installUnmatched } from './core/method-not-allowed.ts'
 import type { Metrics } from './core/metrics.ts'
 import { installOpenApi } from './core/openapi.ts'
 import { createOutbounds } from './core/outbound.ts'
+import { createReceiptSigner } from './core/privacy/receipt.ts'
 import { createChallenges } from './core/proof-of-work.ts'
 import { installProtocol, protocolOptions } from './core/protocol.ts'
 import { createRenderTokens } from './core/render-token.ts'
@@ -106,6 +108,9 @@ import { resetRequestPolicy, resetUsePolicy } from './modules/password-reset/pol
 import { passwordResetRoutes, passwordResetSchemas } from './modules/password-reset/routes.ts'
 import type { PolicyFeed } from './modules/policies/feed.ts'
 import { policyRoutes, policySchemas } from './modules/policies/routes.ts'
+import { exportPolicy } from './modules/privacy/policy.ts'
+import { privacyRequestRoutes, privacyRequestSchemas } from './modules/privacy/request-routes.ts'
+import { privacyRoutes, privacySchemas } from './modules/privacy/routes.ts'
 import { registerPolicy, verifyEmailPolicy } from './modules/registration/policy.ts'
 import { registrationRoutes, registrationSchemas } from './modules/registration/routes.ts'
 import { resourceListPolicy, resourceReadPolicy } from './modules/resources/policy.ts'
@@ -189,6 +194,8 @@ export async function buildServer(
     ...platformSchemas,
     ...ownTenantSchemas,
     ...webhookSchemas,
+    ...privacySchemas,
+    ...privacyRequestSchemas,
   ]
   const protocol = { config, clock, metrics }
   const app: App = fastify({ ...protocolOptions(protocol), logger: false }).withTypeProvider<TypeBoxTypeProvider>()
@@ -306,6 +313,7 @@ export async function buildServer(
       oauthStartPolicy,
       oauthFinishPolicy,
       invitationAcceptPolicy,
+      exportPolicy,
     ],
     subjectsOf: createSubjectReader({ config, reputation, fingerprintSecret, clock }),
     createChallenges: (mark) =>
@@ -336,6 +344,12 @@ export async function buildServer(
   for (const schema of schemas) app.addSchema(schema)
   app.setNotFoundHandler((request, reply) => sendProblem(request, reply, 'not-found', {}, clock))
 
+  const privacy = {
+    mailKeys: createMailKeys(masters),
+    receiptSigner: createReceiptSigner(masters),
+    clientRing: identity.kit.clientRing,
+    dataDir: config.dataDir,
+  }
   const contactIntake = createContactIntake(pool, (rows) => metrics.batch('contact', rows))
   const forms = createPublishedForms()
   const tokens = createRenderTokens(...deriveKeys(masters, keyLabels.renderToken))
@@ -426,6 +440,8 @@ export async function buildServer(
         readTxt: createTxtReader(config.dnsServers),
         readLeadQuota,
       })
+      privacyRoutes(api, privacy)
+      privacyRequestRoutes(api, privacy)
       ownRoutes(api)
     },
     { prefix: '/api/v1' },

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import type { FastifyContextConfig, FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
-import { isDatabaseUnavailable } from '../database/connect.ts'
+import { isDatabaseUnavailable, isPersonGone } from '../database/connect.ts'
 import type { App } from './fastify.ts'
 import { JsonBodyError } from './json-body.ts'
 import { jsonBodyReasons } from './json-body-reasons.ts'
@@ -156,6 +156,7 @@ function toRefusal(error: unknown, request: FastifyRequest): Refusal {
       return { code: known, options: { parameters: { reason: jsonBodyReasons.empty[request.locale] } } }
   }
   if (isDatabaseUnavailable(error)) return { code: 'service-unavailable', options: { headers: { 'retry-after': '1' } } }
+  if (isPersonGone(error)) return { code: 'person-gone', options: {} }
   return { code: 'internal-error', options: {} }
 }
 

@@ -59,6 +59,7 @@ const tags = [
   { name: 'invitations', description: 'Asking people to join, and joining.' },
   { name: 'tenants', description: 'All tenants, kept by people of the platform, who enter one by a grant that ends.' },
   { name: 'tenant', description: 'What a tenant sets for itself: its settings, quotas and domains.' },
+  { name: 'privacy', description: 'Personal data: what there is, a copy of it, erasing it, and requests about it.' },
   { name: 'audit', description: 'Who did what, and proof that nobody has edited it.' },
   { name: 'webhooks', description: 'Telling other services what happens, signed, and how that went.' },
   { name: 'health', description: 'Whether the server is alive, ready, and what it is doing.' },

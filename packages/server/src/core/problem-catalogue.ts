@@ -351,6 +351,28 @@ export const problemTypes = {
   'resource-not-found': problem(404, { en: 'Unknown resource', fr: 'Ressource inconnue' }),
   'gate-not-found': problem(404, { en: 'Unknown gate', fr: 'Liste d’inscription inconnue' }),
   'user-not-found': problem(404, { en: 'Unknown account', fr: 'Compte inconnu' }),
+  'privacy-request-not-found': problem(404, { en: 'Unknown request', fr: 'Demande inconnue' }),
+  'person-gone': problem(
+    409,
+    { en: 'Account erased meanwhile', fr: 'Compte effacé entre-temps' },
+    {
+      en: 'The account was erased while this was under way; nothing of it was stored.',
+      fr: 'Le compte a été effacé pendant l’opération ; rien n’en a été enregistré.',
+    },
+  ),
+  'privacy-request-closed': problem(
+    409,
+    { en: 'Request already answered', fr: 'Demande déjà traitée' },
+    { en: 'A request is answered once.', fr: 'Une demande est traitée une seule fois.' },
+  ),
+  'privacy-request-kind': problem(
+    409,
+    { en: 'Request of another kind', fr: 'Demande d’une autre nature' },
+    {
+      en: 'Only a request for erasure is carried out by erasing, and only one for access by an export.',
+      fr: 'Seule une demande d’effacement s’exécute par un effacement, et seule une demande d’accès par un export.',
+    },
+  ),
   'role-not-found': problem(404, { en: 'Unknown role', fr: 'Rôle inconnu' }),
   'role-not-assigned': problem(404, { en: 'Role not held', fr: 'Rôle non attribué' }),
   'invitation-not-found': problem(404, { en: 'Unknown invitation', fr: 'Invitation inconnue' }),

@@ -23,6 +23,7 @@ export const keyLabels = {
   auditSubjects: 'rempart/audit-subjects/v1',
   auditHeads: 'rempart/audit-heads/v1',
   webhooks: 'rempart/webhooks/v1',
+  erasureReceipts: 'rempart/erasure-receipts/v1',
 } as const
 
 /**

@@ -1,7 +1,9 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { retentionJobs } from '../jobs/retention.ts'
 import { createTestDatabase, type TestDatabase } from '../testing/database.ts'
-import { classifiedTables, otherSchemas } from './classification.ts'
+import { testPrivacy } from '../testing/privacy.ts'
+import { classifiedTables, otherSchemas, replacementOf } from './classification.ts'
 
 let database: TestDatabase
 beforeAll(async () => {
@@ -92,5 +94,39 @@ describe('the classification', () => {
       links.flatMap((link) => (link.by === 'account' ? [`${name}.${String(link.column)}`] : [])),
     )
     expect(names(references).filter((name) => !linked.includes(name))).toEqual([])
+  })
+
+  it.each(['rempart_app', 'rempart_worker'])('lets %s do what erasure asks of each table', async (role) => {
+    const wanted = classifiedTables.flatMap(({ name, links, columns }) => {
+      const fates = links.flatMap(({ erase, anonymise }) => [erase, anonymise])
+      const replaced = Object.entries(columns).flatMap(([column, of]) =>
+        replacementOf(of) === undefined ? [] : [column],
+      )
+      return [
+        ...(fates.includes('delete') ? [`('${name}', null, 'delete')`] : []),
+        ...(fates.includes('anonymise') ? replaced.map((column) => `('${name}', '${column}', 'update')`) : []),
+      ]
+    })
+    const refused = await asOwner<{ name: string }>(
+      `select concat_ws(' ', w.act, w.tab, w.col) as name from (values ${wanted.join(', ')}) as w (tab, col, act)
+       where not case when w.col is null then has_table_privilege('${role}', 'public.' || w.tab, w.act)
+         else has_column_privilege('${role}', 'public.' || w.tab, w.col, w.act) end`,
+    )
+    expect(names(refused)).toEqual([])
+  })
+
+  it('names jobs that exist', () => {
+    const jobs = new Set(
+      retentionJobs({
+        worker: database.worker,
+        eventRetentionMs: 1,
+        contactRetentionMs: 1,
+        privacy: testPrivacy,
+        nowMs: () => 0,
+      }).map(({ name }) => name),
+    )
+    for (const { name, retention } of classifiedTables) {
+      if (retention.job !== undefined) expect(jobs, `${name} is forgotten by ${retention.job}`).toContain(retention.job)
+    }
   })
 })

@@ -3,7 +3,7 @@ import { operations } from './classification/operations.ts'
 import { rights } from './classification/rights.ts'
 import { submissions } from './classification/submissions.ts'
 import { tenancy } from './classification/tenancy.ts'
-import type { ColumnClass, RowFate, TableClass, TableClasses } from './classification/terms.ts'
+import type { ColumnClass, Replacement, RowFate, TableClass, TableClasses } from './classification/terms.ts'
 import type { DB } from './tables.generated.ts'
 
 /**
@@ -51,4 +51,10 @@ export function fateOf(column: ColumnClass, row: RowFate): RowFate {
   if (column.personal === 'none') return column.replacement === undefined ? 'keep' : 'anonymise'
   if (row === 'anonymise') return column.erase === 'anonymise' ? 'anonymise' : 'keep'
   return column.erase === 'shred' ? 'shred' : 'keep'
+}
+
+/** What a column holds where its row stays and is nobody's; undefined: what it held. */
+export function replacementOf(column: ColumnClass): Replacement | undefined {
+  if (column.personal === 'none') return column.replacement
+  return column.erase === 'anonymise' ? column.replacement : undefined
 }

@@ -91,3 +91,11 @@ const PASSING: ReadonlySet<string> = new Set(['57014', '55P03', '25P03', '25P04'
 export function isRowFault(error: unknown): boolean {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' && /^2[23]/.test(error.code)
 }
+
+/** Whether a row was refused because whose it was to be has been erased meanwhile: SQLSTATE foreign_key_violation. */
+export function isPersonGone(error: unknown): boolean {
+  if (!(error instanceof Error && 'code' in error && 'constraint' in error)) return false
+  return (
+    error.code === '23503' && /_(user_id|session_id|author_id|created_by|invited_by)_fkey$/.test(`${error.constraint}`)
+  )
+}

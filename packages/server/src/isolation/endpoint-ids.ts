@@ -28,6 +28,8 @@ export const namedRows: Readonly<Record<string, (tenantId: string) => string>> =
   'oauth provider': (tenant) => `p-${idOf(tenant, 'provider', 0).slice(0, 8)}`,
   'oauth accountId': (tenant) => idOf(tenant, 'oauth_account', 0),
   'users id': (tenant) => idOf(tenant, 'user', 0),
+  'gdpr userId': (tenant) => idOf(tenant, 'user', 0),
+  'privacy id': (tenant) => idOf(tenant, 'privacy_request', 0),
   'users roleId': (tenant) => idOf(tenant, 'role', 0),
   'roles id': (tenant) => idOf(tenant, 'role', 0),
   'invitations id': (tenant) => idOf(tenant, 'invitation', 0),
@@ -45,5 +47,7 @@ export const namedRows: Readonly<Record<string, (tenantId: string) => string>> =
 export const namingNoRow: Readonly<Record<string, string>> = {
   'policies id': 'the name of a policy of the installation, the same for every tenant',
   'forms version': 'a number that counts within a form',
+  'gdpr id': 'part of a receipt whose signature is checked: nothing is looked up',
+  'gdpr tenantId': 'part of a receipt whose signature is checked: nothing is looked up',
   'password-reset token': 'a secret of 256 bits, which finds its own tenant',
 }

@@ -7,6 +7,7 @@ import { createMailQueue } from '../core/mail/outbox.ts'
 import { createMailKeys } from '../core/mail/sealed-mail.ts'
 import { startMailSender } from '../core/mail/sender.ts'
 import type { Metrics } from '../core/metrics.ts'
+import { createReceiptSigner } from '../core/privacy/receipt.ts'
 import { createPublicFetch } from '../core/public-fetch.ts'
 import { keyLabels, type Masters } from '../core/secrets.ts'
 import type { OpenDatabase } from '../database/open.ts'
@@ -39,11 +40,18 @@ export async function startBackground(
   const { eventRetentionMs, contactRetentionMs, auditAnchorFile: anchorFile } = config
   const nowMs = (): number => Date.now()
   const signing = { worker, signer: createHeadSigner(masters), anchorFile, nowMs, log }
+  const mailKeys = createMailKeys(masters)
+  const privacy = {
+    mailKeys,
+    receiptSigner: createReceiptSigner(masters),
+    auditRing: createKeyRing(masters, keyLabels.auditSubjects),
+    dataDir: config.dataDir,
+  }
   const jobs = await startJobs({
     target: workerTarget,
     pool: worker,
     jobs: [
-      ...retentionJobs({ worker, eventRetentionMs, contactRetentionMs, nowMs }),
+      ...retentionJobs({ worker, eventRetentionMs, contactRetentionMs, privacy, nowMs }),
       { name: 'audit-heads', cron: '* * * * *', run: () => signHeads(signing) },
     ],
     log,
@@ -51,7 +59,7 @@ export async function startBackground(
   const sender = startMailSender({
     pool: worker,
     listenAt: workerTarget,
-    keys: createMailKeys(masters),
+    keys: mailKeys,
     carrier: createCarrier({
       smtp: config.smtp,
       from: config.mailFrom ?? { name: '', address: `no-reply@${hostname}` },

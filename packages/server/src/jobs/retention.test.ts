@@ -4,6 +4,7 @@ import { inTenant } from '../database/tenant.ts'
 import { idOf } from '../isolation/table-registry.ts'
 import { createTenant } from '../modules/tenants/service.ts'
 import { createTestDatabase, type TestDatabase } from '../testing/database.ts'
+import { testPrivacy } from '../testing/privacy.ts'
 import { retentionJobs } from './retention.ts'
 
 let database: TestDatabase
@@ -23,6 +24,7 @@ function run(name: string): Promise<number> {
     worker: database.worker,
     eventRetentionMs: 30 * dayMs,
     contactRetentionMs: 365 * dayMs,
+    privacy: testPrivacy,
     nowMs: () => nowMs,
   })
   const job = jobs.find((each) => each.name === name)

@@ -4,6 +4,7 @@ import type { Pool } from '../database/connect.ts'
 import { inTenant, type Tx } from '../database/tenant.ts'
 import { purgeMessages } from '../modules/contact/retention.ts'
 import { purgeReceipts } from '../modules/leads/retention.ts'
+import { eraseDeletedAccounts, type PurgeDependencies, purgeAnswers } from '../modules/privacy/retention.ts'
 import { dropEventDays } from '../modules/security-events/retention.ts'
 import { listTenants } from '../modules/tenants/public.ts'
 import { deleteOldDeliveries } from '../modules/webhooks/delivery-queries.ts'
@@ -15,6 +16,8 @@ export interface RetentionDependencies {
   readonly worker: Pool
   readonly eventRetentionMs: number
   readonly contactRetentionMs: number
+  /** What erasing deleted accounts takes. */
+  readonly privacy: Omit<PurgeDependencies, 'worker'>
   /** Unix time in milliseconds. */
   readonly nowMs: () => number
 }
@@ -37,7 +40,9 @@ const auditAddressesKeptMs = 365 * dayMs
 export function retentionJobs(dependencies: RetentionDependencies): readonly PeriodicJob[] {
   const { worker, nowMs } = dependencies
   const before = (keptMs: number): Date => new Date(nowMs() - keptMs)
-  const everywhere = (work: (tx: Tx) => Promise<number>) => () => inEveryTenant(worker, work)
+  const everywhere = (work: (tx: Tx) => Promise<number>) => () =>
+    forEveryTenant(worker, (tenantId) => inTenant(worker, tenantId, work))
+  const purge = { ...dependencies.privacy, worker }
   return [
     { name: 'submission-receipts', cron: '*/10 * * * *', run: () => purgeReceipts(worker, nowMs()) },
     { name: 'security-events', cron: '7 * * * *', run: () => dropEventDays(worker, dependencies.eventRetentionMs) },
@@ -63,12 +68,22 @@ export function retentionJobs(dependencies: RetentionDependencies): readonly Per
       cron: '22 * * * *',
       run: everywhere((tx) => deleteOldDeliveries(tx, before(webhookDeliveriesKeptMs))),
     },
+    {
+      name: 'deleted-accounts',
+      cron: '22 * * * *',
+      run: () => forEveryTenant(worker, (tenantId) => eraseDeletedAccounts(purge, tenantId, nowMs())),
+    },
+    {
+      name: 'privacy-requests',
+      cron: '52 3 * * *',
+      run: () => forEveryTenant(worker, (tenantId) => purgeAnswers(worker, tenantId, nowMs())),
+    },
     { name: 'stale-mail', cron: '47 * * * *', run: everywhere((tx) => deleteStaleMail(tx, nowMs())) },
   ]
 }
 
-async function inEveryTenant(worker: Pool, work: (tx: Tx) => Promise<number>): Promise<number> {
+async function forEveryTenant(worker: Pool, work: (tenantId: string) => Promise<number>): Promise<number> {
   let rows = 0
-  for (const tenant of await listTenants(worker)) rows += await inTenant(worker, tenant.id, work)
+  for (const tenant of await listTenants(worker)) rows += await work(tenant.id)
   return rows
 }

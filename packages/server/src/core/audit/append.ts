@@ -4,7 +4,8 @@ import { type KeyRing, seal } from '../credentials/sealing.ts'
 import { isToldOutside } from '../webhooks/events.ts'
 import { queueWebhook } from '../webhooks/queue.ts'
 import type { AuditAction, AuditOutcome } from './actions.ts'
-import { type AuditSubject, monthSubject, personSubject, useSubjectKey } from './subject-keys.ts'
+import { type AuditSubject, personSubject, useSubjectKey } from './subject-keys.ts'
+import { clientSubjects, type EntryPeople, valueAad } from './values.ts'
 
 /** What an audit entry is written with; part of each `Context`. */
 export interface AuditOrigin {
@@ -54,18 +55,26 @@ export interface AuditEvent {
  * @throws the database's error for a context of another tenant than the transaction's.
  */
 export async function appendAudit(tx: Tx, source: AuditSource, event: AuditEvent): Promise<void> {
-  const { actor, audit } = source
+  const about = peopleOf(source, event)
   const personal = event.personal && JSON.stringify(event.personal.values)
   const [personalSealed, clientSealed] = [
-    event.personal && (await sealFor(tx, source, personSubject(event.personal.userId), personal)),
-    await sealFor(tx, source, monthSubject(Date.now()), clientText(audit)),
+    event.personal && (await sealFor(tx, source, [personSubject(event.personal.userId)], personal)),
+    await sealFor(tx, source, clientSubjects(Date.now(), about), clientText(source.audit)),
   ]
   await tellOutside(tx, source, event)
-  await sql`select audit_append(${actor.kind}, ${actor.id ?? null}, ${event.action},
-    ${event.resource?.type ?? null}, ${event.resource?.id ?? null}, ${event.outcome ?? 'done'}, ${source.requestId},
-    ${JSON.stringify(event.changes ?? {})}, ${personalSealed === undefined ? null : (event.personal?.userId ?? null)},
+  await sql`select audit_append(${about.actor_kind}, ${about.actor_id}, ${event.action},
+    ${about.resource_type}, ${about.resource_id}, ${event.outcome ?? 'done'}, ${source.requestId},
+    ${JSON.stringify(event.changes ?? {})}, ${personalSealed === undefined ? null : about.subject_id},
     ${personalSealed ?? null}, ${clientSealed ?? null})`.execute(tx)
 }
+
+const peopleOf = ({ actor }: AuditSource, { resource, personal }: AuditEvent): EntryPeople => ({
+  actor_kind: actor.kind,
+  actor_id: actor.id ?? null,
+  resource_type: resource?.type ?? null,
+  resource_id: resource?.id ?? null,
+  subject_id: personal?.userId ?? null,
+})
 
 async function tellOutside(tx: Tx, { tenant, actor }: AuditSource, event: AuditEvent): Promise<void> {
   if (!isToldOutside(event.action)) return
@@ -81,15 +90,17 @@ const clientText = ({ address, userAgent }: AuditOrigin): string | undefined =>
     ? undefined
     : JSON.stringify({ address, userAgent: userAgent?.slice(0, longestUserAgent).toWellFormed() ?? null })
 
-/** Whose a sealed value of the log is, and what for. */
-export const valueAad = (tenantId: string, subject: string): readonly string[] => [tenantId, subject, 'audit-value']
-
+/** @param subjects - the outermost key's first. */
 async function sealFor(
   tx: Tx,
   { tenant, audit: { ring } }: AuditSource,
-  subject: AuditSubject,
+  subjects: readonly AuditSubject[],
   text: string | undefined,
 ): Promise<Buffer | undefined> {
   if (text === undefined || ring === undefined) return undefined
-  return seal(await useSubjectKey(tx, ring, tenant.id, subject), Buffer.from(text), valueAad(tenant.id, subject))
+  let value: Buffer = Buffer.from(text)
+  for (const subject of subjects.toReversed()) {
+    value = seal(await useSubjectKey(tx, ring, tenant.id, subject), value, valueAad(tenant.id, subject))
+  }
+  return value
 }

@@ -77,7 +77,6 @@ async function makeSubjectKey(tx: Tx, ring: KeyRing, tenantId: string, subject: 
  * that are logged of the same person later get a key of their own.
  *
  * @returns whether there was one.
- * @public
  */
 export async function destroyPersonKey(tx: Tx, tenantId: string, userId: string): Promise<boolean> {
   const result = await tx

@@ -1,8 +1,7 @@
-import { valueAad } from '../../core/audit/append.ts'
 import type { HeadKey } from '../../core/audit/heads.ts'
-import { findSubjectKeys, monthSubject, personSubject } from '../../core/audit/subject-keys.ts'
+import { findSubjectKeys } from '../../core/audit/subject-keys.ts'
+import { openClient, openPersonal, type SubjectKeys, subjectsOf } from '../../core/audit/values.ts'
 import type { Context } from '../../core/context.ts'
-import { type KeyRing, unseal } from '../../core/credentials/sealing.ts'
 import { type Page, pageRequest } from '../../core/pagination.ts'
 import * as queries from './queries.ts'
 import { type EntryRow, signedHeadOf } from './rows.ts'
@@ -56,23 +55,17 @@ export function listAuditHeads(
   })
 }
 
-type Keys = ReadonlyMap<string, KeyRing>
-
 async function keysOf(
   tx: Parameters<typeof findSubjectKeys>[0],
   { tenant, audit }: Context,
   rows: readonly EntryRow[],
-): Promise<Keys> {
+): Promise<SubjectKeys> {
   if (audit.ring === undefined) return new Map()
-  const subjects = rows.flatMap(({ at, subject_id }) => [
-    monthSubject(at.getTime()),
-    ...(subject_id === null ? [] : [personSubject(subject_id)]),
-  ])
-  const found = await findSubjectKeys(tx, audit.ring, tenant.id, subjects)
+  const found = await findSubjectKeys(tx, audit.ring, tenant.id, rows.flatMap(subjectsOf))
   return new Map(found.map(({ subject, key }) => [subject, key]))
 }
 
-function toEntry(row: EntryRow, keys: Keys): AuditEntry {
+function toEntry(row: EntryRow, keys: SubjectKeys): AuditEntry {
   return {
     seq: row.seq,
     at: row.at.toISOString(),
@@ -84,22 +77,14 @@ function toEntry(row: EntryRow, keys: Keys): AuditEntry {
     requestId: row.request_id,
     changes: readJson(row.changes),
     subjectId: row.subject_id,
-    personal: opened(row, row.subject_id === null ? '' : personSubject(row.subject_id), row.personal_sealed, keys),
-    client: opened(row, monthSubject(row.at.getTime()), row.client_sealed, keys) as AuditEntry['client'],
+    personal: readOpened(openPersonal(keys, row)),
+    client: readOpened(openClient(keys, row)) as AuditEntry['client'],
     hash: row.hash.toString('hex'),
   }
 }
 
-/** What was sealed; null when there is nothing, its key was destroyed, or it was sealed under an earlier key. */
-function opened({ tenant_id }: EntryRow, subject: string, sealed: Buffer | null, keys: Keys) {
-  const key = keys.get(subject)
-  if (sealed === null || key === undefined) return null
-  try {
-    return readJson(unseal(key, sealed, valueAad(tenant_id, subject)).toString())
-  } catch {
-    return null
-  }
-}
+/** Null when there is nothing, or its key was destroyed. */
+const readOpened = (text: string | undefined) => (text === undefined ? null : readJson(text))
 
 /** Somebody may have edited it: then it is shown as it stands, and verification says where. */
 function readJson(text: string): Record<string, unknown> {
