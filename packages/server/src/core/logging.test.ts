@@ -30,6 +30,12 @@ describe('a line', () => {
     expect(Math.abs(Date.now() - Date.parse(String(written['time'])))).toBeLessThan(5000)
   })
 
+  it('reads no directive of a format in a text', () => {
+    const text = '%s %d %j %o %O %c %% of a visitor'
+    expect(logged((log) => log.info({ question: text }, text))).toMatchObject({ question: text, msg: text })
+    expect(logged((log) => log.info(text))).toMatchObject({ msg: text })
+  })
+
   it('is not written below the level', () => {
     const { log, text } = record('warn')
     log.info('quiet')

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { exportJWK, generateKeyPair, SignJWT } from 'jose'
+import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose'
 
 /** What an identity provider of a test says of whoever signs in; each value may be a lie. */
 export interface ProviderAnswers {
@@ -21,6 +21,12 @@ export interface ProviderAnswers {
   hasEmailInToken: boolean
   /** Signed with a key that it does not publish. */
   isForged: boolean
+  /** The ID token has no signature, and says so. */
+  isUnsigned: boolean
+  /** Of the ID token, when it is not that of the flow. */
+  nonce: string | undefined
+  /** Of its metadata, when it is not its own. */
+  metadataIssuer: string | undefined
   /** Called before a token is handed out. */
   beforeToken: () => Promise<void>
 }
@@ -59,22 +65,30 @@ export async function startTestProvider(): Promise<TestProvider> {
     hasNonce: true,
     hasEmailInToken: true,
     isForged: false,
+    isUnsigned: false,
+    nonce: undefined,
+    metadataIssuer: undefined,
     beforeToken: async () => {},
   }
   const emailClaims = () => ({ email: answers.email, email_verified: answers.emailVerified })
 
   async function idToken({ nonce, clientId }: Code): Promise<string> {
     const claims = {
-      ...(answers.hasNonce && nonce !== null && { nonce }),
+      ...(answers.hasNonce && nonce !== null && { nonce: answers.nonce ?? nonce }),
       ...(answers.hasEmailInToken && emailClaims()),
     }
-    return await new SignJWT(claims)
+    const complete = <Token extends SignJWT | UnsecuredJWT>(token: Token): Token => {
+      token
+        .setIssuer(answers.iss ?? issuer)
+        .setSubject(answers.sub)
+        .setAudience(answers.audience ?? clientId ?? '')
+        .setIssuedAt()
+        .setExpirationTime('5m')
+      return token
+    }
+    if (answers.isUnsigned) return complete(new UnsecuredJWT(claims)).encode()
+    return await complete(new SignJWT(claims))
       .setProtectedHeader({ alg: 'RS256', kid: 'one' })
-      .setIssuer(answers.iss ?? issuer)
-      .setSubject(answers.sub)
-      .setAudience(answers.audience ?? clientId ?? '')
-      .setIssuedAt()
-      .setExpirationTime('5m')
       .sign(answers.isForged ? others.privateKey : keys.privateKey)
   }
 
@@ -98,7 +112,7 @@ export async function startTestProvider(): Promise<TestProvider> {
         return [
           200,
           {
-            issuer,
+            issuer: answers.metadataIssuer ?? issuer,
             authorization_endpoint: `${issuer}/authorize`,
             token_endpoint: `${issuer}/token`,
             jwks_uri: `${issuer}/jwks`,

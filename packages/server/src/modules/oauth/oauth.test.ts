@@ -219,6 +219,7 @@ describe('class 29: who an identity is', () => {
     ['another subject at the UserInfo endpoint', () => ({ hasEmailInToken: false, userInfoSub: 'victim' })],
     ['another audience', () => ({ audience: 'another-client' })],
     ['a signature of another key', () => ({ isForged: true })],
+    ['no signature', () => ({ isUnsigned: true })],
   ])('is refused with %s', async (_, lie) => {
     const who = newcomer()
     await register(who)
@@ -269,6 +270,7 @@ describe('class 30: a flow', () => {
 
   it.each([
     ['without a nonce', () => ({ hasNonce: false })],
+    ['with the nonce of another flow', () => ({ nonce: 'n'.repeat(43) })],
     ['with the issuer of another (RFC 9207)', () => ({ issParameter: evil.issuer })],
   ])('is refused %s', async (_, lie) => {
     await register(newcomer())
@@ -361,6 +363,18 @@ async function asTenant(text: string, values: readonly unknown[]): Promise<void>
     connection.release()
   }
 }
+
+it('a provider whose metadata are of another issuer lets nobody in', async () => {
+  const liar = await startTestProvider()
+  try {
+    liar.answers.metadataIssuer = idp.issuer
+    await addProvider('liar', liar.issuer)
+    const answer = await get('/api/v1/oauth/liar/authorize')
+    expect([answer.statusCode, codeOf(answer)]).toEqual([503, 'oauth-provider-unavailable'])
+  } finally {
+    await liar.close()
+  }
+})
 
 describe('class 32: a provider that is switched off', () => {
   async function swift(code: string) {

@@ -1,0 +1,116 @@
+import { setTimeout as later } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createTestDatabase, type TestDatabase } from '../testing/database.ts'
+import { nextAddress } from '../testing/people.ts'
+import { startTestServer, type TestServer } from '../testing/server.ts'
+
+const secret = 'select hash from password_credential; key=rmp_live_verysecret at /srv/rempart/start.ts'
+
+let database: TestDatabase
+let server: TestServer
+let secure: TestServer
+beforeAll(async () => {
+  database = await createTestDatabase()
+  const broken = { schema: { hide: true }, config: { access: 'public', guard: 'none', undocumented: 'test' } } as const
+  server = await startTestServer(database, {
+    ownRoutes(api) {
+      api.get('/broken/throws', broken, () => {
+        throw new TypeError(secret)
+      })
+      api.get('/broken/rejects', broken, async () => {
+        await later(1)
+        throw Object.assign(new Error(secret, { cause: new Error(secret) }), { code: 'XX000', detail: secret })
+      })
+      api.get('/broken/with-a-status', broken, () => {
+        throw Object.assign(new Error(secret), { statusCode: 418, headers: { 'x-secret': secret } })
+      })
+      api.get('/broken/text', broken, () => {
+        throw secret
+      })
+    },
+  })
+  secure = await startTestServer(database, { environment: { REMPART_PUBLIC_URL: 'https://api.example.org' } })
+})
+afterAll(async () => {
+  await secure.close()
+  await server.close()
+  await database.close()
+})
+
+const get = (url: string, on = server, headers: Record<string, string> = {}) =>
+  on.app.inject({ method: 'GET', url, headers, remoteAddress: nextAddress() })
+
+describe('an error that nobody foresaw', () => {
+  it.each(['throws', 'rejects', 'with-a-status', 'text'])(
+    '%s: is told to the caller in the same words, and its cause to the log',
+    async (how) => {
+      const before = server.logLines.length
+      const answer = await get(`/api/v1/broken/${how}`, server, { 'x-request-id': `exposure-${how}` })
+      expect(answer.statusCode).toBe(500)
+      expect(answer.headers['content-type']).toBe('application/problem+json; charset=utf-8')
+      expect(answer.json()).toMatchObject({ status: 500, requestId: `exposure-${how}` })
+      expect(`${answer.body}${JSON.stringify(answer.headers)}`).not.toMatch(
+        /secret|select|hash|srv|\.ts\b|at \/|TypeError/,
+      )
+      const lines = server.logLines.slice(before).map((line) => JSON.parse(line))
+      expect(lines).toContainEqual(expect.objectContaining({ level: 'error', requestId: `exposure-${how}` }))
+    },
+  )
+})
+
+describe('the files of the machine', () => {
+  const paths = [
+    ...['/.git/HEAD', '/.git/config', '/.svn/entries', '/.env', '/.npmrc', '/package.json', '/package-lock.json'],
+    ...['/src/index.ts', '/packages/server/package.json', '/node_modules/', '/server.key', '/backup.sql', '/debug'],
+    ...[
+      '/docs/../package.json',
+      '/docs/%2e%2e/package.json',
+      '/docs/..%2fpackage.json',
+      '/assets/',
+      '/f/',
+      '/account/',
+    ],
+    ...['/api/v1/.git/HEAD', '/api/v1/../../package.json', '/debug/pprof', '/actuator', '/phpinfo.php', '/trace.axd'],
+  ]
+  it.each(paths)('are not served, listed or named: %s', async (path) => {
+    const answer = await get(path)
+    expect([400, 404]).toContain(answer.statusCode)
+    expect(answer.headers['content-type']).toBe('application/problem+json; charset=utf-8')
+    expect(answer.body).not.toMatch(/Index of|"dependencies"|\/home\/|\/tmp\/|node_modules/)
+  })
+})
+
+describe('a server whose public URL is https', () => {
+  it('serves nothing over plain HTTP but its health, and sends who asks elsewhere', async () => {
+    for (const path of ['/api/v1/resources', '/docs', '/api/v1/auth/me']) {
+      const answer = await get(path, secure)
+      expect([answer.statusCode, answer.headers.location]).toEqual([308, `https://api.example.org${path}`])
+      expect(answer.body).toBe('')
+    }
+    expect((await get('/api/v1/health', secure)).statusCode).toBe(200)
+  })
+
+  it('believes nobody but a trusted proxy that a request came over TLS', async () => {
+    for (const headers of [{ 'x-forwarded-proto': 'https' }, { forwarded: 'proto=https' }]) {
+      expect((await get('/api/v1/resources', secure, headers)).statusCode).toBe(308)
+    }
+  })
+})
+
+it('a refusal for want of a permission is in the log, with its reason', async () => {
+  const key = await server.apiKey(['resources:read'])
+  const before = server.logLines.length
+  const answer = await get('/api/v1/leads', server, { authorization: `Bearer ${key}` })
+  expect(answer.statusCode).toBe(403)
+  const lines = server.logLines.slice(before).map((line) => JSON.parse(line))
+  expect(lines).toContainEqual(
+    expect.objectContaining({
+      ...{ status: 403, problem: 'scope-missing', method: 'GET', route: '/api/v1/leads' },
+      ...{ fpPrefix: expect.stringMatching(/^[0-9a-f]{8}$/), requestId: answer.headers['x-request-id'] },
+    }),
+  )
+})
+
+it('answers in JSON say their type and their alphabet, as all others do', async () => {
+  expect((await get('/api/v1/resources')).headers['content-type']).toBe('application/json; charset=utf-8')
+})
