@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { asvsReference, asvsReport } from './generate/asvs.ts'
 import { configReference } from './generate/config-reference.ts'
 import { openApiDocument } from './generate/openapi.ts'
 import { personalDataReference } from './generate/personal-data.ts'
@@ -16,6 +17,8 @@ const outputs: readonly (readonly [file: string, make: () => string | Promise<st
   ['docs/reference/config.md', configReference],
   ['docs/reference/problems.md', problemReference],
   ['docs/reference/personal-data.md', personalDataReference],
+  ['docs/reference/asvs.md', asvsReference],
+  ['docs/reference/asvs.json', asvsReport],
   ['docs/reference/openapi.json', openApiDocument],
   ['docs/reference/policy.schema.json', policySchema],
 ]
