@@ -4,7 +4,7 @@ import type { ShownBy } from '../tests/security/asvs/requirement.ts'
 import { requirements } from '../tests/security/asvs/requirements.ts'
 
 /**
- * `node scripts/asvs-results.ts report.json`: what became of every requirement in one run of the tests, from what
+ * `npx node scripts/asvs-results.ts report.json`: what became of every requirement in one run of the tests, from what
  * vitest's JSON reporter wrote, as JSON lines. Exits with 1 when a test that is named did not pass, or did not run.
  */
 

@@ -105,7 +105,7 @@ The [Application Security Verification Standard](https://github.com/OWASP/ASVS) 
 - **met**: the tests named show it. **partly**: what is wanting is said first, and the tests show the rest. **not met**: it is wanting, or no test shows it. **does not apply**: there is nothing here that it asks about, for the reason given.
 - The figures count what is met among what applies; what is met in part counts as not met.
 - A test is named by its file and its title; where the title is that of a group, by all tests of the group. A number without a verdict, a test that is not there and a requirement that is met without a test each fail the build.
-- Every test named here runs with all others, at every change (\`npm test\`), and one that fails, or is left out, fails that run. The result of one run, requirement by requirement: \`npx vitest run --reporter=json --outputFile=report.json; node scripts/asvs-results.ts report.json\`.
+- Every test named here runs with all others, at every change (\`npm test\`), and one that fails, or is left out, fails that run. The result of one run, requirement by requirement: \`npx vitest run --reporter=json --outputFile=report.json; npx node scripts/asvs-results.ts report.json\`.
 
 ${summary()}
 

@@ -99,7 +99,7 @@ export const encodingAndValidation: readonly Requirement[] = [
       'is https, and nothing else',
       'leads nowhere else: a redirect is an answer and is not followed',
     ),
-    webhookTarget('may be %s'),
+    webhookTarget('is never %s'),
   ),
   met(
     '1.3.7',

@@ -81,8 +81,8 @@ export const cryptographyAndConfiguration: readonly Requirement[] = [
 
   partly(
     '12.2.1',
-    'TLS ends at the proxy in front, which no test has; behind an https URL nothing but the health check is answered in the clear.',
-    exposure('serves nothing over plain HTTP but its health, and sends who asks elsewhere'),
+    'TLS ends at the proxy in front, which no test has; behind an https URL nothing is answered in the clear but the health check and, with their token, the metrics.',
+    exposure('serves neither its API nor its pages over plain HTTP, and sends who asks elsewhere'),
     serverTests('core/security-headers')('promises HTTPS for a year only where the public URL is https'),
   ),
   partly(
@@ -187,6 +187,9 @@ export const dataAndLogs: readonly Requirement[] = [
       'says of each column about a person what becomes of it, and why where it stays',
     ),
     serverTests('modules/sessions/sessions')('keep address and User-Agent out of every table in the clear'),
+    serverTests('modules/privacy/nothing-left')(
+      'is nowhere: not in any column of any table, in no file, in no log line, and in no audit entry',
+    ),
     serverTests('jobs/retention')(
       'forgets sessions a month after their end, with their tokens, and tokens a day after theirs',
     ),
@@ -267,7 +270,7 @@ export const dataAndLogs: readonly Requirement[] = [
     '15.3.7',
     json('refuses a name that comes twice at any depth, however it is escaped'),
     identify('a header that comes twice'),
-    fields('lets fields pass that come once, that are lists, and values that look like names'),
+    fields('refuses %j'),
     serverTests('modules/forms/hosted/hosted')(
       'reads a field that came twice as none of both, and says so at the field',
     ),

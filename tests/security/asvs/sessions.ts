@@ -66,7 +66,10 @@ export const sessionsAndAccess: readonly Requirement[] = [
   met('7.4.2', users('by %s ends every session and every link at once')),
   met(
     '7.4.3',
-    mfa('ends the other sessions when that is asked for, and not otherwise'),
+    mfa(
+      'ends the other sessions when that is asked for, and not otherwise',
+      'takes a right code, and ends the other sessions and the sign-ins under way',
+    ),
     passwordReset('asks for the present one, ends the other sessions and goes on with another'),
     passkeys('ends every other session, is told, and makes the passkey unknown'),
   ),

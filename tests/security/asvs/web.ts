@@ -117,7 +117,7 @@ export const webAndFiles: readonly Requirement[] = [
   met(
     '5.4.2',
     leadExport('has a column for each field, and reads in a spreadsheet'),
-    headers('cannot be changed by the one who sends it, nor split a response'),
+    serverTests('modules/forms/forms')('refuses %j'),
   ),
   notApplicable('5.4.3', noFiles),
 ]

@@ -81,7 +81,7 @@ describe('the files of the machine', () => {
 })
 
 describe('a server whose public URL is https', () => {
-  it('serves nothing over plain HTTP but its health, and sends who asks elsewhere', async () => {
+  it('serves neither its API nor its pages over plain HTTP, and sends who asks elsewhere', async () => {
     for (const path of ['/api/v1/resources', '/docs', '/api/v1/auth/me']) {
       const answer = await get(path, secure)
       expect([answer.statusCode, answer.headers.location]).toEqual([308, `https://api.example.org${path}`])
