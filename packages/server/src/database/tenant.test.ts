@@ -83,6 +83,17 @@ async function until(condition: () => Promise<boolean> | boolean): Promise<void>
   }
 }
 
+it('tells of what failed, whichever of the statements that travelled together is asked', async () => {
+  const pool = openPool()
+  const fails = inTenant(pool, mine, async (tx) => {
+    const first = sql`select 1 / (length('a') - 1)`.execute(tx)
+    const behind = sql`select 1`.execute(tx)
+    first.catch(() => {})
+    return behind
+  })
+  await expect(fails).rejects.toMatchObject({ code: '22012' })
+})
+
 describe('a tenant transaction', () => {
   it('shows the rows of its tenant and of no other', async () => {
     const rows = await inTenant(database.app, mine, messagesOf)

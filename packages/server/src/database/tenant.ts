@@ -21,7 +21,7 @@ export type InTenant = <T>(work: (tx: Tx) => Promise<T>) => Promise<T>
  */
 export async function inTenant<T>(pool: Pool, tenantId: string, work: (tx: Tx) => Promise<T>): Promise<T> {
   const connection = await pool.connect()
-  const scope = { isOpen: true }
+  const scope: Scope = { isOpen: true, failure: undefined }
   let broken: Error | undefined
   try {
     const opened = openTransaction(connection, tenantId)
@@ -45,6 +45,16 @@ export async function inTenant<T>(pool: Pool, tenantId: string, work: (tx: Tx) =
 export function tenantScope(pool: Pool, tenantId: string): InTenant {
   return (work) => inTenant(pool, tenantId, work)
 }
+
+/** One transaction: whether statements may still be sent, and the first failure of one. */
+interface Scope {
+  isOpen: boolean
+  failure: unknown
+}
+
+const isAborted = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === IN_FAILED_TRANSACTION
+const IN_FAILED_TRANSACTION = '25P02'
 
 function openTransaction(connection: Connection, tenantId: string): Promise<unknown> {
   writeTogether(connection)
@@ -70,7 +80,7 @@ async function rollback(connection: Connection): Promise<Error | undefined> {
   }
 }
 
-function transactionHandle(connection: Connection, scope: { readonly isOpen: boolean }): Tx {
+function transactionHandle(connection: Connection, scope: Scope): Tx {
   return new Kysely<DB>({
     dialect: singleConnectionDialect({
       async executeQuery<R>(compiled: CompiledQuery): Promise<QueryResult<R>> {
@@ -79,8 +89,15 @@ function transactionHandle(connection: Connection, scope: { readonly isOpen: boo
         writeTogether(connection)
         const name = statementName(compiled.sql)
         const statement = { text: compiled.sql, values: [...compiled.parameters] }
-        const result = await connection.query(name === undefined ? statement : { name, ...statement })
-        return { rows: result.rows, numAffectedRows: BigInt(result.rowCount ?? 0) }
+        try {
+          const result = await connection.query(name === undefined ? statement : { name, ...statement })
+          return { rows: result.rows, numAffectedRows: BigInt(result.rowCount ?? 0) }
+        } catch (error) {
+          // Statements that travel behind one that failed are told no more than that: the failure is what they all met.
+          if (scope.failure !== undefined && isAborted(error)) throw scope.failure
+          scope.failure = error
+          throw error
+        }
       },
     }),
   })

@@ -120,9 +120,11 @@ describe('a refusal', () => {
     const events = await stored()
     expect(events.map(({ count, ruleId }) => [count, ruleId])).toEqual([
       [3, 'burst'],
+      // That the client did so often is told once more: it will be asked for a proof of work where people sign in.
+      [1, 'standing'],
       [100, 'burst'],
     ])
-    expect(await figure('stored')).toBe(103)
+    expect(await figure('stored')).toBe(104)
   })
 })
 
