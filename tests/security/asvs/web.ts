@@ -8,9 +8,7 @@ const headers = serverTests('core/security-headers')
 const hosted = serverTests('modules/forms/hosted/hosted')
 const leadExport = serverTests('modules/leads/export')
 const oauth = serverTests('modules/oauth/oauth')
-const onTheWire = serverTests('core/response-block')(
-  'stands on the wire beside what the answer sets itself, on answers of each kind',
-)
+const onTheWire = exposure('protects browsers with every answer, pages, files and refusals alike')
 const oneCookie = testsOf('tests/security/source-rules')(
   'cookies are made in one place, which gives each its prefix and its attributes',
 )
@@ -50,7 +48,7 @@ export const webAndFiles: readonly Requirement[] = [
     onTheWire,
     protocol('a request that is no HTTP, or more than one reading of it'),
   ),
-  met('3.4.5', headers('is the referrer, which a form keeps for itself so that its POST has an Origin')),
+  met('3.4.5', headers('is the referrer, which a form keeps for itself so that its POST has an Origin'), onTheWire),
   met(
     '3.4.6',
     headers(
@@ -58,6 +56,7 @@ export const webAndFiles: readonly Requirement[] = [
       'and the sites of a form frame it, which X-Frame-Options would forbid',
     ),
     testsOf('tests/browser/hosted-form')('is not shown to a site that nobody listed'),
+    onTheWire,
   ),
   met(
     '3.5.1',
@@ -80,7 +79,7 @@ export const webAndFiles: readonly Requirement[] = [
 
   met(
     '4.1.1',
-    exposure('answers in JSON say their type and their alphabet, as all others do'),
+    exposure('says of every body what it is, and in which alphabet'),
     serverTests('modules/keys/keys')('shows the public parts of the active and the next key, and nothing else of them'),
     hosted('is a whole page that works without a script, and that nobody stores'),
     protocol('a request that is no HTTP, or more than one reading of it'),

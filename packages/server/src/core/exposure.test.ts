@@ -29,7 +29,9 @@ beforeAll(async () => {
       })
     },
   })
-  secure = await startTestServer(database, { environment: { REMPART_PUBLIC_URL: 'https://api.example.org' } })
+  secure = await startTestServer(database, {
+    environment: { REMPART_PUBLIC_URL: 'https://api.example.org', REMPART_TRUSTED_PROXIES: '192.0.2.1' },
+  })
 })
 afterAll(async () => {
   await secure.close()
@@ -111,6 +113,43 @@ it('a refusal for want of a permission is in the log, with its reason', async ()
   )
 })
 
-it('answers in JSON say their type and their alphabet, as all others do', async () => {
-  expect((await get('/api/v1/resources')).headers['content-type']).toBe('application/json; charset=utf-8')
+describe('every route there is, answering a stranger', () => {
+  const proxy = '192.0.2.1'
+  /** As it comes over TLS, through the proxy in front. */
+  const overTls = (method: string, url: string) =>
+    secure.app.inject({
+      method: method as 'GET',
+      url: url.replace(/:\w+/g, '019bd0a4-6c00-7abc-8def-0123456789ab'),
+      headers: { host: 'api.example.org', 'x-forwarded-proto': 'https', 'x-forwarded-for': nextAddress() },
+      remoteAddress: proxy,
+      ...(method !== 'GET' && method !== 'HEAD' && method !== 'DELETE' && { payload: {} }),
+    })
+
+  it('protects browsers with every answer, pages, files and refusals alike', async () => {
+    const routes = secure.app.routeTable.all
+    expect(routes.length).toBeGreaterThan(100)
+    for (const { method, url } of [...routes, { method: 'GET', url: '/nowhere' }, { method: 'PUT', url: '/docs' }]) {
+      const { statusCode, headers } = await overTls(method, url)
+      const told = `${method} ${url} → ${statusCode}`
+      expect(statusCode, told).toBeLessThan(500)
+      expect(statusCode, told).not.toBe(308)
+      expect(headers['strict-transport-security'], told).toMatch(/^max-age=31536000; includeSubDomains/)
+      expect(headers['x-content-type-options'], told).toBe('nosniff')
+      expect(headers['referrer-policy'], told).toMatch(/^(?:no-referrer|same-origin|strict-origin-when-cross-origin)$/)
+      const policy = String(headers['content-security-policy'])
+      for (const each of ["default-src 'none'", "base-uri 'none'", 'frame-ancestors '])
+        expect(policy, told).toContain(each)
+      expect(policy, told).not.toMatch(/unsafe-|\*(?!\.)/)
+    }
+  })
+
+  it('says of every body what it is, and in which alphabet', async () => {
+    for (const { method, url } of secure.app.routeTable.all) {
+      const { headers, rawPayload } = await overTls(method, url)
+      if (rawPayload.length === 0) continue
+      expect(headers['content-type'], `${method} ${url}`).toMatch(
+        /^(?:[\w.+-]+\/[\w.+-]+; charset=utf-8|image\/[\w.+-]+)/,
+      )
+    }
+  })
 })
