@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { ConfigError, loadConfig } from '../../packages/server/src/config.ts'
 import { createPool, type Pool } from '../../packages/server/src/database/connect.ts'
 import { inTenant } from '../../packages/server/src/database/tenant.ts'
@@ -13,6 +13,7 @@ import { createApiKey } from '../../packages/server/src/modules/api-keys/service
 import { createTenant } from '../../packages/server/src/modules/tenants/service.ts'
 import type { Answer } from '../support/http-client.ts'
 import { until } from '../support/processes.ts'
+import { findRedis, noRedis, startRedis } from '../support/redis-server.ts'
 import { type ServerProcess, startServerProcess } from '../support/server-process.ts'
 import { type SharedDatabase, startSharedDatabase } from '../support/shared-database.ts'
 import { publishForm } from '../support/tenant-with-form.ts'
@@ -497,6 +498,35 @@ describe('3.3 health', () => {
     expect((await visitor('/health')).status).toBe(200)
     database.thaw()
     await until(async () => (await visitor('/health/ready')).status === 200, 20_000)
+  })
+})
+
+describe('3.3 health with Redis', () => {
+  const redis = findRedis()
+  beforeEach((test) => test.skip(redis === undefined, noRedis))
+
+  // S3 answers 503 without Redis; the limits go on without it as each rule says, so the server stays ready and tells.
+  it('names Redis among what was checked, says when requests do without it, and when it is back', async () => {
+    const store = await startRedis(redis ?? '')
+    onTestFinished(store.remove)
+    const shared = await startServerProcess({ env: { REMPART_REDIS_URL: store.url } })
+    onTestFinished(shared.remove)
+    const ready = async () => {
+      const answer = await fetch(`${shared.url}/health/ready`)
+      const { status, checks } = (await answer.json()) as {
+        readonly status: string
+        readonly checks: { redis: string }
+      }
+      return `${answer.status} ${status} ${checks.redis}`
+    }
+    expect(await ready()).toBe('200 ready ok')
+    await store.kill()
+    await until(async () => {
+      expect((await fetch(`${shared.url}/api/v1/resources`)).status).toBe(200)
+      return (await ready()) === '200 ready degraded'
+    })
+    await store.restart()
+    await until(async () => (await ready()) === '200 ready ok', 20_000)
   })
 })
 
