@@ -1,4 +1,7 @@
+import { execFile } from 'node:child_process'
 import { createHmac } from 'node:crypto'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Answer } from '../support/http-client.ts'
 import { type Person, type Platform, startPlatform, tokensOf } from './platform.ts'
@@ -21,6 +24,12 @@ const login = (who: Person, password = who.password, from = platform.visitors.ne
 const refresh = (who: Person, token: string): Promise<Answer> =>
   platform.api('POST', '/auth/refresh', { json: { refresh_token: token }, headers: named(who) })
 const me = (token: string): Promise<Answer> => platform.api('GET', '/auth/me', { as: token })
+/** The command line, beside the server that runs. */
+const rempart = (...words: readonly string[]): Promise<unknown> =>
+  promisify(execFile)(process.execPath, ['--conditions=rempart-source', MAIN, ...words], {
+    env: { PATH: '/usr/bin:/bin', REMPART_DATA_DIR: platform.server.dataDir },
+  })
+const MAIN = join(import.meta.dirname, '../../packages/cli/src/main.ts')
 const parts = (token: string): Record<string, unknown>[] =>
   token
     .split('.')
@@ -101,6 +110,16 @@ describe('§3.1 JWT', () => {
     const { access } = await platform.signIn(who)
     expect((await platform.api('POST', '/auth/logout', { as: access, json: {} })).status).toBe(204)
     expect((await me(access)).json()).toMatchObject({ status: 401, code: 'credential-invalid' })
+  })
+
+  it('"Secret rotation n’invalide pas les anciens tokens": with `keys rotate --revoke` it does, and nobody signs in anew', async () => {
+    const who = await platform.person()
+    const before = await platform.signIn(who)
+    expect((await me(before.access)).status).toBe(200)
+    await rempart('keys', 'rotate', '--revoke')
+    await expect.poll(async () => (await me(before.access)).status, { timeout: 30_000, interval: 200 }).toBe(401)
+    const renewed = tokensOf(await refresh(who, before.refresh))
+    expect((await me(renewed.access)).status).toBe(200)
   })
 
   it('DUMMY_HASH: an address without an account is answered like a wrong password', async () => {
