@@ -163,14 +163,13 @@ export const dataAndLogs: readonly Requirement[] = [
       'says of a link only whether it is good, keeps it from caches and referrers, and out of every log line',
     ),
   ),
-  partly(
+  met(
     '14.2.2',
-    'Answers with tokens, secrets or exports forbid caches; lists of leads, people and sessions say nothing to them.',
-    serverTests('modules/mfa/mfa')(
-      'gives what an app needs, and once a code was shown ten recovery codes and a session of its own',
+    serverTests('core/exposure')(
+      'no answer to a credential is kept by a browser or a cache, lists, single things and refusals alike',
     ),
-    serverTests('modules/leads/export')('has a column for each field, and reads in a spreadsheet'),
   ),
+
   met(
     '14.2.3',
     hibp('lets five hexadecimal digits leave the process, and asks for padding'),
@@ -196,12 +195,11 @@ export const dataAndLogs: readonly Requirement[] = [
     logging('personal data and secrets'),
   ),
   met('14.3.1', serverTests('modules/sessions/sessions')('take the cookies of a browser away with the session')),
-  partly(
+  met(
     '14.3.2',
-    'Answers with tokens, secrets or exports are never stored by a browser; lists of leads, people and sessions do not say so.',
-    serverTests('modules/auth/auth')('gives tokens to who knows the password, whatever the case of the address'),
-    serverTests('modules/leads/export')('has a column for each field, and reads in a spreadsheet'),
-    serverTests('modules/forms/hosted/hosted')('is a whole page that works without a script, and that nobody stores'),
+    serverTests('core/exposure')(
+      'no answer to a credential is kept by a browser or a cache, lists, single things and refusals alike',
+    ),
   ),
 
   partly(

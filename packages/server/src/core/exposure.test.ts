@@ -1,7 +1,8 @@
+import { randomUUID } from 'node:crypto'
 import { setTimeout as later } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../testing/database.ts'
-import { nextAddress } from '../testing/people.ts'
+import { bearer, createPerson, nextAddress, signInOver } from '../testing/people.ts'
 import { startTestServer, type TestServer } from '../testing/server.ts'
 
 const secret = 'select hash from password_credential; key=rmp_live_verysecret at /srv/rempart/start.ts'
@@ -80,6 +81,17 @@ describe('the files of the machine', () => {
     expect(answer.headers['content-type']).toBe('application/problem+json; charset=utf-8')
     expect(answer.body).not.toMatch(/Index of|"dependencies"|\/home\/|\/tmp\/|node_modules/)
   })
+})
+
+it('no answer to a credential is kept by a browser or a cache, lists, single things and refusals alike', async () => {
+  const { accessToken } = await signInOver(server, await createPerson(server, { roles: ['owner'] }))
+  const paths = ['/contact/messages', '/leads', '/users', '/sessions', '/users/me', `/leads/${randomUUID()}`, '/audit']
+  for (const path of paths) {
+    for (const headers of [bearer(accessToken), bearer(`${accessToken.slice(0, -2)}AA`)]) {
+      const answer = await server.app.inject({ url: `/api/v1${path}`, headers, remoteAddress: nextAddress() })
+      expect([path, answer.headers['cache-control']]).toEqual([path, 'no-store'])
+    }
+  }
 })
 
 describe('a server whose public URL is https', () => {

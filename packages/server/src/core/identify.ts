@@ -46,11 +46,15 @@ const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 export function installIdentification(app: App, dependencies: IdentifyDependencies): void {
   const { tenants } = dependencies
   const usualKey = createUsualKey(dependencies)
-  app.addHook('onRequest', (request, _reply, done) => {
+  app.addHook('onRequest', (request, reply, done) => {
     const { access, tenantOfForm } = request.route
     if (access === undefined || access === 'none') return done()
     const scope = access === 'public' ? scopeOfCredential(request) : access
-    if (scope !== undefined) return void identifyActor(request, scope, dependencies).then(() => done(), done)
+    if (scope !== undefined) {
+      // What somebody may read with a credential is for them alone, refusals included.
+      reply.header('cache-control', 'no-store')
+      return void identifyActor(request, scope, dependencies).then(() => done(), done)
+    }
     const key = usualKey(request, tenantOfForm === true)
     const tenant = key && tenants.peek(key)
     if (!tenant) return identifyPublic(request, dependencies, done)
