@@ -210,6 +210,12 @@ export const settings = {
     'on',
     'Whether a new password is looked for in known leaks, with five digits of its hash. When the service does not answer, the password passes.',
   ),
+  legacyBcryptCost: setting(
+    'REMPART_LEGACY_BCRYPT_COST',
+    choice('off', '4', '5', '6', '7', '8', '9', '10', '11', '12', '13', '14', '15'),
+    'off',
+    'The cost of bcrypt hashes that were brought over from another system: they sign in, and are replaced by Argon2id when they do. Every sign-in pays one bcrypt more meanwhile, so that its time tells nothing; `off` when none is left.',
+  ),
   breachesUrl: setting(
     'REMPART_PASSWORD_CHECK_URL',
     httpUrl,

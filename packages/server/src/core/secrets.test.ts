@@ -52,6 +52,8 @@ describe('secretStrengthFault', () => {
     '0'.repeat(64),
     'ab'.repeat(20),
     'changemechangemechangemechangemechangeme',
+    'CHANGER_CLE_CHIFFREMENT_EN_PRODUCTION',
+    'CHANGER_EN_PRODUCTION_32_CARACTERES_MIN',
     'change-me-in-production-please-0123456789',
     'CHANGE_THIS_TO_A_LONG_RANDOM_STRING_OF_BYTES',
     'django-insecure-8f$2k1x0zq9w7e6r5t4y3u2i1o0p',

@@ -90,7 +90,7 @@ export function secretStrengthFault(value: string): string | undefined {
 
 /** Words that stand in templates to be replaced, and that no generator makes by chance. */
 const NEVER_MEANT =
-  /change[\s_-]?(?:me|this|it)|insecure|do[\s_-]?not[\s_-]?use|replace[\s_-]?(?:me|this)|placeholder|your[\s_-]?(?:secret|key|\d{3}[\s_-]?bit)|example/i
+  /change[\s_-]?(?:me|this|it)|chang(?:er|ez)[\s_-]|remplac(?:er|ez)[\s_-]|insecure|do[\s_-]?not[\s_-]?use|replace[\s_-]?(?:me|this)|placeholder|your[\s_-]?(?:secret|key|\d{3}[\s_-]?bit)|example/i
 
 /** What a person types where a secret is asked for. Four letters at least: shorter ones occur in random text. */
 const COMMON =
