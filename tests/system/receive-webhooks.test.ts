@@ -51,7 +51,7 @@ it('the receiver of the guide takes what is signed, once, and refuses what is ch
 })
 
 it('the guide names every event, and no other', () => {
-  const table = guide.slice(guide.indexOf('| event |'), guide.indexOf('Those with `actor`'))
+  const table = guide.slice(guide.search(/\| event +\|/), guide.indexOf('Those with `actor`'))
   const named = table
     .split('\n')
     .flatMap((line) => [...(line.split('|')[1] ?? '').matchAll(/`([a-z-]+\.[a-z-]+)`/g)])

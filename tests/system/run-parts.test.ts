@@ -98,6 +98,7 @@ it('says in production that mails reach nobody, and leaves at once when it is st
     'spent-tokens',
     'stale-mail',
     'submission-receipts',
+    'webhook-deliveries',
   ])
   await until(async () => (await query(server, "select from pgboss.job where state = 'completed'")).length >= 6, 30_000)
   const beforeMs = performance.now()
