@@ -1,8 +1,8 @@
 import pg from 'pg'
 import type { ServerProcess } from '../support/server-process.ts'
 
-/** Tables that change by themselves: figures are stored and heads signed by the clock, and mails leave when they are sent. */
-const byTheClock: readonly string[] = ['api_key_usage', 'audit_head', 'mail_outbox']
+/** Tables that change by themselves: figures are stored, heads signed and webhooks tried by the clock, and mails leave when they are sent. */
+const byTheClock: readonly string[] = ['api_key_usage', 'audit_head', 'mail_outbox', 'webhook_attempt']
 
 /** How many rows each table holds of a tenant, by table, as the worker sees them. Fails when there is no such table. */
 export async function countRows(server: ServerProcess, tenantId: string): Promise<Readonly<Record<string, number>>> {
