@@ -96,8 +96,10 @@ describe('the store for express-rate-limit', () => {
 
   it('gives failed requests back, and nothing for those it refused', async () => {
     const answers = [500, 200, 500, 200, 200, 200]
+    const store = expressRateLimitStore()
+    const decrement = vi.spyOn(store, 'decrement')
     const { port, limiter } = await serveExpress(
-      { store: expressRateLimitStore(), windowMs: 60_000, limit: 2, skipFailedRequests: true },
+      { store, windowMs: 60_000, limit: 2, skipFailedRequests: true },
       (response) => response.status(answers.shift() ?? 200).send('x'),
     )
     const settled = (hits: number) =>
@@ -108,7 +110,9 @@ describe('the store for express-rate-limit', () => {
     expect(await statusesOf(port, 1)).toEqual([500])
     await settled(1)
     expect(await statusesOf(port, 4)).toEqual([200, 429, 429, 429])
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    // Two failures and the three refusals.
+    await vi.waitUntil(() => decrement.mock.calls.length === 5, { timeout: 5_000 })
+    await Promise.all(decrement.mock.results.map(({ value }) => value))
     expect((await limiter.getKey('a'))?.totalHits).toBe(2)
     await limiter.resetKey('a')
     await settled(0)
