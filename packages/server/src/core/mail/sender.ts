@@ -1,8 +1,8 @@
 import { Counter, type Registry } from '@prometheus-io/client'
 import type { Logger } from 'pino'
 import type { ConnectionTarget, Pool } from '../../database/connect.ts'
-import { listen } from '../../database/listen.ts'
 import { inTenant } from '../../database/tenant.ts'
+import { startWorkLoop } from '../work-loop.ts'
 import { deliver } from './delivery.ts'
 import type { Carrier } from './envelope.ts'
 import {
@@ -87,28 +87,17 @@ export function startMailSender(dependencies: MailSenderDependencies): MailSende
     }
   }
 
-  const look = createTurns(round, (error) => {
-    if (!stopping.signal.aborted) log.warn({ err: error }, 'the outbox could not be worked off; tried again shortly')
-  })
-  const timer = setInterval(() => void look(), pace.lookMs)
-  timer.unref()
-  const listener = listen(dependencies.listenAt, {
+  return startWorkLoop({
+    round,
+    listenAt: dependencies.listenAt,
     channel: 'rempart_mail',
-    onMessage: () => void look(),
-    onConnect: () => void look(),
+    lookMs: pace.lookMs,
+    stopMs: pace.stopMs,
+    stopping,
+    breakOff,
+    onFailed: (error) => log.warn({ err: error }, 'the outbox could not be worked off; tried again shortly'),
     onLost: (error) => log.warn({ reason: error.message }, 'new mail is seen late: the connection is lost'),
   })
-  return {
-    look,
-    async stop() {
-      stopping.abort()
-      clearInterval(timer)
-      await listener.stop()
-      const deadline = setTimeout(() => breakOff.abort(), pace.stopMs)
-      await look()
-      clearTimeout(deadline)
-    },
-  }
 }
 
 function countMails(registry: Registry): Counter<'template' | 'outcome'> {
@@ -118,29 +107,4 @@ function countMails(registry: Registry): Counter<'template' | 'outcome'> {
     labelNames: ['template', 'outcome'],
     registers: [registry],
   })
-}
-
-/**
- * One turn at a time. Whoever asks during a turn waits for the next one, which is the same for all who ask meanwhile:
- * the running one may have looked before there was anything.
- */
-function createTurns(turn: () => Promise<void>, onError: (error: unknown) => void): () => Promise<void> {
-  let running: Promise<void> | undefined
-  let next: Promise<void> | undefined
-  const start = (): Promise<void> => {
-    running = turn()
-      .catch(onError)
-      .finally(() => {
-        running = undefined
-      })
-    return running
-  }
-  return () => {
-    if (running === undefined) return start()
-    next ??= running.then(() => {
-      next = undefined
-      return start()
-    })
-    return next
-  }
 }

@@ -3,8 +3,8 @@ import type { Logger } from 'pino'
 import type { KeyRing } from '../../core/credentials/sealing.ts'
 import type { MailQueue } from '../../core/mail/outbox.ts'
 import type { PublicFetch } from '../../core/public-fetch.ts'
+import { startWorkLoop } from '../../core/work-loop.ts'
 import type { ConnectionTarget, Pool } from '../../database/connect.ts'
-import { listen } from '../../database/listen.ts'
 import { inTenant } from '../../database/tenant.ts'
 import { attempt, type Receiver } from './attempt.ts'
 import { claim } from './claim.ts'
@@ -95,7 +95,7 @@ export function startWebhookSender(dependencies: WebhookSenderDependencies): Web
         underWay.delete(work)
         lane.underWay -= 1
         if (lane.underWay === 0) lanes.delete(webhook.webhook_id)
-        void look()
+        void loop.look()
       })
     underWay.add(work)
   }
@@ -128,29 +128,19 @@ export function startWebhookSender(dependencies: WebhookSenderDependencies): Web
       isMore = taken > 0
     }
   }
-  const look = createLook(round, (error) => {
-    if (!stopping.signal.aborted) log.warn({ err: error }, 'webhooks could not be worked off; tried again shortly')
-  })
-  const timer = setInterval(() => void look(), pace.lookMs)
-  timer.unref()
-  const listener = listen(dependencies.listenAt, {
+  const loop = startWorkLoop({
+    round,
+    listenAt: dependencies.listenAt,
     channel: 'rempart_webhooks',
-    onMessage: () => void look(),
-    onConnect: () => void look(),
+    lookMs: pace.lookMs,
+    stopMs: pace.stopMs,
+    stopping,
+    breakOff,
+    settled: () => Promise.all(underWay),
+    onFailed: (error) => log.warn({ err: error }, 'webhooks could not be worked off; tried again shortly'),
     onLost: (error) => log.warn({ reason: error.message }, 'webhooks are sent late: the connection is lost'),
   })
-  return {
-    look,
-    async stop() {
-      stopping.abort()
-      clearInterval(timer)
-      await listener.stop()
-      const deadline = setTimeout(() => breakOff.abort(), pace.stopMs)
-      await look()
-      await Promise.all(underWay)
-      clearTimeout(deadline)
-    },
-  }
+  return loop
 }
 
 function createFigures(registry: Registry) {
@@ -172,27 +162,5 @@ function createFigures(registry: Registry) {
       attempts.inc({ type, outcome })
       duration.observe({ outcome }, durationMs / 1000)
     },
-  }
-}
-
-/** One look at a time. Whoever asks during one gets another after it, which is the same for all who ask meanwhile. */
-function createLook(round: () => Promise<void>, onError: (error: unknown) => void): () => Promise<void> {
-  let running: Promise<void> | undefined
-  let next: Promise<void> | undefined
-  const run = (): Promise<void> => {
-    running = round()
-      .catch(onError)
-      .finally(() => {
-        running = undefined
-      })
-    return running
-  }
-  return () => {
-    if (running === undefined) return run()
-    next ??= running.then(() => {
-      next = undefined
-      return run()
-    })
-    return next
   }
 }
