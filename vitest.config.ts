@@ -17,6 +17,8 @@ export default defineConfig({
           name: 'packages',
           include: ['packages/*/src/**/*.test.ts'],
           globalSetup: ['packages/server/src/testing/global-setup.ts'],
+          // Many run side by side, with real hashes and a real database: one that hangs is still told from one that waits.
+          testTimeout: 30_000,
         },
       },
       {

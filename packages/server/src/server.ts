@@ -397,7 +397,7 @@ export async function buildServer(
         tenantPolicies,
         onChanged: dependencies.policyFeed?.changed ?? ((tenantId) => dependencies.tenants.forget(tenantId)),
       })
-      authRoutes(api, { ...identification, ...identity, secondFactors })
+      authRoutes(api, { ...identification, ...identity })
       sessionRoutes(api, { ...identification, ...identity })
       auditRoutes(api, { headSigner: createHeadSigner(masters) })
       apiKeyRoutes(api)

@@ -1,3 +1,4 @@
+import { type RawBuilder, sql } from 'kysely'
 import type { Tx } from '../../database/tenant.ts'
 import type { MailQueue } from '../mail/outbox.ts'
 import { deviceLabel } from './device-label.ts'
@@ -15,6 +16,8 @@ export interface Arrival {
   readonly lastLoginAt: Date | null
   /** Unix time in milliseconds. */
   readonly nowMs: number
+  /** Whether a session of the account was opened by this kind of device. Looked up here when it is not given. */
+  readonly isKindSeen?: boolean
 }
 
 /** A kind of device that has not been seen for so long is told of again. */
@@ -28,7 +31,7 @@ const seenDays = 90
 export async function tellNewDevice(tx: Tx, mail: MailQueue, arrival: Arrival): Promise<void> {
   const { tenantId, userId, userAgent, transport, isKnownDevice, lastLoginAt, nowMs } = arrival
   if (isKnownDevice || lastLoginAt === null) return
-  if (transport === 'bearer' && (await hasBeenSeen(tx, arrival))) return
+  if (transport === 'bearer' && (arrival.isKindSeen ?? (await lookUpKind(tx, arrival)))) return
   const token = await issueSessionsEnd(tx, tenantId, userId, nowMs)
   const device = deviceLabel(userAgent)
   const at = new Date(nowMs).toISOString()
@@ -36,15 +39,20 @@ export async function tellNewDevice(tx: Tx, mail: MailQueue, arrival: Arrival): 
   await mail.queueMail(tx, { template: 'new-device', to: { userId }, data })
 }
 
-async function hasBeenSeen(tx: Tx, { tenantId, userId, userAgent, nowMs }: Arrival): Promise<boolean> {
-  const row = await tx
-    .selectFrom('session')
-    .select('id')
-    .where('tenant_id', '=', tenantId)
-    .where('user_id', '=', userId)
-    .where('created_at', '>', new Date(nowMs - seenDays * 86_400_000))
-    .where('device_label', 'is not distinct from', deviceLabel(userAgent) ?? null)
-    .limit(1)
-    .executeTakeFirst()
-  return row !== undefined
+/** Whether a session of an account was opened by a kind of device of late, as a part of a statement. */
+export const isKindSeen = ({
+  tenantId,
+  userId,
+  userAgent,
+  nowMs,
+}: Pick<Arrival, 'tenantId' | 'userId' | 'userAgent' | 'nowMs'>): RawBuilder<boolean> => sql<boolean>`exists (
+    select from session
+    where tenant_id = ${tenantId} and user_id = ${userId}
+      and created_at > ${new Date(nowMs - seenDays * 86_400_000)}
+      and device_label is not distinct from ${deviceLabel(userAgent) ?? null}
+  )`
+
+async function lookUpKind(tx: Tx, arrival: Arrival): Promise<boolean> {
+  const { rows } = await sql<{ is_seen: boolean }>`select ${isKindSeen(arrival)} as is_seen`.execute(tx)
+  return rows[0]?.is_seen === true
 }

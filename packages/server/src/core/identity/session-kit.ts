@@ -54,6 +54,8 @@ export interface Opening {
   readonly transport: 'bearer' | 'cookie'
   readonly restriction?: 'enrol-mfa' | null
   readonly client: ClientFacts
+  /** Whether somebody signs in with it, rather than going on with a session they have. */
+  readonly isSignIn?: boolean
   /** The end of a session that this one takes the place of: a new proof lengthens no session. */
   readonly absoluteExpiresAt?: Date
 }
@@ -74,7 +76,7 @@ export async function openSession(tx: Tx, kit: SessionKit, opening: Opening): Pr
   const absolute = opening.absoluteExpiresAt ?? new Date(nowMs + life.maxMs)
   const refresh = createOpaqueToken('refresh')
   const expires = new Date(Math.min(absolute.getTime(), nowMs + life.idleMs))
-  const inserted = queries.insertSession(tx, {
+  const session = {
     tenant_id: tenantId,
     id: sessionId,
     user_id: userId,
@@ -88,16 +90,8 @@ export async function openSession(tx: Tx, kit: SessionKit, opening: Opening): Pr
     created_at: now,
     idle_expires_at: expires,
     absolute_expires_at: absolute,
-  })
-  const withToken = queries.insertRefreshToken(tx, {
-    tenant_id: tenantId,
-    token_hash: refresh.hash,
-    session_id: sessionId,
-    created_at: now,
-    expires_at: expires,
-  })
-  // Both travel at once, the session before the token that names it.
-  await Promise.all([inserted, withToken])
+  }
+  await queries.insertSession(tx, session, { hash: refresh.hash, expiresAt: expires }, opening.isSignIn === true)
   return { tenantId, userId, sessionId, aal, amr, authTimeMs: nowMs, refreshToken: refresh.token, transport }
 }
 

@@ -17,10 +17,36 @@ export interface NewSession {
   readonly absolute_expires_at: Date
 }
 
-export async function insertSession(tx: Tx, session: NewSession): Promise<void> {
-  await tx
-    .insertInto('session')
-    .values({ ...session, amr: [...session.amr], last_seen_at: session.created_at })
+/**
+ * Stores a session with its first refresh token, in one statement.
+ *
+ * @param isSignIn - whether it is noted as the person's latest sign-in.
+ */
+export async function insertSession(
+  tx: Tx,
+  session: NewSession,
+  token: { readonly hash: Buffer; readonly expiresAt: Date },
+  isSignIn: boolean,
+): Promise<void> {
+  const opened = tx.with('opened', (database) =>
+    database.insertInto('session').values({ ...session, amr: [...session.amr], last_seen_at: session.created_at }),
+  )
+  const noted = opened.with('noted', (database) =>
+    database
+      .updateTable('user_account')
+      .set({ last_login_at: session.created_at })
+      .where('tenant_id', '=', session.tenant_id)
+      .where('id', '=', session.user_id),
+  )
+  await (isSignIn ? noted : opened)
+    .insertInto('refresh_token')
+    .values({
+      tenant_id: session.tenant_id,
+      token_hash: token.hash,
+      session_id: session.id,
+      created_at: session.created_at,
+      expires_at: token.expiresAt,
+    })
     .execute()
 }
 

@@ -59,15 +59,6 @@ export async function replaceHash(
     .execute()
 }
 
-export async function noteSignIn(tx: Tx, tenantId: string, userId: string, at: Date): Promise<void> {
-  await tx
-    .updateTable('user_account')
-    .set({ last_login_at: at })
-    .where('tenant_id', '=', tenantId)
-    .where('id', '=', userId)
-    .execute()
-}
-
 export function findSessionEnd(tx: Tx, tenantId: string, sessionId: string) {
   return tx
     .selectFrom('session')

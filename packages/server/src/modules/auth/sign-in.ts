@@ -5,12 +5,11 @@ import type { PasswordHasher } from '../../core/credentials/password-hasher.ts'
 import { completeDueReset } from '../../core/identity/factor-reset.ts'
 import { tellNewDevice } from '../../core/identity/new-device.ts'
 import { insertOneTimeToken } from '../../core/identity/one-time-tokens.ts'
-import type { SecondFactors } from '../../core/identity/second-factors.ts'
 import { type ClientFacts, type OpenedSession, openSession, type SessionKit } from '../../core/identity/session-kit.ts'
+import { readSignInFacts } from '../../core/identity/sign-in-facts.ts'
 import { createId } from '../../core/ids.ts'
 import type { MailQueue } from '../../core/mail/outbox.ts'
 import { ProblemError } from '../../core/problem.ts'
-import { readTenantSettings } from '../../core/tenant-settings.ts'
 import type { Tx } from '../../database/tenant.ts'
 import * as queries from './queries.ts'
 
@@ -20,7 +19,6 @@ export const MFA_CHALLENGE_SECONDS = 300
 export interface SignInDependencies {
   readonly kit: SessionKit
   readonly hasher: PasswordHasher
-  readonly secondFactors: SecondFactors
   readonly mail: MailQueue
 }
 
@@ -52,7 +50,7 @@ export async function signIn(
     readonly isKnownDevice: boolean
   },
 ): Promise<SignedIn> {
-  const { kit, hasher, secondFactors, mail } = dependencies
+  const { kit, hasher, mail } = dependencies
   const { isKnownDevice, ...session } = visit
   const tenantId = context.tenant.id
   const found = await context.readInTenant((handle) => queries.findForSignIn(handle, tenantId, credentials.emailNorm))
@@ -71,29 +69,25 @@ export async function signIn(
       await queries.replaceHash(tx, tenantId, userId, { from: hash, to: rehashed })
     }
     const source: AuditSource = { ...context, actor: { kind: 'user', id: userId } }
-    // What is asked for side by side travels together, and is answered in that order.
-    const [isFactorReset, isEnrolled, isRequired, settings] = await Promise.all([
-      completeDueReset(tx, { mail, clock: kit.clock }, source, userId),
-      secondFactors.isEnrolled(tx, tenantId, userId),
-      secondFactors.isRequired(tx, tenantId),
-      readTenantSettings(tx),
-    ])
+    const nowMs = kit.clock.now()
+    const { client, transport } = session
+    const place = { tenantId, userId, userAgent: client.userAgent, nowMs }
+    const { isEnrolled, isRequired, isResetAsked, isKindSeen, settings } = await readSignInFacts(tx, place)
+    const isFactorReset = isResetAsked && (await completeDueReset(tx, { mail, clock: kit.clock }, source, userId))
     if (isEnrolled && !isFactorReset) {
       return { outcome: 'second-factor', token: await challengeSecondFactor(tx, context, userId, session.transport) }
     }
     const mustEnrol = found.mfa_required || isRequired
-    const nowMs = kit.clock.now()
-    const { client, transport } = session
-    const { userAgent } = client
-    const arrival = { tenantId, userId, userAgent, transport, isKnownDevice, lastLoginAt: found.last_login_at, nowMs }
+    const arrival = { ...place, transport, isKnownDevice, lastLoginAt: found.last_login_at, isKindSeen }
     await tellNewDevice(tx, mail, arrival)
     const amr = ['pwd']
     const restriction = mustEnrol ? 'enrol-mfa' : null
     const sessionId = createId()
     const resource = { type: 'session', id: sessionId }
+    const opening = { tenantId, userId, sessionId, settings, aal: 1, amr, restriction, isSignIn: true } as const
+    // Both travel at once; the entry, which holds the tenant's log up, is the last.
     const [opened] = await Promise.all([
-      openSession(tx, kit, { tenantId, userId, sessionId, settings, aal: 1, amr, restriction, ...session }),
-      queries.noteSignIn(tx, tenantId, userId, new Date(nowMs)),
+      openSession(tx, kit, { ...opening, ...session }),
       appendAudit(tx, source, { action: 'session.opened', resource, changes: { amr } }),
     ])
     return { outcome: 'session', session: opened, isFactorReset }

@@ -205,15 +205,6 @@ export function findChallenged(tx: Tx, tenantId: string, hash: Buffer) {
     .executeTakeFirst()
 }
 
-export async function noteSignIn(tx: Tx, tenantId: string, userId: string, at: Date): Promise<void> {
-  await tx
-    .updateTable('user_account')
-    .set({ last_login_at: at })
-    .where('tenant_id', '=', tenantId)
-    .where('id', '=', userId)
-    .execute()
-}
-
 /** What a person can prove who they are with. */
 export function findProofs(tx: Tx, tenantId: string, userId: string) {
   return tx

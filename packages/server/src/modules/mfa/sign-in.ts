@@ -61,12 +61,12 @@ export async function completeSignIn(
     }
     await consumeOneTimeToken(tx, tenantId, hash, 'mfa-challenge')
     const nowMs = kit.clock.now()
-    await queries.noteSignIn(tx, tenantId, userId, new Date(nowMs))
     const { email_norm: emailNorm, last_login_at: lastLoginAt } = person
     const facts = { tenantId, userId, userAgent: client.userAgent, transport, lastLoginAt, nowMs }
     await tellNewDevice(tx, dependencies.mail, { ...facts, isKnownDevice: isKnownDevice(emailNorm) })
     const shown = [...amr, OTP]
-    const session = await openSession(tx, kit, { tenantId, userId, aal: 2, amr: shown, transport, client })
+    const signIn = { tenantId, userId, aal: 2, amr: shown, transport, client, isSignIn: true } as const
+    const session = await openSession(tx, kit, signIn)
     const resource = { type: 'session', id: session.sessionId }
     await remember({ action: 'session.opened', resource, changes: { amr: shown } })
     return { session, emailNorm }

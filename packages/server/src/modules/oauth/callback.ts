@@ -154,14 +154,14 @@ async function enter(
     return { outcome: 'second-factor', token }
   }
   const mustEnrol = person.mfa_required || (await secondFactors.isRequired(tx, tenantId))
-  await queries.noteSignIn(tx, tenantId, { userId, accountId: person.account_id, at: new Date(nowMs) })
+  await queries.noteUse(tx, tenantId, person.account_id, new Date(nowMs))
   const account = `${tenantId}:${person.email_norm}`
   const { userAgent } = client
   const isKnownDevice = devices.find(cookieHeader, account) !== undefined
   const arrival = { tenantId, userId, userAgent, transport, isKnownDevice, lastLoginAt: person.last_login_at, nowMs }
   await tellNewDevice(tx, mail, arrival)
   const session = await openSession(tx, kit, {
-    ...{ tenantId, userId, aal: 1, amr: ['fed'], transport, client },
+    ...{ tenantId, userId, aal: 1, amr: ['fed'], transport, client, isSignIn: true },
     restriction: mustEnrol ? 'enrol-mfa' : null,
   })
   await appendAudit(tx, source, {

@@ -98,18 +98,8 @@ export async function insertAccount(
   return result.numInsertedOrUpdatedRows === 1n
 }
 
-/** Notes that a person signed in, and with what. */
-export async function noteSignIn(
-  tx: Tx,
-  tenantId: string,
-  { userId, accountId, at }: { readonly userId: string; readonly accountId: string; readonly at: Date },
-): Promise<void> {
-  await tx
-    .updateTable('user_account')
-    .set({ last_login_at: at })
-    .where('tenant_id', '=', tenantId)
-    .where('id', '=', userId)
-    .execute()
+/** Notes that a person signed in with an identity of a provider. */
+export async function noteUse(tx: Tx, tenantId: string, accountId: string, at: Date): Promise<void> {
   await tx
     .updateTable('oauth_account')
     .set({ last_used_at: at })

@@ -89,9 +89,9 @@ async function makeAccount(
   const row = { tenant_id: tenantId, id: accountId, user_id: userId, provider_id: providerId, iss, sub }
   // Rolled back with the account: another registration of the same identity was faster.
   if (!(await queries.insertAccount(tx, row))) throw new ProblemError('oauth-already-linked')
-  await queries.noteSignIn(tx, tenantId, { userId, accountId, at })
+  await queries.noteUse(tx, tenantId, accountId, at)
   const session = await openSession(tx, kit, {
-    ...{ tenantId, userId, aal: 1, amr: ['fed'], transport, client },
+    ...{ tenantId, userId, aal: 1, amr: ['fed'], transport, client, isSignIn: true },
     restriction: (await secondFactors.isRequired(tx, tenantId)) ? 'enrol-mfa' : null,
   })
   const source = auditSource(dependencies, tenantId, userId, client)

@@ -136,15 +136,6 @@ export async function lockOwner(tx: Tx, tenantId: string, userId: string): Promi
   return row !== undefined
 }
 
-export async function noteSignIn(tx: Tx, tenantId: string, userId: string, at: Date): Promise<void> {
-  await tx
-    .updateTable('user_account')
-    .set({ last_login_at: at })
-    .where('tenant_id', '=', tenantId)
-    .where('id', '=', userId)
-    .execute()
-}
-
 /** Names a passkey of a person; undefined when they have no such one. */
 export function renamePasskey(tx: Tx, tenantId: string, userId: string, id: string, label: string) {
   return tx

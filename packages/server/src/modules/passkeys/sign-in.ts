@@ -47,11 +47,10 @@ export async function completeSignIn(
   const opened = await context.inTenant(async (tx) => {
     if (!(await countUse(tx, context, dependencies, passkey))) return undefined
     const nowMs = kit.clock.now()
-    await queries.noteSignIn(tx, tenantId, userId, new Date(nowMs))
     const { transport, client } = session
     const arrival = { tenantId, userId, userAgent: client.userAgent, transport, lastLoginAt, nowMs }
     await tellNewDevice(tx, mail, { ...arrival, isKnownDevice: isKnownDevice(emailNorm) })
-    const made = await openSession(tx, kit, { tenantId, userId, aal: 2, amr, ...session })
+    const made = await openSession(tx, kit, { tenantId, userId, aal: 2, amr, isSignIn: true, ...session })
     await appendAudit(
       tx,
       { ...context, actor: { kind: 'user', id: userId } },
