@@ -95,10 +95,10 @@ export function startLockNotices(dependencies: LockNoticeDependencies): LockNoti
   }
 }
 
-/** How long a rule of a policy locks at so many attempts, in milliseconds; undefined when it does not. */
+/** How long a rule of a policy locks at so many attempts, in milliseconds; undefined when it does not, as in shadow. */
 export function lockAt(policy: CompiledPolicy | undefined, ruleId: string, attempts: number): number | undefined {
   const rule = policy?.late?.counts.find((each) => each.rule.id === ruleId)?.rule
-  if (rule?.kind !== 'escalation') return undefined
+  if (rule?.kind !== 'escalation' || rule.mode !== 'live') return undefined
   const wait = rule.waits.findLast(({ after }) => after <= attempts)
   return wait?.do === 'lock' ? wait.waitMs : undefined
 }

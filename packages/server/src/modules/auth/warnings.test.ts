@@ -1,6 +1,6 @@
 import { type Challenge, solveChallenge } from 'altcha-lib'
 import { deriveKey } from 'altcha-lib/algorithms/pbkdf2'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { inTenant } from '../../database/tenant.ts'
 import { createTestDatabase, type TestDatabase } from '../../testing/database.ts'
 import { carrierTo, startTestSender, type TestSender } from '../../testing/mail.ts'
@@ -66,6 +66,20 @@ describe('a lock', () => {
     await lockOut('nobody-locks@example.org', solved)
     expect(await warningsTo('nobody-locks@example.org')).toEqual([])
     expect(await rows()).toBe(0)
+  })
+
+  it('that a ladder in shadow would have made is told to nobody', async () => {
+    const policyFile = { version: 1, policies: { 'mfa.verify': { mode: 'shadow' } } }
+    const shadow = await startTestServer(database, { policyFile })
+    onTestFinished(shadow.close)
+    const person = await createPerson(shadow)
+    const { secret } = await enrolOver(shadow, person)
+    for (let wrong = 0; wrong < 12; wrong += 1) {
+      const body = { mfa_session_token: await challengeOver(shadow, person), code: wrongCode(shadow, secret) }
+      expect((await postTo(shadow, '/auth/login/mfa', body)).json().code).toBe('proof-refused')
+    }
+    await shadow.app.lockNotices.flush()
+    expect(await warningsTo(person.email)).toEqual([])
   })
 
   it('of a second factor says that somebody knows the password', async () => {
