@@ -6,6 +6,7 @@ create table mail_outbox (
   template text not null check (template ~ '^[a-z][a-z-]{2,40}$'),
   locale text not null check (locale in ('en', 'fr')),
   user_id uuid,
+  recipient_hash bytea check (length(recipient_hash) = 32),
   sealed bytea not null check (length(sealed) between 1 and 16384),
   is_dropped boolean not null,
   attempts smallint not null default 0,
@@ -17,6 +18,7 @@ create table mail_outbox (
 );
 comment on table mail_outbox is 'A mail that is yet to be delivered. The row goes with the delivery, or when it is given up.';
 comment on column mail_outbox.user_id is 'Whose mail it is, where that is known: it goes with the person.';
+comment on column mail_outbox.recipient_hash is 'Keyed hash of tenant and address, as in mail_recipient.';
 comment on column mail_outbox.sealed is 'Recipient and what the text is rendered from, encrypted: it holds the token of a link.';
 comment on column mail_outbox.is_dropped is
   'Never sent: the recipient had enough of them, or there is nobody to send it to. Stored all the same, so that the clock does not tell.';
@@ -81,8 +83,8 @@ begin
   update public.mail_recipient r set sent_at = v_sent, updated_at = v_now
   where r.tenant_id = v_tenant and r.recipient_hash = p_recipient_hash and r.template = p_template;
 
-  insert into public.mail_outbox (tenant_id, id, template, locale, user_id, sealed, is_dropped, expires_at)
-  values (v_tenant, p_id, p_template, p_locale, p_user_id, p_sealed, p_is_decoy or not v_fits,
+  insert into public.mail_outbox (tenant_id, id, template, locale, user_id, recipient_hash, sealed, is_dropped, expires_at)
+  values (v_tenant, p_id, p_template, p_locale, p_user_id, p_recipient_hash, p_sealed, p_is_decoy or not v_fits,
           now() + make_interval(secs => p_lifetime_ms / 1000));
   perform pg_notify('rempart_mail', '');
   return v_fits and not p_is_decoy;

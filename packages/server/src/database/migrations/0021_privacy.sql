@@ -43,42 +43,5 @@ create index lead_note_of_author on lead_note (tenant_id, author_id) where autho
 grant update (author, author_id) on lead_note to rempart_app, rempart_worker;
 
 -- A mail to an address without an account goes with whoever has that address.
-alter table mail_outbox add column recipient_hash bytea check (length(recipient_hash) = 32);
-comment on column mail_outbox.recipient_hash is 'Keyed hash of tenant and address, as in mail_recipient.';
 grant select (user_id, recipient_hash), delete on mail_outbox to rempart_app;
 grant delete on mail_recipient to rempart_app;
-
-create or replace function queue_mail(
-  p_id uuid, p_template text, p_locale text, p_user_id uuid, p_recipient_hash bytea, p_sealed bytea, p_is_decoy boolean,
-  p_per_hour integer, p_per_day integer, p_lifetime_ms double precision
-) returns boolean
-language plpgsql security invoker set search_path = ''
-as $$
-declare
-  v_tenant constant uuid := nullif(current_setting('rempart.tenant_id', true), '')::uuid;
-  v_sent timestamptz[];
-  v_now timestamptz;
-  v_fits boolean;
-begin
-  insert into public.mail_recipient as r (tenant_id, recipient_hash, template)
-  values (v_tenant, p_recipient_hash, p_template)
-  on conflict (tenant_id, recipient_hash, template) do update set updated_at = excluded.updated_at
-  returning r.sent_at into v_sent;
-  -- The row is locked now: whoever counts for the same recipient waits for this transaction, and is later than it.
-  v_now := clock_timestamp();
-  v_sent := array(select t.at from unnest(v_sent) as t (at) where t.at > v_now - interval '24 hours' order by t.at);
-  v_fits := cardinality(v_sent) < p_per_day
-    and (select count(*) from unnest(v_sent) as t (at) where t.at > v_now - interval '1 hour') < p_per_hour;
-  if v_fits then
-    v_sent := v_sent || v_now;
-  end if;
-  update public.mail_recipient r set sent_at = v_sent, updated_at = v_now
-  where r.tenant_id = v_tenant and r.recipient_hash = p_recipient_hash and r.template = p_template;
-
-  insert into public.mail_outbox (tenant_id, id, template, locale, user_id, recipient_hash, sealed, is_dropped, expires_at)
-  values (v_tenant, p_id, p_template, p_locale, p_user_id, p_recipient_hash, p_sealed, p_is_decoy or not v_fits,
-          now() + make_interval(secs => p_lifetime_ms / 1000));
-  perform pg_notify('rempart_mail', '');
-  return v_fits and not p_is_decoy;
-end
-$$;

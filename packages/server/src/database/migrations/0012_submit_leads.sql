@@ -1,9 +1,27 @@
+-- How submissions become leads: by the batch, in one call.
+--
+-- A batch holds rows of several tenants, so no single tenant can be set while it is stored. The function runs as
+-- rempart_intake, which cannot log in, owns this function alone, and may add what a submission leaves and nothing else.
+-- That a row goes to its own tenant is held by the lead's reference to its form, and a form has one tenant.
+grant usage on schema public to rempart_intake;
+grant select (id, max_leads_per_month) on tenant to rempart_intake;
+grant insert on lead to rempart_intake;
+grant select, insert on submission_receipt to rempart_intake;
+grant select, insert, update on quota_usage, intake_day to rempart_intake;
+create policy submission_intake on tenant as permissive for select to rempart_intake using (true);
+create policy submission_intake on lead as permissive for insert to rempart_intake with check (true);
+create policy submission_intake on submission_receipt as permissive for all to rempart_intake using (true) with check (true);
+create policy submission_intake on quota_usage as permissive for all to rempart_intake using (true) with check (true);
+create policy submission_intake on intake_day as permissive for all to rempart_intake using (true) with check (true);
+
+-- One call stores what one turn of the event loop received, for any number of tenants, and says which rows it did not
+-- store as they came. The quota rows are updated first, in the order of the tenants, which locks them: from there on no
+-- other submission of these tenants can move, so what is read of keys, tokens and quotas stays true until the commit.
+--
 -- A submission that fell into a trap is answered as if it were stored, so it is refused when it could not be: a bot that got
 -- 201 where everybody else is told that the form takes nothing would know the trap. It is counted all the same, and spends
--- neither the quota nor, like any other that is refused, its token and key. The rest of the function is as it was made.
-grant create on schema public to rempart_intake;
-set local role rempart_intake;
-create or replace function submit_leads(
+-- neither the quota nor, like any other that is refused, its token and key.
+create function submit_leads(
   tenant_ids uuid[], periods text[], wanted integer[],
   r_grp integer[], r_id uuid[], r_form_id uuid[], r_form_version integer[], r_email text[], r_data jsonb[],
   r_score integer[], r_outcome text[], r_dropped boolean[], r_key bytea[], r_request bytea[], r_nonce uuid[]
@@ -117,5 +135,10 @@ begin
   return v_exceptions;
 end
 $$;
-reset role;
+comment on function submit_leads is
+  'Stores a batch: its tenants with their period and the number of leads wanted, then its rows by column, each with the place of its tenant, from 1. Answers the rows that were neither stored nor dropped, null when there is none: [{ord, verdict, leadId, score, outcome}], ord from 0, with the verdict replayed, key-reused, token-spent or quota-exceeded; a replayed one has what was answered before. One key and one nonce stand at most once in a batch.';
+revoke all on function submit_leads from public;
+grant execute on function submit_leads to rempart_app, rempart_worker;
+grant create on schema public to rempart_intake;
+alter function submit_leads owner to rempart_intake;
 revoke create on schema public from rempart_intake;
