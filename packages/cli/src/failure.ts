@@ -13,6 +13,7 @@ import {
   SecretStoreError,
   SigningKeyError,
   TenantError,
+  WorkersError,
 } from '@rempart/server'
 import { CommanderError } from 'commander'
 import { language, words } from './words.ts'
@@ -49,6 +50,7 @@ function isForeseen(error: unknown): error is Error {
     SecretStoreError,
     SigningKeyError,
     TenantError,
+    WorkersError,
   ].some((kind) => error instanceof kind)
 }
 

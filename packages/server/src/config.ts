@@ -125,7 +125,12 @@ export const settings = {
     'The same database as rempart_owner; read by `rempart migrate` only.',
     true,
   ),
-  databasePoolSize: setting('REMPART_DATABASE_POOL_SIZE', integer(1, 200), 10, 'Connections of the serving pool.'),
+  databasePoolSize: setting(
+    'REMPART_DATABASE_POOL_SIZE',
+    integer(1, 200),
+    10,
+    'Connections of the serving pool, of each process.',
+  ),
   databaseConnectTimeoutMs: setting(
     'REMPART_DATABASE_CONNECT_TIMEOUT',
     durationMs(100, 120_000),
@@ -262,7 +267,7 @@ export const settings = {
     'REMPART_GUARD_STORE',
     choice('auto', 'memory', 'postgres', 'redis'),
     'auto',
-    'Where the guard counts: `redis` or `postgres`, which all processes share, or `memory`, in which each counts for itself. `auto`: redis when REMPART_REDIS_URL is set, else postgres when REMPART_DATABASE_URL is, else memory.',
+    'Where the guard counts: `redis` or `postgres`, which all processes share, or `memory`, in which each counts for itself. `auto`: redis when REMPART_REDIS_URL is set, else postgres when REMPART_DATABASE_URL is or REMPART_WORKERS is more than 1, else memory.',
   ),
   redisUrl: optional(
     'REMPART_REDIS_URL',
@@ -298,6 +303,12 @@ export const settings = {
     partList,
     ['api', 'jobs'],
     'What this process does: `api` answers requests, `jobs` sends mails and forgets what was kept long enough. A process without `api` answers `/health` and `/health/ready` alone.',
+  ),
+  workers: setting(
+    'REMPART_WORKERS',
+    integer(1, 64),
+    1,
+    'Processes that serve on the one port, watched over by one more; the first of them runs the jobs. 1: a single process does all.',
   ),
   smtp: optional(
     'REMPART_SMTP_URL',
@@ -386,7 +397,7 @@ export const settings = {
     'REMPART_MAX_CONNECTIONS',
     integer(1, 1_000_000),
     10_000,
-    'Open client connections at most; beyond it new ones are closed.',
+    'Open client connections at most, over all workers; beyond it new ones are closed.',
   ),
   shutdownDelayMs: setting(
     'REMPART_SHUTDOWN_DELAY',
@@ -533,6 +544,12 @@ function missingPartners(values: Values): string[] {
   const faults: string[] = []
   if (values.guardStore === 'redis' && values.redisUrl === undefined) {
     faults.push('REMPART_REDIS_URL is required with REMPART_GUARD_STORE=redis')
+  }
+  if (values.workers > 1 && values.guardStore === 'memory') {
+    faults.push('REMPART_GUARD_STORE must not be memory with REMPART_WORKERS: each process would admit the whole limit')
+  }
+  if (values.workers > 1 && !values.run.includes('api')) {
+    faults.push('REMPART_WORKERS is for processes that serve: with REMPART_RUN=jobs it must be 1')
   }
   if (values.smtp !== undefined && values.mailFrom === undefined) {
     faults.push('REMPART_MAIL_FROM is required with REMPART_SMTP_URL')

@@ -30,7 +30,9 @@ export interface GuardStoreDependencies {
  * several: a limit that each process counts for itself is as many times the limit.
  */
 export function openGuardStore(config: Config, dependencies: GuardStoreDependencies): Promise<OpenGuardStore> {
-  switch (kindOf(config)) {
+  const kind = kindOf(config)
+  dependencies.log.info({ guardStore: kind }, 'the guard counts')
+  switch (kind) {
     case 'memory':
       return Promise.resolve(openMemory(config, dependencies))
     case 'postgres':
@@ -40,11 +42,11 @@ export function openGuardStore(config: Config, dependencies: GuardStoreDependenc
   }
 }
 
-function kindOf({ guardStore, embedded, redisUrl }: Config): OpenGuardStore['kind'] {
+function kindOf({ guardStore, embedded, redisUrl, workers }: Config): OpenGuardStore['kind'] {
   if (guardStore !== 'auto') return guardStore
   if (redisUrl !== undefined) return 'redis'
-  // One process alone serves from an embedded database.
-  return embedded ? 'memory' : 'postgres'
+  // Without workers one process alone serves from an embedded database.
+  return embedded && workers === 1 ? 'memory' : 'postgres'
 }
 
 function openMemory(config: Config, { metrics, log }: GuardStoreDependencies): OpenGuardStore {

@@ -4,7 +4,10 @@ import type { Config } from './config.ts'
 import type { Metrics } from './core/metrics.ts'
 
 /** The listener of `/metrics`, when the configuration asks for one. */
-export async function listenForMetrics(config: Config, metrics: Metrics): Promise<Server | undefined> {
+export async function listenForMetrics(
+  config: Config,
+  metrics: Pick<Metrics, 'contentType' | 'render'>,
+): Promise<Server | undefined> {
   if (config.metricsPort === undefined) return undefined
   return await listenOn(config.metricsPort, config.host, (request, response) => {
     if (request.url !== '/metrics' || request.method !== 'GET') return void response.writeHead(404).end()

@@ -8,18 +8,16 @@ import { createMetrics, type Metrics } from './core/metrics.ts'
 import { deriveKey, keyLabels, loadMasters, type Masters } from './core/secrets.ts'
 import { createTenantResolver, type TenantResolver } from './core/tenant-resolver.ts'
 import { createSigningKeys, type SigningKeys } from './core/tokens/signing-keys.ts'
-import { type OpenDatabase, openDatabase } from './database/open.ts'
-import { seedDemo } from './demo.ts'
+import { type JoinedTarget, type OpenDatabase, openDatabase } from './database/open.ts'
+import { type FirstStart, firstStart } from './first-start.ts'
 import { type OpenGuardStore, openGuardStore } from './guard-store.ts'
 import { startBackground } from './jobs/background.ts'
 import { startJobsProcess } from './jobs-process.ts'
 import { closeListener, listenForMetrics, urlOf } from './listeners.ts'
-import { issueOwnerLink } from './modules/invitations/bootstrap.ts'
 import { type PolicyFeed, startPolicyFeed } from './modules/policies/feed.ts'
 import { scheduleEventDays } from './modules/security-events/retention.ts'
-import { findTenant } from './modules/tenants/service.ts'
 import { inFile, type PolicyDocument, readPolicyFile } from './policy-file.ts'
-import { type PolicyWatch, watchPolicyFile } from './policy-reload.ts'
+import { watchPolicyFile } from './policy-reload.ts'
 import { buildServer } from './server.ts'
 
 /** A server that listens. */
@@ -33,9 +31,19 @@ export interface RunningServer {
   /** Where the first owner of the demo tenant makes their account. On its first start alone, and stored nowhere. */
   readonly ownerLink: string | undefined
   /** Reads the policy file again at once; undefined without one. */
-  readonly reloadPolicies: PolicyWatch['reload'] | undefined
+  readonly reloadPolicies: (() => unknown) | undefined
   /** Stops gracefully: takes nothing new, finishes what is in flight, then closes the database. Safe to repeat. */
   stop(): Promise<void>
+}
+
+/** What is otherwise with a server that is one of several on one port. */
+export interface WorkerRole {
+  /** From 1. The first runs the jobs, if any does. */
+  readonly number: number
+  /** The primary closes nothing of it: it ends with the process. */
+  readonly metrics: Metrics
+  /** The embedded database, which the primary keeps. */
+  readonly database: JoinedTarget | undefined
 }
 
 /** The version of this release. */
@@ -44,9 +52,11 @@ export const version: string = JSON.parse(readFileSync(join(import.meta.dirname,
 /**
  * Starts everything in order: database, checks, policies, routes, jobs, and the port last, so that nothing is served by a
  * server that is not whole. A process without the part `api` runs jobs alone.
+ *
+ * @param worker - When it is one of several: the primary has prepared the database and listens for scrapes.
  */
-export async function startServer(config: Config, log: Logger): Promise<RunningServer> {
-  return config.run.includes('api') ? await startServing(config, log) : await startWithoutServing(config, log)
+export async function startServer(config: Config, log: Logger, worker?: WorkerRole): Promise<RunningServer> {
+  return config.run.includes('api') ? await startServing(config, log, worker) : await startWithoutServing(config, log)
 }
 
 async function startWithoutServing(config: Config, log: Logger): Promise<RunningServer> {
@@ -54,10 +64,13 @@ async function startWithoutServing(config: Config, log: Logger): Promise<Running
   return { ...started, isFirstStart: false, ownerLink: undefined, reloadPolicies: undefined, stop: once(stop) }
 }
 
-async function startServing(config: Config, log: Logger): Promise<RunningServer> {
+async function startServing(config: Config, log: Logger, worker: WorkerRole | undefined): Promise<RunningServer> {
   const policyFile = config.policyFile === undefined ? undefined : readPolicyFile(resolve(config.policyFile))
-  const database = await openDatabase(config, { log: ({ level, msg, ...details }) => log[level](details, msg) })
-  const metrics = createMetrics()
+  const database = await openDatabase(config, {
+    log: ({ level, msg, ...details }) => log[level](details, msg),
+    join: worker?.database,
+  })
+  const metrics = worker?.metrics ?? createMetrics()
   const stopping = { is: false }
   // What has to be closed, in the order in which it was opened.
   const opened: (() => unknown)[] = [() => database.close(), () => metrics.close()]
@@ -66,8 +79,8 @@ async function startServing(config: Config, log: Logger): Promise<RunningServer>
   }
   try {
     const masters = await loadMasters(config)
-    const isFirstStart = config.embedded && config.demo === 'on' ? await seedDemo(database.worker) : false
-    const ownerLink = isFirstStart ? await demoOwnerLink(database, config) : undefined
+    const first: FirstStart =
+      worker === undefined ? await firstStart(database, config) : { isFirstStart: false, ownerLink: undefined }
     const { app: serving, appTarget } = database
     const tenants = createTenantResolver(serving, { onLookUp: metrics.tenantLookUp })
     const policyFeed = startPolicyFeed({ target: appTarget, pool: serving, tenants, log })
@@ -84,19 +97,18 @@ async function startServing(config: Config, log: Logger): Promise<RunningServer>
     const parts = { database, metrics, log, masters, policyFile, stopping, guardStore, ...fed }
     const app = await createApp(config, parts)
     warnAbout(config, log)
-    if (config.run.includes('jobs')) {
+    if (config.run.includes('jobs') && (worker === undefined || worker.number === 1)) {
       const background = await startBackground(config, parts)
       opened.push(() => background.stop())
     }
     await app.listen({ port: config.port, host: config.host })
-    const metricsServer = await listenForMetrics(config, metrics)
+    const metricsServer = worker === undefined ? await listenForMetrics(config, metrics) : undefined
     const watch = policyFile && watchPolicyFile(policyFile, { policies: app.policies, metrics, log })
     return {
       url: urlOf(config.host, app.server.address()),
       metricsUrl: metricsServer && urlOf(config.host, metricsServer.address()),
       database,
-      isFirstStart,
-      ownerLink,
+      ...first,
       reloadPolicies: watch?.reload,
       stop: once(async () => {
         stopping.is = true
@@ -111,11 +123,6 @@ async function startServing(config: Config, log: Logger): Promise<RunningServer>
     await closeAll()
     throw error
   }
-}
-
-async function demoOwnerLink({ worker }: OpenDatabase, { publicUrl }: Config): Promise<string | undefined> {
-  const demo = await findTenant(worker, 'demo')
-  return demo && issueOwnerLink(worker, demo.id, { publicUrl, nowMs: Date.now() })
 }
 
 interface Parts {

@@ -1,4 +1,12 @@
-import { createLogger, type RunningServer, readConfig, startServer } from '@rempart/server'
+import {
+  createLogger,
+  isWorker,
+  type RunningServer,
+  readConfig,
+  serveAsWorker,
+  startServer,
+  startWorkers,
+} from '@rempart/server'
 import type { Command } from 'commander'
 import { explain } from '../failure.ts'
 import { note } from '../terminal.ts'
@@ -11,10 +19,12 @@ export function addStartCommand(program: Command): void {
     .command('start')
     .description(words.commands.start)
     .action(async () => {
+      // The same command, started by its own primary.
+      if (isWorker()) return await serveAsWorker(explain)
       const config = await readConfig()
       const log = createLogger({ level: config.logLevel })
       const startedMs = performance.now()
-      const server = await startServer(config, log)
+      const server = await (config.workers > 1 ? startWorkers : startServer)(config, log)
       log.info(
         { at: server.url, database: server.database.origin, startMs: Math.round(performance.now() - startedMs) },
         'listening',

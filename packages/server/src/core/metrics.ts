@@ -76,9 +76,13 @@ const BATCH_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128]
  * The metrics of one process, on a registry of their own.
  *
  * @param options.isProcessIncluded - Also the memory, CPU, descriptors and garbage collection of the process. Default true.
+ * @param options.labels - On every series: what tells this process from others that are scraped together.
  */
-export function createMetrics(options: { readonly isProcessIncluded?: boolean } = {}): Metrics {
+export function createMetrics(
+  options: { readonly isProcessIncluded?: boolean; readonly labels?: Readonly<Record<string, string>> } = {},
+): Metrics {
   const registry = new Registry()
+  registry.setDefaultLabels({ ...options.labels })
   if (options.isProcessIncluded !== false) collectProcess(registry)
   const stopLoop = watchEventLoop(registry)
 

@@ -20,6 +20,15 @@ export interface OpenDatabase {
   close(): Promise<void>
 }
 
+/** Where a database is that another process keeps. */
+export interface JoinedTarget {
+  /** As rempart_app. */
+  readonly app: ConnectionTarget
+  /** As rempart_worker. */
+  readonly worker: ConnectionTarget
+  readonly version: string
+}
+
 export interface OpenOptions {
   readonly log: (event: {
     readonly level: 'info' | 'warn' | 'error'
@@ -28,6 +37,8 @@ export interface OpenOptions {
   }) => void
   /** Join a database that another process of this machine serves from. */
   readonly share?: boolean
+  /** The embedded database that another process of this server keeps: nothing is started, migrated or ended. */
+  readonly join?: JoinedTarget | undefined
   /** Open it even if it is not safe to serve from: for what says how unsafe it is. */
   readonly isUnchecked?: boolean
 }
@@ -44,6 +55,7 @@ export class SchemaBehindError extends Error {
  * @throws SchemaBehindError, DatabaseFaultError, EmbeddedDatabaseError, or the driver's own error.
  */
 export function openDatabase(config: Config, options: OpenOptions): Promise<OpenDatabase> {
+  if (options.join !== undefined) return openJoined(config, options.join, options)
   return config.databaseUrl === undefined
     ? openEmbedded(config, options)
     : openExternal(config, config.databaseUrl, options)
@@ -81,6 +93,26 @@ async function openEmbedded(config: Config, options: OpenOptions): Promise<OpenD
       await closePools(pools)
       await embedded.stop()
     },
+  }
+}
+
+async function openJoined(config: Config, { app, worker, version }: JoinedTarget, options: OpenOptions) {
+  const pools = createPools(config, app, worker, options)
+  try {
+    await Promise.all([checkDatabase(pools.app), checkDatabase(pools.worker)])
+  } catch (error) {
+    await closePools(pools)
+    throw error
+  }
+  const { app: appPool, worker: workerPool } = pools
+  return {
+    app: appPool,
+    worker: workerPool,
+    appTarget: app,
+    workerTarget: worker,
+    origin: 'shared' as const,
+    version,
+    close: () => closePools(pools),
   }
 }
 
