@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
 import type { Decision } from './decision.ts'
 import type { Plan, Slate } from './plan.ts'
+import type { EscalationRule } from './rules/escalation.ts'
 import { type Evidence, readSubject, type Subject, type Subjects } from './subject.ts'
 
 /** One counter of a decision, before it and after it. */
@@ -26,8 +27,11 @@ export interface CounterReading {
  * It names nobody: subjects are keyed hashes.
  */
 export interface GuardEvent {
-  /** `alert`: an attempt has reached an alert of its ladder, once in a climb. */
-  readonly type: 'refused' | 'challenged' | 'shadow-refused' | 'alert'
+  /**
+   * `alert`: an attempt has reached an alert of its ladder, once in a climb. `locked`: an attempt that was let through has
+   * made a live ladder lock, each time one does; what the lock then refuses is `refused`.
+   */
+  readonly type: 'refused' | 'challenged' | 'shadow-refused' | 'alert' | 'locked'
   readonly policyId: string
   readonly version: string
   /** The rule that refuses, challenges or alerts. */
@@ -39,6 +43,8 @@ export interface GuardEvent {
   readonly clockMs: number
   readonly cost: number
   readonly retryAfterMs: number | undefined
+  /** Of `alert` and `locked`: how long the ladder locks from this attempt on; undefined when it does not. */
+  readonly lockMs: number | undefined
   /** Whether the store did not answer; the counters are then not known. */
   readonly degraded: boolean
   readonly counters: readonly CounterReading[]
@@ -69,12 +75,12 @@ export function createObserver(onEvent: EventListener, secret: Uint8Array | stri
   }
   return (plan, slate, subjects, cost, clockMs) => {
     const { decision } = slate
-    if (decision.outcome === 'allow' && !decision.shadow && !plan.alerts) return
+    if (decision.outcome === 'allow' && !decision.shadow && !plan.tells) return
     const happened = listHappenings(plan, slate)
     if (happened.length === 0) return
     const counters = decision.degraded ? [] : readCounters(plan, slate)
     const hashes = hashSubjects(plan, subjects, secret)
-    for (const { type, ruleId } of happened) {
+    for (const { type, ruleId, lockMs } of happened) {
       tell(
         {
           type,
@@ -86,6 +92,7 @@ export function createObserver(onEvent: EventListener, secret: Uint8Array | stri
           clockMs,
           cost,
           retryAfterMs: decision.retryAfterMs,
+          lockMs,
           degraded: decision.degraded,
           counters,
           get subjects() {
@@ -107,6 +114,7 @@ export function createObserver(onEvent: EventListener, secret: Uint8Array | stri
 interface Happening {
   readonly type: GuardEvent['type']
   readonly ruleId: string
+  readonly lockMs?: number | undefined
 }
 
 function listHappenings(plan: Plan, slate: Slate): Happening[] {
@@ -114,15 +122,24 @@ function listHappenings(plan: Plan, slate: Slate): Happening[] {
   const happened: Happening[] = []
   if (outcome !== 'allow') happened.push({ type: outcome === 'deny' ? 'refused' : 'challenged', ruleId })
   if (shadowRuleId !== undefined) happened.push({ type: 'shadow-refused', ruleId: shadowRuleId })
-  return plan.alerts && !degraded ? [...happened, ...listAlerts(plan, slate)] : happened
+  return plan.tells && !degraded ? [...happened, ...listReached(plan, slate)] : happened
 }
 
-function listAlerts(plan: Plan, slate: Slate): Happening[] {
-  return plan.counts.slice(0, slate.count).flatMap(({ rule }, index) => {
+/** What the attempts that were counted have reached on their ladders. */
+function listReached(plan: Plan, slate: Slate): Happening[] {
+  return plan.counts.slice(0, slate.count).flatMap(({ rule }, index): Happening[] => {
     const take = slate.takes[index]
-    const counted = rule.kind === 'escalation' && take?.active === true && take.charged
-    return counted && rule.alertsAfter.includes(take.used) ? [{ type: 'alert', ruleId: rule.id }] : []
+    if (rule.kind !== 'escalation' || take?.active !== true || !take.charged) return []
+    const { id: ruleId } = rule
+    const lockMs = lockAfter(rule, take.used)
+    const locked: Happening[] = lockMs === undefined ? [] : [{ type: 'locked', ruleId, lockMs }]
+    return rule.alertsAfter.includes(take.used) ? [...locked, { type: 'alert', ruleId, lockMs }] : locked
   })
+}
+
+function lockAfter({ mode, waits }: EscalationRule, attempts: number): number | undefined {
+  const wait = mode === 'live' ? waits.findLast(({ after }) => after <= attempts) : undefined
+  return wait?.do === 'lock' ? wait.waitMs : undefined
 }
 
 /** The counters of a decision, in the policy's order. */

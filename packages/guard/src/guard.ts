@@ -18,7 +18,7 @@ export interface GuardOptions {
   /** Milliseconds that never run back, from any origin. @default performance.now, read once in a turn of the event loop */
   readonly nowMs?: () => number
   /**
-   * Hears of each refusal, challenge, shadow refusal and alert, before the decision's caller has it: it
+   * Hears of each refusal, challenge, shadow refusal, alert and lock, before the decision's caller has it: it
    * must not ask the guard for another one itself. What it throws is dropped.
    */
   readonly onEvent?: EventListener

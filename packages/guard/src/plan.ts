@@ -4,7 +4,7 @@ import { policyVersion } from './policy-version.ts'
 import type { CountingRule, Rule } from './rule-kinds.ts'
 import type { AccessListRule } from './rules/access-list.ts'
 import { createLeaseCounter } from './rules/concurrency.ts'
-import { createLadderCounter } from './rules/escalation.ts'
+import { createLadderCounter, type EscalationRule } from './rules/escalation.ts'
 import { createLockoutCounter } from './rules/lockout.ts'
 import type { QuotaRule } from './rules/quota.ts'
 import { createRateLimitCounter } from './rules/rate-limit.ts'
@@ -54,8 +54,8 @@ export interface Plan {
   readonly subjects: readonly Subject[]
   /** Whether a rule of the plan holds slots. */
   readonly leases: boolean
-  /** Whether a live or shadow ladder of the plan alerts. */
-  readonly alerts: boolean
+  /** Whether a ladder of the plan, live or shadow, alerts or locks: its attempts are then told of. */
+  readonly tells: boolean
   /** For decisions that end before they return. */
   readonly slate: Slate
   /** The plan's rule and its take in the slate, when it is a single live rate limit and nothing else. */
@@ -188,13 +188,16 @@ function compilePlan(policyId: string, version: string, rules: readonly Exclude<
     counts,
     subjects: [...new Set<Subject>(['ip', ...counts.flatMap(({ rule }) => rule.by)])],
     leases: counts.some(({ counter }) => counter.shape === 'leases'),
-    alerts: counts.some(({ rule }) => rule.kind === 'escalation' && rule.alertsAfter.length > 0),
+    tells: counts.some(({ rule }) => rule.kind === 'escalation' && isTold(rule)),
     slate,
     only: checks.length === 0 && counts.length === 1 ? onlyCount(counts[0], slate.takes[0]) : undefined,
     spares: [],
     share: undefined,
   }
 }
+
+const isTold = ({ alertsAfter, waits }: EscalationRule): boolean =>
+  alertsAfter.length > 0 || waits.some((wait) => wait.do === 'lock')
 
 /** Where a request costs what its caller says, and its refusal is not another rule's to overrule. */
 function onlyCount(step: CountStep | undefined, take: Take | undefined): OnlyCount | undefined {

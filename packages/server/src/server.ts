@@ -22,7 +22,7 @@ import {
   findNamedTenant,
   installIdentification,
 } from './core/identify.ts'
-import { lockAt, startLockNotices } from './core/identity/lock-notices.ts'
+import { startLockNotices } from './core/identity/lock-notices.ts'
 import { secondFactors } from './core/identity/second-factors.ts'
 import { createSessionCheck } from './core/identity/session-check.ts'
 import { createKnownOrigins } from './core/known-origins.ts'
@@ -272,7 +272,7 @@ export async function buildServer(
   const lockNotices = startLockNotices({
     ...{ pool, clock, log, mail: identity.mail },
     passwordPolicies: [loginPolicy.id, passwordCheckPolicy.id],
-    lockOf: ({ policyId, ruleId }, attempts) => lockAt(app.policies.compiled(policyId), ruleId, attempts),
+    requestOf,
   })
   app.decorate('lockNotices', lockNotices)
   app.addHook('onClose', () => lockNotices.stop())
@@ -330,6 +330,7 @@ export async function buildServer(
     onEvent: (event, subjects) => {
       for (const hear of [events.hear, lockNotices.hear, hearBurst]) hear(event, subjects)
     },
+    onForgiven: lockNotices.takeBack,
     eventSecret: deriveKey(master, keyLabels.guardEvents),
     metrics,
     nowMs: dependencies.nowMs,

@@ -181,6 +181,41 @@ describe('a ladder', () => {
     })
   })
 
+  it('tells of each lock, with its length, and of nothing that a lock refuses', () => {
+    const events: GuardEvent[] = []
+    let nowMs = 0
+    const steps: StepInput[] = [
+      { after: 1, do: 'delay', for: '1s' },
+      { after: 2, do: 'lock', for: '1m', growth: 2, cap: '4m' },
+      { after: 3, do: 'alert' },
+    ]
+    const guard = createGuard({
+      policies: [
+        { id: 'live', rules: [ladder({ steps })] },
+        { id: 'shadow', mode: 'shadow', rules: [ladder({ steps })] },
+      ],
+      store: createMemoryStore({ budgetBytes }),
+      nowMs: () => nowMs,
+      onEvent: (event) => events.push(event),
+    })
+    for (let sent = 0; sent < 4 * 60; sent += 1) {
+      for (const id of ['live', 'shadow']) guard.late(id, ada)
+      nowMs += 1_000
+    }
+    const of = (type: GuardEvent['type']) =>
+      events.flatMap((each) => (each.type === type ? [[each.policyId, each.counters[0]?.after, each.lockMs]] : []))
+    expect(of('locked')).toEqual([
+      ['live', 2, minute],
+      ['live', 3, 2 * minute],
+      ['live', 4, 4 * minute],
+    ])
+    expect(of('alert')).toEqual([
+      ['live', 3, 2 * minute],
+      ['shadow', 3, undefined],
+    ])
+    expect(new Set(of('refused').map(([, , lockMs]) => lockMs))).toEqual(new Set([undefined]))
+  })
+
   it('is not forgiven by a success where it says so', () => {
     const guard = createGuard({
       policies: [{ id: 'login', rules: [ladder({ forgive: { onSuccess: 'none' } })] }],

@@ -47,6 +47,8 @@ export interface GuardDependencies {
   readonly settings: EvidenceSettings
   /** Hears of what the guard refuses, challenges or would have; see `GuardOptions`. */
   readonly onEvent: EventListener
+  /** Hears that the attempts at an account are forgotten: one of them has succeeded. */
+  readonly onForgiven: (policyId: string, account: string) => void
   /** 32 bytes: the key of the hashes in events. */
   readonly eventSecret: Buffer
   readonly metrics: Metrics
@@ -118,7 +120,7 @@ export function installGuard(app: App, dependencies: GuardDependencies): () => v
   const base = [generalPolicy, ...dependencies.policies]
   const declared = new Set(base.map(({ id }) => id))
   let set = createPolicySet(base, dependencies.policyFile)
-  const { onEvent, eventSecret } = dependencies
+  const { onEvent, onForgiven, eventSecret } = dependencies
   const guard = createGuard({ policies: inputsOf(set), store, nowMs, onEvent, secret: eventSecret })
   let lateIds = idsWithLateRules(set, guard)
   const challenges = dependencies.createChallenges(guard.mark)
@@ -164,6 +166,7 @@ export function installGuard(app: App, dependencies: GuardDependencies): () => v
       // A call that comes back from elsewhere has no tenant of its own.
       const overrides = request.context === undefined ? undefined : tenantPolicies.inForce(request.context.tenant, set)
       for (const id of lateOf(request, policyId)) {
+        onForgiven(id, account)
         await guard.reportSuccess(id, subjectsOf(request, false, account), { overrides })
       }
     },

@@ -1,5 +1,6 @@
 /** Everything the audit log knows by name: what was done to what. One list, so that nothing is called by two names. */
 export const auditActions = [
+  'account.locked',
   'session.opened',
   'session.refused',
   'session.ended',

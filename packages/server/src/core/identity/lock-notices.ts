@@ -1,14 +1,16 @@
-import type { CompiledPolicy, EventListener, GuardEvent } from '@rempart/guard'
+import type { EventListener, Subjects } from '@rempart/guard'
+import type { FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import type { Pool } from '../../database/connect.ts'
 import { inTenant, type Tx } from '../../database/tenant.ts'
-import type { Clock } from '../context.ts'
+import { appendAudit } from '../audit/append.ts'
+import type { Clock, Context } from '../context.ts'
 import type { MailQueue } from '../mail/outbox.ts'
 import { FACTOR_POLICY_ID } from './factor-reset.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Warns the owners of accounts that somebody has locked. */
+    /** Tells of accounts that somebody has locked. */
     lockNotices: LockNotices
   }
 }
@@ -20,15 +22,17 @@ export interface LockNoticeDependencies {
   readonly log: Logger
   /** Policies whose ladders count attempts at the password of an account. */
   readonly passwordPolicies: readonly string[]
-  /** How long a ladder locks at so many attempts, in milliseconds; undefined when it does not. */
-  readonly lockOf: (event: GuardEvent, attempts: number) => number | undefined
+  /** The request that subjects were read of. */
+  readonly requestOf: (subjects: Subjects) => FastifyRequest | undefined
 }
 
-/** Warns the owners of accounts that a ladder has locked. */
+/** Tells of accounts that a ladder has locked: the audit log and its webhooks of each lock, the owner of the first. */
 export interface LockNotices {
   /** Takes an event of the guard. Never throws, and waits for nothing. */
   readonly hear: EventListener
-  /** Queues the mails there are to write. Never rejects. */
+  /** Takes back what is not told yet of an account: the attempt that locked it has succeeded, and the lock is gone. */
+  takeBack(policyId: string, account: string): void
+  /** Tells what there is to tell. Never rejects. */
   flush(): Promise<void>
   stop(): Promise<void>
 }
@@ -36,13 +40,27 @@ export interface LockNotices {
 /** Whose ladder has locked, as its attempts were counted. */
 interface Locked {
   readonly tenantId: string
-  readonly who: { readonly emailNorm: string } | { readonly userId: string }
-  readonly until: Date
+  readonly who: { readonly emailNorm: string; readonly isKnownDevice: boolean } | { readonly userId: string }
 }
 
-/** How long one may wait to be written: no answer of the attempt that caused it waits, or tells of it. */
+/** One thing to tell. */
+interface Notice extends Locked {
+  readonly policyId: string
+  readonly account: string
+  /** `alert` goes to the owner, `locked` to the audit log. */
+  readonly type: 'alert' | 'locked'
+  readonly attempts: number
+  readonly until: Date
+  readonly heardMs: number
+  /** Of the attempt that locked. */
+  readonly origin: Pick<Context, 'requestId' | 'audit'>
+}
+
+/** How often it is looked whether there is something to tell: no answer of the attempt that caused it waits for it. */
 const everyMs = 1_000
-/** Locks that may wait at once; what is beyond is one of a flood. */
+/** How long one waits to be told: the attempt counts before it is verified, and takes the lock back when it succeeds. */
+const settledMs = 2_000
+/** Notices that may wait at once; what is beyond is one of a flood. */
 const mostWaiting = 1_000
 
 const accountShape = /^([0-9a-f-]{36}):(.+)$/s
@@ -50,72 +68,76 @@ const accountShape = /^([0-9a-f-]{36}):(.+)$/s
 const deviceLane = /:[A-Za-z0-9_-]{22}$/
 
 /**
- * Makes them. The guard tells of each lock once in a climb; the same is done for an account that nobody has, after the
- * answer and beside it, down to the rows that are written.
+ * Makes them. The guard tells of each lock, and not of the requests that a lock refuses. Of an account that nobody has the
+ * log holds nothing: a mail is queued that goes to nobody, after the answer and beside it.
  */
 export function startLockNotices(dependencies: LockNoticeDependencies): LockNotices {
-  const { log, clock, lockOf, passwordPolicies } = dependencies
-  let waiting: Locked[] = []
-  let flushing: Promise<void> | undefined
+  const { log, clock, requestOf, passwordPolicies } = dependencies
+  let waiting: Notice[] = []
+  let lost = 0
+  let writing: Promise<void> = Promise.resolve()
 
-  const flush = (): Promise<void> => {
-    flushing ??= writeAll().finally(() => {
-      flushing = undefined
-    })
-    return flushing
-  }
-  const writeAll = async (): Promise<void> => {
-    const due = waiting
-    waiting = []
-    for (const locked of due) {
+  const writeAll = async (heardBeforeMs: number): Promise<void> => {
+    const due = waiting.filter(({ heardMs }) => heardMs <= heardBeforeMs)
+    waiting = waiting.filter(({ heardMs }) => heardMs > heardBeforeMs)
+    if (lost > 0) log.warn({ lost }, 'so many accounts were locked at once that some of it was told to nobody')
+    lost = 0
+    for (const notice of due) {
       try {
-        await inTenant(dependencies.pool, locked.tenantId, (tx) => write(tx, dependencies.mail, locked))
+        await inTenant(dependencies.pool, notice.tenantId, (tx) => write(tx, dependencies.mail, notice))
       } catch (error) {
-        log.warn({ err: error, tenantId: locked.tenantId }, 'the owner of a locked account could not be warned')
+        log.warn({ err: error, tenantId: notice.tenantId }, 'the lock of an account could not be told of')
       }
     }
   }
-  const timer = setInterval(() => void flush(), everyMs)
+  const writeHeard = (heardBeforeMs: number): Promise<void> => {
+    writing = writing.then(() => writeAll(heardBeforeMs))
+    return writing
+  }
+  const timer = setInterval(() => void writeHeard(performance.now() - settledMs), everyMs)
   timer.unref()
+  const flush = (): Promise<void> => writeHeard(Number.POSITIVE_INFINITY)
 
   return {
-    hear(event, { account }) {
-      if (event.type !== 'alert' || account === undefined || waiting.length >= mostWaiting) return
-      const who = whoOf(event.policyId, account, passwordPolicies)
-      const counter = event.counters.find(({ ruleId }) => ruleId === event.ruleId)
-      const lockMs = who && counter && lockOf(event, counter.after)
-      if (who !== undefined && lockMs !== undefined) waiting.push({ ...who, until: new Date(clock.now() + lockMs) })
+    hear(event, subjects) {
+      const { type, policyId, ruleId, lockMs } = event
+      const { account } = subjects
+      const context = requestOf(subjects)?.context
+      if ((type !== 'alert' && type !== 'locked') || lockMs === undefined || account === undefined) return
+      const locked = whoOf(policyId, account, passwordPolicies)
+      if (locked === undefined || context === undefined) return
+      if (waiting.length >= mostWaiting) {
+        lost += 1
+        return
+      }
+      const attempts = event.counters.find((counter) => counter.ruleId === ruleId)?.after ?? 0
+      const { requestId, audit } = context
+      const until = new Date(clock.now() + lockMs)
+      const heardMs = performance.now()
+      waiting.push({ ...locked, policyId, account, type, attempts, until, heardMs, origin: { requestId, audit } })
+    },
+    takeBack(policyId, account) {
+      if (waiting.length === 0) return
+      waiting = waiting.filter((notice) => notice.policyId !== policyId || notice.account !== account)
     },
     flush,
     async stop() {
       clearInterval(timer)
-      await flushing
       await flush()
     },
   }
 }
 
-/** How long a rule of a policy locks at so many attempts, in milliseconds; undefined when it does not, as in shadow. */
-export function lockAt(policy: CompiledPolicy | undefined, ruleId: string, attempts: number): number | undefined {
-  const rule = policy?.late?.counts.find((each) => each.rule.id === ruleId)?.rule
-  if (rule?.kind !== 'escalation' || rule.mode !== 'live') return undefined
-  const wait = rule.waits.findLast(({ after }) => after <= attempts)
-  return wait?.do === 'lock' ? wait.waitMs : undefined
-}
-
-function whoOf(
-  policyId: string,
-  account: string,
-  passwordPolicies: readonly string[],
-): Pick<Locked, 'tenantId' | 'who'> | undefined {
+function whoOf(policyId: string, account: string, passwordPolicies: readonly string[]): Locked | undefined {
   const [, tenantId, rest] = accountShape.exec(account) ?? []
   if (tenantId === undefined || rest === undefined) return undefined
   if (policyId === FACTOR_POLICY_ID) return { tenantId, who: { userId: rest.replace(/:mfa$/, '') } }
   if (!passwordPolicies.includes(policyId)) return undefined
-  return { tenantId, who: { emailNorm: rest.replace(deviceLane, '') } }
+  return { tenantId, who: { emailNorm: rest.replace(deviceLane, ''), isKnownDevice: deviceLane.test(rest) } }
 }
 
-async function write(tx: Tx, mail: MailQueue, { tenantId, who, until }: Locked): Promise<void> {
+async function write(tx: Tx, mail: MailQueue, notice: Notice): Promise<void> {
+  const { tenantId, who, until, type } = notice
   const person = await tx
     .selectFrom('user_account')
     .select('id')
@@ -126,10 +148,25 @@ async function write(tx: Tx, mail: MailQueue, { tenantId, who, until }: Locked):
     .where('deleted_at', 'is', null)
     .where('erased_at', 'is', null)
     .executeTakeFirst()
+  if (type === 'locked') {
+    if (person !== undefined) await record(tx, notice, person.id)
+    return
+  }
   const nobodyAt = 'emailNorm' in who ? who.emailNorm : who.userId
   await mail.queueMail(tx, {
     template: 'emailNorm' in who ? 'account-locked' : 'factor-locked',
     to: person === undefined ? { nobodyAt } : { userId: person.id },
     data: { until: until.toISOString() },
+  })
+}
+
+function record(tx: Tx, { tenantId, who, attempts, until, origin }: Notice, userId: string): Promise<void> {
+  const source = { ...origin, tenant: { id: tenantId }, actor: { kind: 'system', id: 'guard' } } as const
+  const factor =
+    'emailNorm' in who ? { factor: 'password', isKnownDevice: who.isKnownDevice } : { factor: 'second-factor' }
+  return appendAudit(tx, source, {
+    action: 'account.locked',
+    resource: { type: 'user', id: userId },
+    changes: { ...factor, attempts, until: until.toISOString() },
   })
 }

@@ -5,6 +5,7 @@ const storedEvents = ['lead.submitted', 'contact.received', 'gate.registered', '
 
 /** Entries of the audit log that are told outside as well, under the same name. */
 const auditedEvents = [
+  'account.locked',
   'user.activated',
   'user.deactivated',
   'user.deleted',

@@ -4,15 +4,17 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { inTenant } from '../../database/tenant.ts'
 import { createTestDatabase, type TestDatabase } from '../../testing/database.ts'
 import { carrierTo, startTestSender, type TestSender } from '../../testing/mail.ts'
-import { createPerson, nextAddress } from '../../testing/people.ts'
+import { bearer, createPerson, nextAddress, signInOver } from '../../testing/people.ts'
 import { challengeOver, enrolOver, postTo, wrongCode } from '../../testing/second-factors.ts'
 import { startTestServer, type TestServer } from '../../testing/server.ts'
 import { type SmtpSink, startSmtpSink } from '../../testing/smtp-sink.ts'
+import { asTenant } from '../../testing/tenant-rows.ts'
 
 let database: TestDatabase
 let server: TestServer
 let sink: SmtpSink
 let sender: TestSender
+const minuteMs = 60_000
 beforeAll(async () => {
   database = await createTestDatabase()
   server = await startTestServer(database)
@@ -38,15 +40,41 @@ async function warningsTo(address: string) {
   )
 }
 
-/** Climbs the ladder of an account until it locks, as a robot that solves every proof. */
+/** Tries one password, as a robot that solves every proof. */
+async function attempt(email: string, solve: (challenge: unknown) => Promise<string>, password = 'wrong') {
+  const address = nextAddress()
+  const answer = await login(email, password, address)
+  const { code, challenge } = answer.json()
+  if (code !== 'captcha-required') return answer
+  return login(email, password, address, { 'rempart-proof': await solve(challenge) })
+}
+
+/** Climbs the ladder of an account until it locks. */
 async function lockOut(email: string, solve: (challenge: unknown) => Promise<string>): Promise<void> {
-  for (let attempt = 0; attempt < 10; attempt += 1) {
-    const address = nextAddress()
-    const answer = await login(email, 'wrong', address)
-    const { code, challenge } = answer.json()
-    if (code === 'captcha-required') await login(email, 'wrong', address, { 'rempart-proof': await solve(challenge) })
+  for (let wrong = 0; wrong < 10; wrong += 1) {
+    await attempt(email, solve)
     server.clock.nowMs += 20_000
   }
+}
+
+/** The locks that the audit log knows, of one account or all. */
+async function told(userId: string | null = null) {
+  await server.app.lockNotices.flush()
+  return asTenant(
+    server,
+    `select actor_kind, actor_id, tenant_id, changes::jsonb from audit_event
+     where action = 'account.locked' and resource_id = coalesce($1, resource_id) order by seq`,
+    [userId],
+  )
+}
+
+/** A webhook of the tenant, made by an owner. */
+async function hookFor(event: string): Promise<string> {
+  const { accessToken } = await signInOver(server, await createPerson(server, { roles: ['owner'] }))
+  const body = { url: 'https://hooks.example.org/in', events: [event] }
+  const made = await postTo(server, '/webhooks', body, bearer(accessToken))
+  expect(made.statusCode, made.body).toBe(201)
+  return made.json().webhook.id
 }
 
 describe('a lock', () => {
@@ -61,11 +89,56 @@ describe('a lock', () => {
   })
 
   it('class 21: takes as much for an address that nobody has, and sends nothing', async () => {
+    const lockedBefore = await told()
     const rows = async () =>
       Number((await database.worker.query('select count(*) as n from mail_outbox')).rows[0]?.n ?? 0)
     await lockOut('nobody-locks@example.org', solved)
     expect(await warningsTo('nobody-locks@example.org')).toEqual([])
+    expect(await told()).toEqual(lockedBefore)
     expect(await rows()).toBe(0)
+  })
+
+  it('is in the audit log and told to webhooks once each time, and not for what it refuses', async () => {
+    const person = await createPerson(server)
+    const webhook = await hookFor('account.locked')
+    const lockedBefore = await told(person.id)
+    expect(lockedBefore).toEqual([])
+    await lockOut(person.email, solved)
+    // The last of the ten has moved the clock on by as much as nobody waits for.
+    const until = new Date(server.clock.nowMs - 20_000 + 15 * minuteMs).toISOString()
+    for (let more = 0; more < 3; more += 1) expect((await login(person.email, person.password)).statusCode).toBe(429)
+    const changes = { factor: 'password', isKnownDevice: false, attempts: 10, until }
+    const first = { actor_kind: 'system', actor_id: 'guard', tenant_id: server.tenant.id, changes }
+    expect(await told(person.id)).toEqual([first])
+
+    server.clock.nowMs += 15 * minuteMs
+    await attempt(person.email, solved)
+    server.clock.nowMs += minuteMs
+    await attempt(person.email, solved)
+    const longer = new Date(server.clock.nowMs + 29 * minuteMs).toISOString()
+    const second = { ...first, changes: { ...changes, attempts: 11, until: longer } }
+    expect(await told(person.id)).toEqual([first, second])
+    const sent = await asTenant(server, 'select data from webhook_delivery where webhook_id = $1 order by id', [
+      webhook,
+    ])
+    expect(sent).toMatchObject([
+      { data: { resource: { type: 'user', id: person.id }, changes } },
+      { data: { resource: { type: 'user', id: person.id }, changes: second.changes } },
+    ])
+    expect(JSON.stringify(sent)).not.toContain(person.email)
+    expect(await warningsTo(person.email)).toHaveLength(1)
+  })
+
+  it('that the right password takes back at once is told to nobody', async () => {
+    const person = await createPerson(server)
+    for (let wrong = 0; wrong < 9; wrong += 1) {
+      await attempt(person.email, solved)
+      server.clock.nowMs += 20_000
+    }
+    const { statusCode } = await attempt(person.email, solved, person.password)
+    expect(statusCode).toBe(200)
+    expect(await warningsTo(person.email)).toEqual([])
+    expect(await told(person.id)).toEqual([])
   })
 
   it('that a ladder in shadow would have made is told to nobody', async () => {
@@ -92,6 +165,7 @@ describe('a lock', () => {
     const [mail, ...others] = await warningsTo(person.email)
     expect(others).toEqual([])
     expect(mail?.parsed.text).toContain('somebody else knows it')
+    expect(await told(person.id)).toMatchObject([{ changes: { factor: 'second-factor', attempts: 10 } }])
   })
 })
 

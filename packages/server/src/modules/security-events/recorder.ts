@@ -64,7 +64,8 @@ export function createEventRecorder(dependencies: RecorderDependencies): EventRe
 
   const hear: EventListener = (event, subjects) => {
     const request = requestOf(subjects)
-    if (request === undefined) return
+    // A lock is in the audit log, and what it refuses is an event of its own.
+    if (request === undefined || event.type === 'locked') return
     const names = namesOf(request)
     const route = routeOf(request)
     const key = keyOf(event, request, names, route)
