@@ -1,5 +1,6 @@
 import type { Take, WindowCounter } from '../store.ts'
 import {
+  askForLines,
   clampEnds,
   countUnits,
   dropUnits,
@@ -146,10 +147,10 @@ function locateSlot(counter: WindowCounter, binding: Binding, tables: Tables): n
   return pruneSlot(table, slot, tickOf(counter, tables), counter.windowTicks)
 }
 
-/** A counter answers for itself but in a cooldown. The lines say which keys are blocked; long windows are in none. */
+/** A counter answers for itself but in a cooldown. A key's home says when it is blocked. */
 function mayBeBlocked(counter: WindowCounter, { place, home }: Binding, tables: Tables): boolean {
   if (place !== NOWHERE && counter.cooldownMs === 0) return false
-  return counter.tickMs !== 1 || isOutside(tables.lines, home, tables.tick) || tables.prefixes.latestMs > tables.nowMs
+  return isOutside(tables.lines, home, tables.tick) || tables.prefixes.latestMs > tables.nowMs
 }
 
 function untilFirst(counter: WindowCounter, binding: Binding, tables: Tables): number {
@@ -175,38 +176,45 @@ function chargeLine(take: Take, counter: WindowCounter, binding: Binding, tables
   const { lines, tick } = tables
   const { low, place } = binding
   const end = (tick + counter.windowTicks) | 0
-  if (place === IN_LINE && !hasRoom(lines, binding.line, tick, 1) && !makeRoomForMore(binding, tables, end))
-    return false
-  const line = place === IN_LINE ? binding.line : lineFor(take.cost, binding, tables, end)
+  const line = place === IN_LINE ? ownLine(take.cost, binding, tables) : lineFor(take.cost, binding, tables, end)
   if (line < 0) return false
+  if (line !== binding.home) lookInPartner(lines, binding.home, low, tick, end)
   let mask = place === IN_LINE ? binding.mask : 0
-  if (take.cost > 1 && !hasRoom(lines, line, tick, take.cost)) return false
   take.freesMs = mask === 0 ? counter.windowTicks : untilFirstEnd(lines, line, mask, tick)
   for (let units = take.cost; units > 0; units -= 1) {
     const slot = freeSlot(lines, line, tick)
-    if (slot < 0) return false
     putUnit(lines, line, slot, mask, low, end, debt)
     mask |= 1 << slot
   }
   return true
 }
 
-/** Makes room for one more unit of a key that has some in a line: another key gives way, else this one goes. */
-function makeRoomForMore(binding: Binding, { lines, tick }: Tables, end: number): boolean {
-  const { home, low, line } = binding
-  if (makeRoomBeside(lines, line, low, tick)) return true
+/**
+ * The line of a key that has units, with room for more: for one, another key gives way, else this one goes; -1 where
+ * there is none.
+ */
+function ownLine(cost: number, binding: Binding, { lines, tick }: Tables): number {
+  const { low, line } = binding
+  if (hasRoom(lines, line, tick, cost)) return line
+  if (cost > 1) {
+    askForLines(lines)
+    return -1
+  }
+  if (makeRoomBeside(lines, line, low, tick)) return line
   const moved = moveUnits(lines, line, binding.mask, low, tick)
-  if (moved === 0) return false
+  if (moved === 0) return -1
   binding.line = partnerLine(lines, line, low)
   binding.mask = moved
-  if (binding.line !== home) lookInPartner(lines, home, low, tick, end)
-  return true
+  return binding.line
 }
 
-/** A line for a key that has none: with room, which is made for a single unit; -1 for several that find none. */
+/** A line for a key that has no units: with room, which is made for one; -1 where there is none for several. */
 function lineFor(cost: number, { home, low }: Binding, { lines, tick }: Tables, end: number): number {
   if (hasRoom(lines, home, tick, cost)) return home
-  return cost === 1 ? makeRoom(lines, home, low, tick, end) : -1
+  if (cost === 1) return makeRoom(lines, home, low, tick, end)
+  askForLines(lines)
+  const partner = partnerLine(lines, home, low)
+  return hasRoom(lines, partner, tick, cost) ? partner : -1
 }
 
 const arrivals = new Int32Array(LINE_UNITS)

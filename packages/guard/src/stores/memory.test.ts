@@ -149,6 +149,20 @@ describe('a policy that changes under a running store', () => {
     expect(decide(short, store, client, 1, 61_000).outcome).toBe('allow')
   })
 
+  it.each([3, 20, 120])(
+    'frees in time what comes through a shorter window also while the longer still charges: limit %i',
+    (limit) => {
+      const store = createMemoryStore({ budgetBytes: 65_536 })
+      const client = from('192.0.2.1')
+      const [long, short] = ['20d', '1m'].map((window) => earlyPlan([rule({ limit, window })]))
+      if (long === undefined || short === undefined) throw new Error('two policies')
+      for (const [atMs, plan] of [short, long, short].entries())
+        decide(plan, store, client, Math.floor(limit / 3), atMs)
+      expect(decide(short, store, client, limit, 2).retryAfterMs).toBe(60_000)
+      expect(decide(short, store, client, limit, 60_002).outcome).toBe('allow')
+    },
+  )
+
   it('frees at once those whose spent limit it raises', () => {
     const store = createMemoryStore({ budgetBytes: 65_536 })
     const client = from('192.0.2.1')

@@ -298,6 +298,18 @@ describe('the slots of a table', () => {
     expect([holdsKey(table, slot, key.tag, 39), holdsKey(table, slot, key.tag, 40)]).toEqual([true, false])
   })
 
+  it('are left as they are by a charge in one step when a longer window has charged since, until that is brought within', () => {
+    const table = createSlotTable(budgetBytes, RING)
+    const slot = claimed(table)
+    chargeSlot(table, slot, 10, 1, 1, 60, 20)
+    chargeSlot(table, slot, 11, 1, 1, 62, 20)
+    const before = [...table.records]
+    expect(spendSlot(table, slot, 11, 50, 1, 1, 9, 30)).toBe(-1)
+    expect([...table.records]).toEqual(before)
+    expect(spendSlot(table, slot, 12, 50, 1, 1, 9, 30)).toBe(3)
+    expect(pruneSlot(table, slot, 62, 50)).toBe(0)
+  })
+
   it('that are free are taken before any that holds a counter', () => {
     const table = createSlotTable(budgetBytes, RING)
     const slots = Array.from({ length: GROUP }, (_, index) => {

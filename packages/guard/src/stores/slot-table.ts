@@ -219,21 +219,23 @@ export function spendSlot(
   const head = record + HEADER + headOf(shape) * 2
   const oldestTicks = ((records[head] ?? 0) - tick) | 0
   const isShared = ((tick - (records[record + BEGUN] ?? 0)) | 0) < cellTicks
+  const newest = record + HEADER + placeOf(headOf(shape), lengthOf(shape) - 1, table.ringSize) * 2
   // From 1 to the window, in one comparison.
   if ((oldestTicks - 1) >>> 0 >= windowTicks || shape < FIRST_LENGTH) return -1
+  // A longer window may have charged since, and what is behind an entry comes back no earlier than that.
+  if ((((records[newest] ?? 0) - tick) | 0) > windowTicks) return -1
   const total = (records[record + TOTAL] ?? 0) + units
   table.oldestTicks = oldestTicks
   if (total > limit) return total
   const end = (tick + windowTicks) | 0
   if (!isShared) return pushEntry(table, slot, tick, end, coarseEnd, units) ? total : -1
-  const entry = record + HEADER + placeOf(headOf(shape), lengthOf(shape) - 1, table.ringSize) * 2
-  if (records[entry] !== end) {
-    records[entry] = end
+  if (records[newest] !== end) {
+    records[newest] = end
     table.lines[slot + GROUP] = coarseEnd
   }
   // An only entry is the oldest, and has just been dated anew.
-  if (entry === head) table.oldestTicks = windowTicks
-  records[entry + 1] = (records[entry + 1] ?? 0) + units
+  if (newest === head) table.oldestTicks = windowTicks
+  records[newest + 1] = (records[newest + 1] ?? 0) + units
   records[record + TOTAL] = total
   return total
 }
