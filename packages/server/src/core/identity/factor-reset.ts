@@ -2,6 +2,7 @@ import type { Tx } from '../../database/tenant.ts'
 import { type AuditSource, appendAudit } from '../audit/append.ts'
 import type { Clock } from '../context.ts'
 import type { MailQueue } from '../mail/outbox.ts'
+import { lockAccount } from './account-lock.ts'
 import { withdrawOneTimeTokens } from './one-time-tokens.ts'
 import { revokeSessions } from './session-queries.ts'
 
@@ -63,10 +64,10 @@ export async function completeDueReset(
     .where('expires_at', '>', new Date(nowMs))
     .execute()
   if (!waiting.some(({ data }) => dueAtOf(data) <= nowMs)) return false
-  // In the order of whoever uses the factor: challenges, the factor, what was asked about it.
-  await withdrawOneTimeTokens(tx, tenantId, userId, ['mfa-challenge'])
-  await lockFactors(tx, tenantId, userId)
+  // Whoever shows the factor holds the account too: it is shown before this, and calls the wait off, or not at all.
+  await lockAccount(tx, tenantId, userId)
   if (!(await endWait(tx, tenantId, userId))) return false
+  await withdrawOneTimeTokens(tx, tenantId, userId, ['mfa-challenge'])
   await cancelFactorReset(tx, tenantId, userId)
   await deleteEveryFactor(tx, tenantId, userId)
   await revokeSessions(tx, tenantId, { userId }, 'mfa-reset')
@@ -75,18 +76,6 @@ export async function completeDueReset(
   const resource = { type: 'user', id: userId }
   await appendAudit(tx, source, { action: 'mfa.reset', resource, changes: { by: 'waiting-time' } })
   return true
-}
-
-async function lockFactors(tx: Tx, tenantId: string, userId: string): Promise<void> {
-  for (const table of ['mfa_secret', 'webauthn_credential'] as const) {
-    await tx
-      .selectFrom(table)
-      .select('user_id')
-      .where('tenant_id', '=', tenantId)
-      .where('user_id', '=', userId)
-      .forUpdate()
-      .execute()
-  }
 }
 
 /** Whether the wait was still on: whoever called it off meanwhile comes first. */

@@ -1,4 +1,5 @@
 import type { Tx } from '../../database/tenant.ts'
+import { lockAccount } from './account-lock.ts'
 
 /** What a person can sign in with at this moment. */
 export interface WaysIn {
@@ -11,13 +12,7 @@ export interface WaysIn {
 
 /** Reads them, and holds the person until the transaction ends: two who take a way in away do it one after the other. */
 export async function lockWaysIn(tx: Tx, tenantId: string, userId: string): Promise<WaysIn> {
-  await tx
-    .selectFrom('user_account')
-    .select('id')
-    .where('tenant_id', '=', tenantId)
-    .where('id', '=', userId)
-    .forNoKeyUpdate()
-    .execute()
+  await lockAccount(tx, tenantId, userId)
   // Statements of their own: they see what was committed while the lock was waited for.
   const password = await tx
     .selectFrom('password_credential')

@@ -1,6 +1,7 @@
 import { appendAudit } from '../../core/audit/append.ts'
 import type { Context } from '../../core/context.ts'
 import type { PasswordHasher } from '../../core/credentials/password-hasher.ts'
+import { lockAccount } from '../../core/identity/account-lock.ts'
 import { unlessBusy } from '../../core/identity/busy.ts'
 import { assertNewPassword, type PasswordJudge } from '../../core/identity/new-password.ts'
 import { outdatedByPassword, withdrawOneTimeTokens } from '../../core/identity/one-time-tokens.ts'
@@ -49,6 +50,7 @@ export async function changePassword(
   const to = await unlessBusy(hasher.hash(passwords.next))
 
   return context.inTenant(async (tx) => {
+    await lockAccount(tx, tenantId, owner.id)
     // Of two at once that know the same password, one changes it.
     if (!(await queries.changeHash(tx, tenantId, owner.id, { from, to }))) throw new ProblemError('sign-in-refused')
     const end = await queries.findSessionEnd(tx, tenantId, person.sessionId)

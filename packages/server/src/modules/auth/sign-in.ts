@@ -2,6 +2,7 @@ import { type AuditSource, appendAudit } from '../../core/audit/append.ts'
 import type { Context } from '../../core/context.ts'
 import { createOpaqueToken } from '../../core/credentials/opaque-token.ts'
 import type { PasswordHasher } from '../../core/credentials/password-hasher.ts'
+import { lockAccount } from '../../core/identity/account-lock.ts'
 import { completeDueReset } from '../../core/identity/factor-reset.ts'
 import { tellNewDevice } from '../../core/identity/new-device.ts'
 import { insertOneTimeToken } from '../../core/identity/one-time-tokens.ts'
@@ -66,6 +67,7 @@ export async function signIn(
 
   return context.inTenant(async (tx) => {
     if (rehashed !== undefined && hash !== null) {
+      await lockAccount(tx, tenantId, userId)
       await queries.replaceHash(tx, tenantId, userId, { from: hash, to: rehashed })
     }
     const source: AuditSource = { ...context, actor: { kind: 'user', id: userId } }

@@ -7,6 +7,7 @@ import {
   consumeOneTimeToken,
   insertOneTimeToken,
   type OneTimePurpose,
+  peekOneTimeToken,
   withdrawOneTimeTokens,
 } from '../../core/identity/one-time-tokens.ts'
 import { revokeSessions } from '../../core/identity/session-queries.ts'
@@ -181,8 +182,10 @@ async function useLink(
   if (parsed === undefined || tenant === undefined) throw new ProblemError('link-invalid')
   try {
     await inTenant(dependencies.pool, tenant.id, async (tx) => {
+      // The account before its link, as everywhere.
+      const peeked = await peekOneTimeToken(tx, tenant.id, parsed.hash, purpose)
+      const from = peeked?.userId ? await queries.lockAddress(tx, tenant.id, peeked.userId) : undefined
       const consumed = await consumeOneTimeToken(tx, tenant.id, parsed.hash, purpose)
-      const from = consumed?.userId ? await queries.lockAddress(tx, tenant.id, consumed.userId) : undefined
       if (!consumed?.userId || from === undefined) throw new ProblemError('link-invalid')
       const { email, norm } = consumed.data
       const to = { display: String(email), norm: String(norm) }

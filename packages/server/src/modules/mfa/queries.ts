@@ -3,7 +3,7 @@ import type { Tx } from '../../database/tenant.ts'
 
 /**
  * The confirmed secret of a person; undefined for who has no second factor. Whatever else would use or change the factor
- * waits until the transaction ends: this comes before every other lock but that of a challenge.
+ * waits until the transaction ends. See `lockAccount`, which comes first.
  */
 export async function lockSecret(tx: Tx, tenantId: string, userId: string): Promise<Buffer | undefined> {
   const row = await tx

@@ -1,12 +1,14 @@
 import { appendAudit } from '../../core/audit/append.ts'
 import type { Context } from '../../core/context.ts'
 import { createOpaqueToken, type OpaqueTokenPurpose, parseOpaqueToken } from '../../core/credentials/opaque-token.ts'
+import { lockAccount } from '../../core/identity/account-lock.ts'
 import { cancelFactorReset, deleteEveryFactor } from '../../core/identity/factor-reset.ts'
 import { assertMayActOn } from '../../core/identity/holdings.ts'
 import {
   consumeOneTimeToken,
   insertOneTimeToken,
   type OneTimePurpose,
+  peekOneTimeToken,
   withdrawOneTimeTokens,
 } from '../../core/identity/one-time-tokens.ts'
 import { revokeSessions } from '../../core/identity/session-queries.ts'
@@ -126,6 +128,7 @@ export async function resetFactorOf(
   await context.inTenant(async (tx) => {
     if (!(await queries.isLiving(tx, tenant.id, userId))) throw new ProblemError('user-not-found')
     await assertMayActOn(tx, context, userId)
+    await lockAccount(tx, tenant.id, userId)
     await withdrawOneTimeTokens(tx, tenant.id, userId, ['mfa-challenge'])
     if (!(await deleteEveryFactor(tx, tenant.id, userId))) throw new ProblemError('mfa-not-enrolled')
     await cancelFactorReset(tx, tenant.id, userId)
@@ -149,6 +152,8 @@ async function useLink<Result>(
   const tenant = parsed && (await findTokenTenant(dependencies, parsed.hash, purpose))
   if (parsed === undefined || tenant === undefined) throw new ProblemError('link-invalid')
   return inTenant(dependencies.pool, tenant.id, async (tx) => {
+    const peeked = await peekOneTimeToken(tx, tenant.id, parsed.hash, purpose)
+    if (peeked?.userId) await lockAccount(tx, tenant.id, peeked.userId)
     const consumed = await consumeOneTimeToken(tx, tenant.id, parsed.hash, purpose)
     if (!consumed?.userId) throw new ProblemError('link-invalid')
     return act(tx, tenant, consumed.userId)

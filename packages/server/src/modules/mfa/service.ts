@@ -4,6 +4,7 @@ import type { Context, Person } from '../../core/context.ts'
 import { createRecoveryCodes } from '../../core/credentials/recovery-code.ts'
 import { seal, unseal } from '../../core/credentials/sealing.ts'
 import { createTotpSecret, matchTotpStep, totpEnrolment } from '../../core/credentials/totp.ts'
+import { lockAccount } from '../../core/identity/account-lock.ts'
 import { deleteFactor } from '../../core/identity/factor-reset.ts'
 import { withdrawOneTimeTokens } from '../../core/identity/one-time-tokens.ts'
 import { replaceSession } from '../../core/identity/replace-session.ts'
@@ -70,6 +71,7 @@ export function enableFactor(
   const tenantId = context.tenant.id
   const person = personOf(context)
   return context.inTenant(async (tx) => {
+    await lockAccount(tx, tenantId, person.id)
     const pending = await queries.lockPending(tx, tenantId, person.id)
     if (pending === undefined) throw new ProblemError('mfa-not-pending')
     const secret = unseal(totpRing, pending, secretAad(tenantId, person.id))
@@ -107,6 +109,7 @@ export function verifyFactor(
   const tenantId = context.tenant.id
   const person = personOf(context)
   return context.inTenant(async (tx) => {
+    await lockAccount(tx, tenantId, person.id)
     await assertEnrolled(tx, context)
     await assertRight(tx, context, dependencies, proof)
     const session = await replaceSession(tx, dependencies.kit, {
@@ -122,6 +125,7 @@ export function verifyFactor(
 export function regenerateRecoveryCodes(context: Context, { mail }: FactorDependencies): Promise<readonly string[]> {
   const person = personOf(context)
   return context.inTenant(async (tx) => {
+    await lockAccount(tx, context.tenant.id, person.id)
     if ((await queries.lockSecret(tx, context.tenant.id, person.id)) === undefined) {
       throw new ProblemError('mfa-not-enrolled')
     }
@@ -142,9 +146,9 @@ export function disableFactor(context: Context, dependencies: FactorDependencies
   const tenantId = context.tenant.id
   const person = personOf(context)
   return context.inTenant(async (tx) => {
+    await lockAccount(tx, tenantId, person.id)
     const status = await assertEnrolled(tx, context)
     if (status.is_required) throw new ProblemError('mfa-mandatory')
-    // Before the factor is locked: a sign-in locks its challenge, and then the factor.
     await withdrawOneTimeTokens(tx, tenantId, person.id, ['mfa-challenge'])
     await assertRight(tx, context, dependencies, proof)
     await deleteFactor(tx, tenantId, person.id)

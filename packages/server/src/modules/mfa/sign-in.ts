@@ -1,6 +1,7 @@
 import { type AuditEvent, appendAudit } from '../../core/audit/append.ts'
 import type { Context } from '../../core/context.ts'
 import { parseOpaqueToken } from '../../core/credentials/opaque-token.ts'
+import { lockAccount } from '../../core/identity/account-lock.ts'
 import { tellNewDevice } from '../../core/identity/new-device.ts'
 import { consumeOneTimeToken } from '../../core/identity/one-time-tokens.ts'
 import { type ClientFacts, type OpenedSession, openSession } from '../../core/identity/session-kit.ts'
@@ -49,6 +50,7 @@ export async function completeSignIn(
   const { kit } = dependencies
   const { hash, userId, transport, amr } = challenge
   const outcome = await context.inTenant(async (tx) => {
+    await lockAccount(tx, tenantId, userId)
     if (!(await queries.takeTry(tx, tenantId, hash, MOST_TRIES))) return 'mfa-challenge-invalid'
     const person = await queries.findChallenged(tx, tenantId, hash)
     if (person === undefined) return 'mfa-challenge-invalid'

@@ -1,5 +1,6 @@
 import type { Context } from '../../core/context.ts'
 import type { PasswordHasher } from '../../core/credentials/password-hasher.ts'
+import { lockAccount } from '../../core/identity/account-lock.ts'
 import { unlessBusy } from '../../core/identity/busy.ts'
 import { replaceSession } from '../../core/identity/replace-session.ts'
 import type { ClientFacts, OpenedSession } from '../../core/identity/session-kit.ts'
@@ -77,6 +78,7 @@ export function stepUp(
   const shown = [...(password === undefined ? [] : ['pwd']), ...(isCodeShown ? [OTP] : [])]
   return context.inTenant(async (tx) => {
     const owner = { tenantId, userId: person.id }
+    await lockAccount(tx, tenantId, person.id)
     if (isCodeShown && !(await useFactor(tx, dependencies, owner, { code }))) {
       throw new ProblemError('proof-refused')
     }

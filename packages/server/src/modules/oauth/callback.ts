@@ -2,6 +2,7 @@ import { appendAudit } from '../../core/audit/append.ts'
 import { readCookie } from '../../core/cookies.ts'
 import { parseEmailAddress } from '../../core/credentials/email-address.ts'
 import { createOpaqueToken } from '../../core/credentials/opaque-token.ts'
+import { lockAccount } from '../../core/identity/account-lock.ts'
 import { completeDueReset } from '../../core/identity/factor-reset.ts'
 import { tellNewDevice } from '../../core/identity/new-device.ts'
 import { insertOneTimeToken } from '../../core/identity/one-time-tokens.ts'
@@ -145,6 +146,7 @@ async function enter(
   if (person.email_verified_at === null) throw new ProblemError('email-unverified')
   const [tenantId, userId, nowMs] = [tenant.id, person.id, kit.clock.now()]
   const source = auditSource(dependencies, tenantId, userId, client)
+  await lockAccount(tx, tenantId, userId)
   const isFactorReset = await completeDueReset(tx, { mail, clock: kit.clock }, source, userId)
   if (await secondFactors.isEnrolled(tx, tenantId, userId)) {
     const { token, hash } = createOpaqueToken('mfaChallenge')

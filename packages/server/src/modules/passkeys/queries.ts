@@ -119,7 +119,7 @@ export async function suspect(tx: Tx, tenantId: string, id: string, at: Date): P
 
 /**
  * Whether a person may still sign in. Whoever changes that, or takes a passkey away, waits until the transaction ends: this
- * comes before every lock of a passkey.
+ * comes before every lock of what is theirs, as `lockAccount` does.
  */
 export async function lockOwner(tx: Tx, tenantId: string, userId: string): Promise<boolean> {
   const row = await tx

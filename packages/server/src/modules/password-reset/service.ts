@@ -2,6 +2,7 @@ import { appendAudit } from '../../core/audit/append.ts'
 import type { Context } from '../../core/context.ts'
 import { createOpaqueToken, parseOpaqueToken } from '../../core/credentials/opaque-token.ts'
 import type { PasswordHasher } from '../../core/credentials/password-hasher.ts'
+import { lockAccount } from '../../core/identity/account-lock.ts'
 import { unlessBusy } from '../../core/identity/busy.ts'
 import { assertNewPassword, type PasswordJudge } from '../../core/identity/new-password.ts'
 import {
@@ -83,6 +84,7 @@ export async function confirmReset(
   await assertNewPassword(dependencies, rule, password, person, '/password')
   const passwordHash = await unlessBusy(hasher.hash(password))
   await inTenant(pool, tenant.id, async (tx) => {
+    await lockAccount(tx, tenant.id, person.id)
     const consumed = await consumeOneTimeToken(tx, tenant.id, hash, 'reset-password')
     if (consumed?.userId !== person.id) throw new ProblemError('link-invalid')
     await queries.storePassword(tx, tenant.id, person.id, passwordHash)

@@ -1,6 +1,7 @@
 import type { AuditAction } from '../../core/audit/actions.ts'
 import { appendAudit } from '../../core/audit/append.ts'
 import type { Context } from '../../core/context.ts'
+import { lockAccount } from '../../core/identity/account-lock.ts'
 import { assertMayActOn } from '../../core/identity/holdings.ts'
 import { type OneTimePurpose, withdrawOneTimeTokens } from '../../core/identity/one-time-tokens.ts'
 import { assertOwnerRemains } from '../../core/identity/owners.ts'
@@ -117,6 +118,7 @@ async function endAccess(
   tokens: readonly OneTimePurpose[],
   reason: string,
 ): Promise<void> {
+  await lockAccount(tx, tenant.id, userId)
   await revokeSessions(tx, tenant.id, { userId }, reason)
   await withdrawOneTimeTokens(tx, tenant.id, userId, tokens)
 }
