@@ -4,7 +4,7 @@ import { type KeyRing, seal } from '../credentials/sealing.ts'
 import { isToldOutside } from '../webhooks/events.ts'
 import { queueWebhook } from '../webhooks/queue.ts'
 import type { AuditAction, AuditOutcome } from './actions.ts'
-import { type AuditSubject, personSubject, useSubjectKey } from './subject-keys.ts'
+import { type AuditSubject, personSubject, type ReadKeys, useSubjectKey } from './subject-keys.ts'
 import { clientSubjects, type EntryPeople, valueAad } from './values.ts'
 
 /** What an audit entry is written with; part of each `Context`. */
@@ -52,14 +52,15 @@ export interface AuditEvent {
  * Adds an entry to the audit log of the transaction's tenant: it is there when the act is, and not when the act was rolled
  * back. What webhooks are told of under the same name is queued with it, but for what is personal. Until the transaction ends no other one adds to the log of that tenant, so make it the last thing it does.
  *
+ * @param read - keys that need not be looked up; those that are not among them are.
  * @throws the database's error for a context of another tenant than the transaction's.
  */
-export async function appendAudit(tx: Tx, source: AuditSource, event: AuditEvent): Promise<void> {
+export async function appendAudit(tx: Tx, source: AuditSource, event: AuditEvent, read: ReadKeys = {}): Promise<void> {
   const about = peopleOf(source, event)
   const personal = event.personal && JSON.stringify(event.personal.values)
   const [personalSealed, clientSealed] = [
-    event.personal && (await sealFor(tx, source, [personSubject(event.personal.userId)], personal)),
-    await sealFor(tx, source, clientSubjects(Date.now(), about), clientText(source.audit)),
+    event.personal && (await sealFor(tx, source, [personSubject(event.personal.userId)], personal, read)),
+    await sealFor(tx, source, clientSubjects(Date.now(), about), clientText(source.audit), read),
   ]
   await tellOutside(tx, source, event)
   await sql`select audit_append(${about.actor_kind}, ${about.actor_id}, ${event.action},
@@ -96,11 +97,12 @@ async function sealFor(
   { tenant, audit: { ring } }: AuditSource,
   subjects: readonly AuditSubject[],
   text: string | undefined,
+  read: ReadKeys,
 ): Promise<Buffer | undefined> {
   if (text === undefined || ring === undefined) return undefined
   let value: Buffer = Buffer.from(text)
   for (const subject of subjects.toReversed()) {
-    value = seal(await useSubjectKey(tx, ring, tenant.id, subject), value, valueAad(tenant.id, subject))
+    value = seal(await useSubjectKey(tx, ring, tenant.id, subject, read), value, valueAad(tenant.id, subject))
   }
   return value
 }

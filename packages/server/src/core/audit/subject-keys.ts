@@ -10,12 +10,23 @@ export type AuditSubject = `person:${string}` | `month:${string}`
 export const personSubject = (userId: string): AuditSubject => `person:${userId}`
 export const monthSubject = (atMs: number): AuditSubject => `month:${new Date(atMs).toISOString().slice(0, 7)}`
 
+/** Sealed keys of subjects that the transaction has read already; null where there was none. */
+export type ReadKeys = Readonly<Partial<Record<AuditSubject, Buffer | null>>>
+
 /**
  * The key of a subject, made when there is none yet.
  *
  * @param ring - what keys of subjects are sealed under.
  */
-export async function useSubjectKey(tx: Tx, ring: KeyRing, tenantId: string, subject: AuditSubject): Promise<KeyRing> {
+export async function useSubjectKey(
+  tx: Tx,
+  ring: KeyRing,
+  tenantId: string,
+  subject: AuditSubject,
+  read: ReadKeys = {},
+): Promise<KeyRing> {
+  const sealed = read[subject]
+  if (sealed) return openKey(ring, tenantId, subject, sealed)
   const kept = subject.startsWith('month:') ? monthKeysOf(ring) : undefined
   const known = kept?.get(`${tenantId} ${subject}`)
   if (known !== undefined) return known
@@ -54,7 +65,7 @@ export async function findSubjectKeys(
     .execute()
   return rows.map(({ subject, sealed_key }) => ({
     subject,
-    key: keyRingOf(unseal(ring, sealed_key, subjectKeyAad(tenantId, subject)), tenantId, subject),
+    key: openKey(ring, tenantId, subject, sealed_key),
   }))
 }
 
@@ -103,6 +114,9 @@ export const subjectKeyAad = (tenantId: string, subject: string): readonly strin
   subject,
   'audit-subject-key',
 ]
+
+const openKey = (ring: KeyRing, tenantId: string, subject: string, sealed: Buffer): KeyRing =>
+  keyRingOf(unseal(ring, sealed, subjectKeyAad(tenantId, subject)), tenantId, subject)
 
 const keyRingOf = (key: Buffer, tenantId: string, subject: string): KeyRing =>
   createKeyRing({ current: key }, `rempart/audit-values/v1/${tenantId}/${subject}`)

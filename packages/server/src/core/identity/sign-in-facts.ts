@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Tx } from '../../database/tenant.ts'
+import { personSubject, type ReadKeys } from '../audit/subject-keys.ts'
 import type { TenantSettings } from '../tenant-settings.ts'
 import { type Arrival, isKindSeen } from './new-device.ts'
 import { isEnrolledNow } from './second-factors.ts'
@@ -15,6 +16,8 @@ export interface SignInFacts {
   /** See `Arrival`. */
   readonly isKindSeen: boolean
   readonly settings: TenantSettings
+  /** What the audit entry of the sign-in needs. */
+  readonly auditKeys: ReadKeys
 }
 
 /** Reads it in one statement: each costs the server and the database as much as the look-up itself. */
@@ -23,6 +26,7 @@ export async function readSignInFacts(
   arrival: Pick<Arrival, 'tenantId' | 'userId' | 'userAgent' | 'nowMs'>,
 ): Promise<SignInFacts> {
   const { tenantId, userId, nowMs } = arrival
+  const subject = personSubject(userId)
   const { rows } = await sql<Row>`
     select t.mfa_required as is_required, s.settings, ${isEnrolledNow(tenantId, userId)} as is_enrolled,
       ${isKindSeen(arrival)} as is_kind_seen,
@@ -30,7 +34,10 @@ export async function readSignInFacts(
         select from one_time_token o
         where o.tenant_id = ${tenantId} and o.user_id = ${userId} and o.purpose = 'reset-mfa-wait'
           and o.expires_at > ${new Date(nowMs)}
-      ) as is_reset_asked
+      ) as is_reset_asked,
+      (
+        select k.sealed_key from audit_subject_key k where k.tenant_id = ${tenantId} and k.subject = ${subject}
+      ) as sealed_key
     from tenant t left join tenant_setting s on s.tenant_id = t.id
     where t.id = ${tenantId}`.execute(tx)
   const row = rows[0]
@@ -40,6 +47,7 @@ export async function readSignInFacts(
     isRequired: row.is_required,
     isResetAsked: row.is_reset_asked,
     isKindSeen: row.is_kind_seen,
+    auditKeys: { [subject]: row.sealed_key },
     // Only what fits the schema is stored.
     settings: (row.settings ?? {}) as TenantSettings,
   }
@@ -51,4 +59,5 @@ interface Row {
   readonly is_enrolled: boolean
   readonly is_kind_seen: boolean
   readonly is_reset_asked: boolean
+  readonly sealed_key: Buffer | null
 }

@@ -1,5 +1,5 @@
-import { hash, type KeyObject } from 'node:crypto'
-import { CompactSign, compactVerify, errors } from 'jose'
+import { hash, type KeyObject, sign } from 'node:crypto'
+import { compactVerify, errors } from 'jose'
 import { LRUCache } from 'lru-cache'
 import { invalidCredential } from '../auth.ts'
 import type { Clock } from '../context.ts'
@@ -100,9 +100,7 @@ export function createAccessTokens({ keys, issuer, audience, clock }: AccessToke
       const said = { ...expected, ...subject, jti: createId(), iat, exp: iat + ACCESS_LIFETIME_S }
       const claims = readClaims(said, expected)
       if (typeof claims === 'string') throw new RangeError(`the token would not hold: ${claims}`)
-      const token = await new CompactSign(Buffer.from(JSON.stringify(claims)))
-        .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid: signing.kid })
-        .sign(signing.privateKey)
+      const token = signed(claims, signing)
       return { token, claims, expiresInS: ACCESS_LIFETIME_S }
     },
     verify(token) {
@@ -114,6 +112,17 @@ export function createAccessTokens({ keys, issuer, audience, clock }: AccessToke
       return verdict instanceof Promise ? verdict.then(claimsOrNothing) : claimsOrNothing(verdict)
     },
   }
+}
+
+/**
+ * The JWS compact serialization of RFC 7515 §7.1 with RFC 8037's EdDSA. It is signed here and now: 40 µs, where a job for
+ * another thread would wait behind hashes of passwords.
+ */
+function signed(claims: AccessClaims, { kid, privateKey }: NonNullable<KeySet['signing']>): string {
+  const text = [{ alg: 'EdDSA', typ: 'at+jwt', kid }, claims]
+    .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+    .join('.')
+  return `${text}.${sign(null, Buffer.from(text), privateKey).toString('base64url')}`
 }
 
 async function isSigned(token: string, key: KeyObject): Promise<boolean> {

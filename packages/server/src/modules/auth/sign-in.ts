@@ -74,7 +74,8 @@ export async function signIn(
     const nowMs = kit.clock.now()
     const { client, transport } = session
     const place = { tenantId, userId, userAgent: client.userAgent, nowMs }
-    const { isEnrolled, isRequired, isResetAsked, isKindSeen, settings } = await readSignInFacts(tx, place)
+    const facts = await readSignInFacts(tx, place)
+    const { isEnrolled, isRequired, isResetAsked, isKindSeen, settings, auditKeys } = facts
     const isFactorReset = isResetAsked && (await completeDueReset(tx, { mail, clock: kit.clock }, source, userId))
     if (isEnrolled && !isFactorReset) {
       return { outcome: 'second-factor', token: await challengeSecondFactor(tx, context, userId, session.transport) }
@@ -90,7 +91,7 @@ export async function signIn(
     // Both travel at once; the entry, which holds the tenant's log up, is the last.
     const [opened] = await Promise.all([
       openSession(tx, kit, { ...opening, ...session }),
-      appendAudit(tx, source, { action: 'session.opened', resource, changes: { amr } }),
+      appendAudit(tx, source, { action: 'session.opened', resource, changes: { amr } }, auditKeys),
     ])
     return { outcome: 'session', session: opened, isFactorReset }
   })
