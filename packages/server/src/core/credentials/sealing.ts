@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHash, createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
 import { deriveKey } from '../secrets.ts'
 
 /** The keys of one purpose: new values are sealed under the first, old ones open under any. */
@@ -10,7 +10,7 @@ export interface KeyRing {
 /** An AES-256 key and the four bytes that name it in what it sealed. */
 export interface SealingKey {
   readonly id: Buffer
-  readonly key: Buffer
+  readonly key: KeyObject
 }
 
 /** Something could not be unsealed. It says neither what nor why: wrong key, wrong owner and damage look alike. */
@@ -117,7 +117,11 @@ export function currentHeader(ring: KeyRing): Buffer {
 
 function sealingKey(master: Buffer, label: string): SealingKey {
   const key = deriveKey(master, label)
-  return { key, id: createHash('sha256').update('rempart/key-id\0').update(key).digest().subarray(0, idBytes) }
+  // A key object costs a fifth of what a buffer does each time it is used.
+  return {
+    key: createSecretKey(key),
+    id: createHash('sha256').update('rempart/key-id\0').update(key).digest().subarray(0, idBytes),
+  }
 }
 
 /** Every part behind its length, so that no two lists are the same bytes: `ab`, `c` is not `a`, `bc`. */

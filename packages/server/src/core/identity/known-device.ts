@@ -1,4 +1,4 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { createHmac, createSecretKey, type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto'
 import { hostCookie, readCookie } from '../cookies.ts'
 
 /** Names a device on which somebody has signed in before, for the accounts of those who did. */
@@ -26,7 +26,10 @@ export interface KnownDevices {
  * @param keys - 32 bytes each, used for nothing else. The first makes devices known; what any of them made known is.
  */
 export function createKnownDevices(...keys: readonly [Buffer, ...Buffer[]]): KnownDevices {
-  const tagsOf = (device: string, account: string): readonly Buffer[] => keys.map((key) => tagOf(key, device, account))
+  // A key object costs a fifth of what a buffer does each time it is used.
+  const secrets = keys.map((key) => createSecretKey(key))
+  const tagsOf = (device: string, account: string): readonly Buffer[] =>
+    secrets.map((secret) => tagOf(secret, device, account))
   const read = (header: string | undefined): { device: string; tags: readonly string[] } | undefined => {
     const value = readCookie(header, DEVICE_COOKIE)
     if (value === undefined || !shape.test(value)) return undefined
@@ -53,5 +56,5 @@ export function createKnownDevices(...keys: readonly [Buffer, ...Buffer[]]): Kno
   }
 }
 
-const tagOf = (key: Buffer, device: string, account: string): Buffer =>
+const tagOf = (key: KeyObject, device: string, account: string): Buffer =>
   createHmac('sha256', key).update(`${device.length}:${device}${account}`).digest().subarray(0, tagBytes)
