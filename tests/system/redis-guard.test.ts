@@ -59,6 +59,22 @@ describe('two servers that count in one Redis', () => {
     await until(async () => JSON.stringify(await readiness(server)).includes('"redis":"ok"'))
   })
 
+  it.each(['SIGSTOP', 'SIGKILL'] as const)(
+    'notice within a second, without a request, that Redis had %s',
+    async (signal) => {
+      const isSaid = (health: string) => async () =>
+        JSON.stringify(await Promise.all(servers.map(readiness))).split(`"redis":"${health}"`).length === 3
+      await until(isSaid('ok'))
+      if (signal === 'SIGKILL') await redis.kill()
+      else redis.signal(signal)
+      // What was found last holds for a second; the store itself looks once in five.
+      await until(isSaid('degraded'), 2_500)
+      if (signal === 'SIGKILL') await redis.restart()
+      else redis.signal('SIGCONT')
+      await until(isSaid('ok'))
+    },
+  )
+
   it('write the password of Redis nowhere', () => {
     for (const server of servers) {
       expect(JSON.stringify(server.logs) + server.stderr()).not.toContain(password)

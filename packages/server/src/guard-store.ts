@@ -12,7 +12,7 @@ export interface OpenGuardStore {
   readonly store: Store | RemoteStore
   readonly kind: 'memory' | 'postgres' | 'redis'
   /** Absent where Redis is not used. */
-  readonly health?: () => RedisHealth
+  readonly health?: () => Promise<RedisHealth>
   close(): Promise<void>
 }
 

@@ -2,6 +2,7 @@ import { createRedisStore, type RedisStore } from '@rempart/guard/redis'
 import { Cluster, Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import type { Metrics } from './core/metrics.ts'
+import { createProbe } from './core/probe.ts'
 import type { RedisHealth } from './modules/health/service.ts'
 import type { RedisTarget } from './redis-url.ts'
 
@@ -9,7 +10,7 @@ import type { RedisTarget } from './redis-url.ts'
 export interface OpenRedisStore {
   readonly store: RedisStore
   readonly kind: 'redis'
-  readonly health: () => RedisHealth
+  readonly health: () => Promise<RedisHealth>
   close(): Promise<void>
 }
 
@@ -23,6 +24,9 @@ interface RedisStoreDependencies {
 /** How long a start waits for a Redis that does not answer, before it serves without. */
 const FIRST_ANSWER_MS = 3_000
 const LONGEST_RETRY_MS = 1_000
+/** How long a health check waits for Redis, and how long its answer holds. */
+const HEALTH_ANSWER_MS = 250
+const HEALTH_HOLDS_MS = 1_000
 
 /**
  * Opens the store. A Redis that refuses this server's credentials stops the start; one that does not answer
@@ -48,6 +52,8 @@ export async function openRedisGuardStore(
     connection.wasFound = true
   })
   const store = createRedisStore({ client, secret })
+  // Without requests nothing else would notice for a while that it is gone or frozen.
+  const answers = createProbe({ ask: () => ping(client), withinMs: HEALTH_ANSWER_MS, holdsMs: HEALTH_HOLDS_MS })
   const close = async (): Promise<void> => {
     store.close()
     client.disconnect()
@@ -65,9 +71,9 @@ export async function openRedisGuardStore(
   return {
     store,
     kind: 'redis',
-    health() {
+    async health() {
       if (!connection.wasFound) return 'failed'
-      return store.state().isAvailable ? 'ok' : 'degraded'
+      return store.state().isAvailable && (await answers()) ? 'ok' : 'degraded'
     },
     close,
   }
@@ -125,6 +131,12 @@ function connect(target: RedisTarget): Redis | Cluster {
         clusterRetryStrategy: waitBeforeRetry,
       })
   }
+}
+
+/** Of a cluster every master. */
+async function ping(client: Redis | Cluster): Promise<void> {
+  const servers = client instanceof Cluster ? client.nodes('master') : [client]
+  await Promise.all(servers.map((server) => server.ping()))
 }
 
 function waitBeforeRetry(times: number): number {

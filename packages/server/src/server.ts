@@ -136,7 +136,7 @@ export interface ServerDependencies {
   readonly tenants: TenantResolver
   readonly store: Store | RemoteStore
   /** How the guard's Redis is; absent without one. */
-  readonly redis?: () => RedisHealth
+  readonly redis?: () => Promise<RedisHealth>
   /** The parsed policy file, when there is one. */
   readonly policyFile: unknown
   /** What is heard of the policies of tenants; absent: each is looked up, and no change is told to others. */

@@ -5,8 +5,8 @@ import { type SchemaState, schemaState } from '../../database/migrate.ts'
 export interface HealthDependencies {
   readonly pool: Pool
   readonly store: Store | RemoteStore
-  /** How the guard's Redis is; absent without one. */
-  readonly redis?: () => RedisHealth
+  /** Asks the guard's Redis how it is, and takes no longer than `timeoutMs`; absent without one. */
+  readonly redis?: () => Promise<RedisHealth>
   /** Names the policies in force. */
   readonly policyVersion: () => string
   readonly version: string
@@ -37,26 +37,26 @@ interface DatabaseHealth {
 }
 
 export async function readReadiness(dependencies: HealthDependencies): Promise<Readiness> {
-  const database = await askDatabase(dependencies)
+  const [database, redis] = await Promise.all([askDatabase(dependencies), dependencies.redis?.()])
   const checks: Record<string, CheckState> = {
     database: mark(database.isReachable),
     migrations: mark(database.state?.pending.length === 0),
     serving: mark(!dependencies.isStopping()),
-    ...(dependencies.redis && { redis: dependencies.redis() }),
+    ...(redis && { redis }),
   }
   return { status: statusOf(Object.values(checks)), checks }
 }
 
 export async function readDeepHealth(dependencies: HealthDependencies) {
   const { pool, store } = dependencies
-  const database = await askDatabase(dependencies)
+  const [database, redis] = await Promise.all([askDatabase(dependencies), dependencies.redis?.()])
   const memory = process.memoryUsage()
   return {
     status: statusOf([
       mark(database.isReachable),
       mark(database.state?.pending.length === 0),
       mark(!dependencies.isStopping()),
-      dependencies.redis?.() ?? 'ok',
+      redis ?? 'ok',
     ]),
     version: dependencies.version,
     node: process.version,
@@ -70,7 +70,7 @@ export async function readDeepHealth(dependencies: HealthDependencies) {
     },
     guard: {
       ...describeStore(store),
-      ...(dependencies.redis && { redis: dependencies.redis() }),
+      ...(redis && { redis }),
       policyVersion: dependencies.policyVersion(),
     },
     memory: { rssBytes: memory.rss, heapUsedBytes: memory.heapUsed },
