@@ -68,9 +68,14 @@ describe('§3.5 and 7.1 "Content-Security-Policy: MANQUANT"', () => {
     expect(headers).not.toHaveProperty('x-xss-protection')
   })
 
-  it('annex B "HTTPS redirect": what came in the clear is sent to https, for good', async () => {
-    const { status, headers } = await get('/api/v1/auth/me', { 'x-forwarded-proto': 'http' })
-    expect([status, headers['location']]).toEqual([308, 'https://api.example.org/api/v1/auth/me'])
+  it('annex B "HTTPS redirect": a page that is asked for in the clear is sent to https, for good', async () => {
+    const { status, headers } = await get('/docs', { 'x-forwarded-proto': 'http' })
+    expect([status, headers['location']]).toEqual([308, 'https://api.example.org/docs'])
+  })
+
+  it('annex B, beyond it: a call of the API in the clear is refused, not sent on', async () => {
+    const answer = await get('/api/v1/auth/me', { 'x-forwarded-proto': 'http' })
+    expect([answer.status, answer.headers['location']]).toEqual([400, undefined])
   })
 })
 

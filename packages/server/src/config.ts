@@ -68,7 +68,7 @@ export const settings = {
     'REMPART_PUBLIC_URL',
     httpUrl,
     'http://localhost:3000',
-    'The URL the public uses. `https` turns on HSTS and the redirect from http.',
+    'The URL the public uses. `https` turns on HSTS, the redirect of pages from http, and the refusal of API calls over http.',
   ),
   trustedProxies: setting(
     'REMPART_TRUSTED_PROXIES',

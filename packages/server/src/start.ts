@@ -166,7 +166,7 @@ function warnAbout(config: Config, log: Logger): void {
     log.warn({ setting: name }, 'a default or an example secret: production refuses it')
   if (config.publicUrl.startsWith('https:') && config.trustedProxies.length === 0) {
     log.warn(
-      'REMPART_PUBLIC_URL is https and REMPART_TRUSTED_PROXIES is empty: every request but health is redirected to https',
+      'REMPART_PUBLIC_URL is https and REMPART_TRUSTED_PROXIES is empty: no request but health is answered, pages are sent to https and calls of the API are refused',
     )
   }
 }

@@ -82,7 +82,10 @@ export const cryptographyAndConfiguration: readonly Requirement[] = [
   partly(
     '12.2.1',
     'TLS ends at the proxy in front, which no test has; behind an https URL nothing is answered in the clear but the health check and, with their token, the metrics.',
-    exposure('serves neither its API nor its pages over plain HTTP, and sends who asks elsewhere'),
+    exposure(
+      'sends the reader of a page to https, and nobody else',
+      'refuses a call of the API in the clear, so that who sent a key that way notices: %s',
+    ),
     serverTests('core/security-headers')('promises HTTPS for a year only where the public URL is https'),
   ),
   partly(

@@ -1,4 +1,4 @@
-import { met, notApplicable, notMet, type Requirement, serverTests, testsOf } from './requirement.ts'
+import { met, notApplicable, type Requirement, serverTests, testsOf } from './requirement.ts'
 
 const auth = serverTests('modules/auth/auth')
 const cookies = serverTests('core/cookies')
@@ -84,9 +84,12 @@ export const webAndFiles: readonly Requirement[] = [
     hosted('is a whole page that works without a script, and that nobody stores'),
     protocol('a request that is no HTTP, or more than one reading of it'),
   ),
-  notMet(
+  met(
     '4.1.2',
-    'Where the public URL is https, a call of the API over plain HTTP is sent on with 308 like a page, so a client with a wrong address goes unnoticed.',
+    exposure(
+      'sends the reader of a page to https, and nobody else',
+      'refuses a call of the API in the clear, so that who sent a key that way notices: %s',
+    ),
   ),
   met(
     '4.1.3',

@@ -95,8 +95,8 @@ it('no answer to a credential is kept by a browser or a cache, lists, single thi
 })
 
 describe('a server whose public URL is https', () => {
-  it('serves neither its API nor its pages over plain HTTP, and sends who asks elsewhere', async () => {
-    for (const path of ['/api/v1/resources', '/docs', '/api/v1/auth/me']) {
+  it('sends the reader of a page to https, and nobody else', async () => {
+    for (const path of ['/docs', '/f/demo?lang=fr', '/account/reset', '/.well-known/jwks.json']) {
       const answer = await get(path, secure)
       expect([answer.statusCode, answer.headers.location]).toEqual([308, `https://api.example.org${path}`])
       expect(answer.body).toBe('')
@@ -104,9 +104,26 @@ describe('a server whose public URL is https', () => {
     expect((await get('/api/v1/health', secure)).statusCode).toBe(200)
   })
 
+  it.each(['/api/v1/auth/me', '/api/v1/resources/', '/api/v1/nothing', '/api/v2', '/api', '/api?x=1'])(
+    'refuses a call of the API in the clear, so that who sent a key that way notices: %s',
+    async (path) => {
+      const authorization = `Bearer ${await secure.apiKey(['resources:read'])}`
+      for (const [language, title] of [
+        ['en', 'HTTPS required'],
+        ['fr', 'HTTPS obligatoire'],
+      ] as const) {
+        const answer = await get(path, secure, { authorization, 'accept-language': language })
+        expect([answer.statusCode, answer.headers.location]).toEqual([400, undefined])
+        expect(answer.json()).toMatchObject({ code: 'https-required', title })
+        expect(answer.body).not.toContain(authorization.slice(-12))
+      }
+    },
+  )
+
   it('believes nobody but a trusted proxy that a request came over TLS', async () => {
     for (const headers of [{ 'x-forwarded-proto': 'https' }, { forwarded: 'proto=https' }]) {
-      expect((await get('/api/v1/resources', secure, headers)).statusCode).toBe(308)
+      expect((await get('/docs', secure, headers)).statusCode).toBe(308)
+      expect((await get('/api/v1/resources', secure, headers)).statusCode).toBe(400)
     }
   })
 })

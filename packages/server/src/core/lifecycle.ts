@@ -35,7 +35,7 @@ export interface LifecycleDependencies {
 export function installLifecycle(app: App, dependencies: LifecycleDependencies): void {
   const { config, blocks } = dependencies
   const addressOf = createAddressResolver({ trustedProxies: config.trustedProxies, header: config.forwardedHeader })
-  const isRedirected = httpsRedirect(config)
+  const isInClear = clearTextCheck(config)
   const close = requestCloser(dependencies)
   const watch = abortWatcher(app, close)
 
@@ -64,7 +64,9 @@ export function installLifecycle(app: App, dependencies: LifecycleDependencies):
     watch(request)
     const fault = faultOf(request)
     if (fault !== undefined) return done(new ProblemError(fault))
-    if (isRedirected(request)) {
+    if (isInClear(request)) {
+      // A client that is sent on never learns that it shows its key to everybody on the way. People follow links.
+      if (/^\/api(?:[/?]|$)/.test(request.url)) return done(new ProblemError('https-required'))
       reply.redirect(`${config.publicUrl}${request.url}`, 308)
       return
     }
@@ -179,7 +181,7 @@ function countIntake(request: FastifyRequest, status: number, metrics: Metrics):
  * Whether a request came over plain HTTP to a server whose public URL is https. A trusted proxy says which scheme the
  * client used; any other peer speaks plain HTTP to this port. Health is exempt: load balancers ask for it directly.
  */
-function httpsRedirect(config: Config): (request: FastifyRequest) => boolean {
+function clearTextCheck(config: Config): (request: FastifyRequest) => boolean {
   if (!config.publicUrl.startsWith('https:')) return () => false
   const proxies = new BlockList()
   for (const network of config.trustedProxies) addNetwork(proxies, network)

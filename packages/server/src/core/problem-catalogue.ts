@@ -31,6 +31,14 @@ export const problemTypes = {
     { en: 'Malformed request', fr: 'Requête mal formée' },
     { en: 'The request could not be read as HTTP.', fr: 'La requête n’a pas pu être lue comme du HTTP.' },
   ),
+  'https-required': problem(
+    400,
+    { en: 'HTTPS required', fr: 'HTTPS obligatoire' },
+    {
+      en: 'The API answers over https alone. Whatever was sent has travelled in the clear: replace a key or a token that was in it.',
+      fr: 'L’API ne répond qu’en https. Ce qui a été envoyé a circulé en clair : remplacez la clé ou le jeton qui s’y trouvait.',
+    },
+  ),
   'invalid-json': problem(
     400,
     { en: 'Invalid JSON', fr: 'JSON invalide' },
