@@ -311,10 +311,13 @@ export const dataAndLogs: readonly Requirement[] = [
       'leaves an entry in the audit log of every change, every session and every code that was refused a sign-in',
     ),
   ),
-  partly(
+  met(
     '16.3.2',
-    'A refusal is one line with its reason, its route and its client’s prefix; the line does not say whose key or session was refused.',
-    exposure('a refusal for want of a permission is in the log, with its reason'),
+    exposure(
+      'a refusal for want of a permission is in the log, with its reason',
+      'says whose credential it was that may not: the id of a person, and nothing else of them',
+      'says the same of a key, of a credential that was sent to another tenant, and of who was let in',
+    ),
     audit('class 35: is a credential that was sent to another tenant, in the log of its own'),
   ),
   met(

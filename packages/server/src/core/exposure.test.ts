@@ -142,6 +142,44 @@ it('a refusal for want of a permission is in the log, with its reason', async ()
   )
 })
 
+describe('the line of a request', () => {
+  const linesOf = async (path: string, headers: Record<string, string>) => {
+    const before = server.logLines.length
+    const { statusCode } = await get(path, server, headers)
+    const lines = server.logLines.slice(before)
+    return { statusCode, lines, line: JSON.parse(lines.find((each) => each.includes('"msg":"request"')) ?? '{}') }
+  }
+
+  it('says whose credential it was that may not: the id of a person, and nothing else of them', async () => {
+    const person = await createPerson(server, { roles: [] })
+    const { accessToken } = await signInOver(server, person)
+    const { statusCode, line, lines } = await linesOf('/api/v1/leads', bearer(accessToken))
+    expect(statusCode).toBe(403)
+    expect(line).toMatchObject({ status: 403, problem: 'permission-missing', route: '/api/v1/leads' })
+    expect([line.actorId, line.tenantId]).toEqual([person.id, server.tenant.id])
+    expect(lines.join()).not.toContain(person.email)
+    expect(lines.join()).not.toContain(accessToken.slice(-20))
+  })
+
+  it('says the same of a key, of a credential that was sent to another tenant, and of who was let in', async () => {
+    const person = await createPerson(server, { roles: ['owner'] })
+    const { accessToken } = await signInOver(server, person)
+    const other = await server.createTenant()
+    const elsewhere = await linesOf('/api/v1/leads', { ...bearer(accessToken), 'x-tenant-id': other.slug })
+    expect(elsewhere.line).toMatchObject({ problem: 'tenant-conflict', actorId: person.id, tenantId: server.tenant.id })
+    const admitted = await linesOf('/api/v1/leads', bearer(accessToken))
+    expect(admitted.line).toMatchObject({ status: 200, actorId: person.id, tenantId: server.tenant.id })
+    const key = await linesOf('/api/v1/leads', bearer(await server.apiKey(['resources:read'])))
+    expect(key.line).toMatchObject({ problem: 'scope-missing', actorId: expect.stringMatching(/^[0-9a-f-]{36}$/) })
+  })
+
+  it('names nobody whose credential does not hold', async () => {
+    const { accessToken } = await signInOver(server, await createPerson(server, { roles: [] }))
+    const { statusCode, line } = await linesOf('/api/v1/leads', bearer(`${accessToken.slice(0, -4)}AAAA`))
+    expect([statusCode, line.actorId]).toEqual([401, undefined])
+  })
+})
+
 describe('every route there is, answering a stranger', () => {
   const proxy = '192.0.2.1'
   /** As it comes over TLS, through the proxy in front. */

@@ -53,6 +53,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** The API key it was sent with, once that was found to hold, whatever it may do. */
     keyInUse: { readonly tenantId: string; readonly keyId: string } | null
+    /** Whose credential it was sent with, and their tenant, once that was found to hold, whatever they may do. */
+    caller: { readonly tenantId: string; readonly id: string } | null
     /** Tenant, actor and transaction of this call. Present on every route but those with access `none`. */
     context: Context
     /** The matched route's `config` and pattern. Fastify builds `routeOptions` anew each time it is read. */

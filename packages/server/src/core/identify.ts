@@ -118,6 +118,7 @@ async function identifyActor(
     throw new ProblemError('authentication-required', { headers: { 'www-authenticate': 'Bearer' } })
   }
   const { tenantId, actor } = await authenticate(credential, request.client.text, dependencies)
+  request.caller = { tenantId, id: actor.id }
   if (actor.kind === 'api-key') request.keyInUse = { tenantId, keyId: actor.id }
   const tenant = await dependencies.tenants.find({ kind: 'id', value: tenantId })
   if (tenant === null) throw new ProblemError('tenant-suspended')

@@ -44,6 +44,7 @@ export function installLifecycle(app: App, dependencies: LifecycleDependencies):
   app.decorateRequest('locale', config.defaultLocale)
   app.decorateRequest('context')
   app.decorateRequest('keyInUse', null)
+  app.decorateRequest('caller', null)
   app.decorateRequest('logFields', null)
   app.decorateRequest('traceId')
   app.decorateRequest('previous')
@@ -149,7 +150,7 @@ function requestCloser(dependencies: LifecycleDependencies): CloseRequest {
     metrics.request(request.method, route, status, durationMs / 1000)
     countIntake(request, status, metrics)
     if (!log.isLevelEnabled('warn')) return
-    const { context } = request
+    const { context, caller } = request
     writeLine({
       requestId: request.id,
       traceId: request.traceId,
@@ -159,8 +160,8 @@ function requestCloser(dependencies: LifecycleDependencies): CloseRequest {
       durationMs: Math.round(durationMs * 100) / 100,
       fpPrefix: fingerprintPrefix(request.client, request.headers['user-agent'], route),
       // Absent on routes that have no tenant, and on requests refused before one was known.
-      tenantId: context?.tenant.id,
-      actorId: context?.actor.kind === 'api-key' ? context.actor.id : undefined,
+      tenantId: context?.tenant.id ?? caller?.tenantId,
+      actorId: caller?.id,
       clientIp: clientIpForLog(config.logClientIp, request.client.text),
       note: request.logFields,
     })

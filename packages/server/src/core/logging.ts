@@ -39,7 +39,9 @@ export interface RequestLine {
   readonly durationMs: number
   /** First 8 hexadecimal digits of the client's fingerprint. */
   readonly fpPrefix: string
+  /** The tenant the call was for; of one that was refused before that was clear, the tenant of who made it. */
   readonly tenantId: string | undefined
+  /** Of the key or the person whose credential held, let in or not. */
   readonly actorId: string | undefined
   readonly traceId: string | undefined
   /** As `clientIpForLog` gives it. */
