@@ -124,6 +124,12 @@ export const contactList = listOf(
   (item) => item,
 )
 
+/** Where a person is written to: `mailto:` or an https page. */
+export const contactAddress: Reader<string> = (raw) =>
+  /^(mailto:[^\s@?]+@[^\s@?]+|https:\/\/[^\s]+)$/.test(raw) && /^[!-~]{1,500}$/.test(raw)
+    ? { value: raw }
+    : { fault: 'must be an address such as mailto:api@example.org or https://www.example.org/support' }
+
 /** A mount and a path in it: `secret/rempart`. No part is empty or means another place. */
 export const mountedPath: Reader<string> = (raw) =>
   raw.length <= 512 && /^[\w.-]+(\/[\w. -]+)+$/.test(raw) && !/(^|\/)\.{1,2}(\/|$)/.test(raw)

@@ -4,6 +4,7 @@ import { parseEnv } from 'node:util'
 import {
   addressList,
   choice,
+  contactAddress,
   contactList,
   durationMs,
   hostList,
@@ -251,6 +252,11 @@ export const settings = {
     contactList,
     [],
     'Where to report a vulnerability, as `/.well-known/security.txt` says it: comma-separated `mailto:`, `https:` or `tel:` addresses, the preferred one first.',
+  ),
+  apiContact: optional(
+    'REMPART_API_CONTACT',
+    contactAddress,
+    'Who is asked about the API, as the OpenAPI document says it: a `mailto:` address or an https page.',
   ),
   policyFile: optional(
     'REMPART_POLICY_FILE',

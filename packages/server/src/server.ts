@@ -341,7 +341,8 @@ export async function buildServer(
   installLateGuard()
   installRequestBodies(app)
   installCompression(app)
-  await installOpenApi(app, { publicUrl: config.publicUrl, version: dependencies.version })
+  const { publicUrl, apiContact: contact } = config
+  await installOpenApi(app, { publicUrl, contact, version: dependencies.version })
   for (const schema of schemas) app.addSchema(schema)
   app.setNotFoundHandler((request, reply) => sendProblem(request, reply, 'not-found', {}, clock))
 

@@ -31,6 +31,17 @@ it('is valid OpenAPI 3.1', async () => {
   expect(document.openapi).toBe('3.1.0')
 })
 
+it.each([
+  [{}, { url: 'http://localhost:3000/docs' }],
+  [{ REMPART_API_CONTACT: 'mailto:api@example.org' }, { email: 'api@example.org' }],
+  [{ REMPART_API_CONTACT: 'https://www.example.org/support' }, { url: 'https://www.example.org/support' }],
+])('says who to ask about the API: %j', async (environment, contact) => {
+  const asked = await startTestServer(database, { environment })
+  const { info } = (await asked.app.inject({ url: '/api/v1/openapi.json' })).json()
+  await asked.close()
+  expect(info.contact).toEqual({ name: 'Who runs this server', ...contact })
+})
+
 it('refers to nothing that is not there', () => {
   const text = JSON.stringify(document)
   const missing = [...text.matchAll(/"\$ref":"#\/([^"]+)"/g)]

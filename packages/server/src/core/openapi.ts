@@ -74,10 +74,17 @@ Every refusal is \`application/problem+json\` (RFC 9457) with a stable \`code\`,
 
 The tenant of a public call is the one its host name belongs to, else \`X-Tenant-ID\`, else \`?tenant=\`, else the default one; two that disagree are refused. Paths answer with and without a trailing slash.`
 
+/** Who is asked about the API: an address of the operator's, else what the server says of itself. */
+function contactOf({ contact, publicUrl }: { readonly contact: string | undefined; readonly publicUrl: string }) {
+  const name = 'Who runs this server'
+  if (contact === undefined) return { name, url: `${publicUrl}/docs` }
+  return contact.startsWith('mailto:') ? { name, email: contact.slice('mailto:'.length) } : { name, url: contact }
+}
+
 /** Collects every route's schema into the OpenAPI 3.1 document. Register before the routes. */
 export async function installOpenApi(
   app: App,
-  options: { readonly publicUrl: string; readonly version: string },
+  options: { readonly publicUrl: string; readonly version: string; readonly contact: string | undefined },
 ): Promise<void> {
   app.addSchema(Problem)
   await app.register(swagger, {
@@ -87,6 +94,7 @@ export async function installOpenApi(
         title: 'Rempart',
         version: options.version,
         description,
+        contact: contactOf(options),
         license: { name: 'MIT', identifier: 'MIT' },
       },
       servers: [{ url: options.publicUrl, description: 'This server' }],
