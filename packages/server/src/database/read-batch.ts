@@ -2,8 +2,8 @@ import pg from 'pg'
 
 /** One statement of a batch, and what it came to. */
 export interface BatchPart {
-  /** One text has one name on every connection. */
-  readonly name: string
+  /** One text has one name on every connection; undefined for a text that is not kept prepared. */
+  readonly name: string | undefined
   readonly text: string
   readonly values: readonly (string | Buffer | null)[]
   /** Filled as the rows arrive. */
@@ -43,6 +43,8 @@ export class ReadBatch extends pg.Query {
   answered = 0
   readonly #parts: readonly BatchPart[]
   #shapes: Map<string, Shape | undefined> = new Map()
+  /** Of the parts that are not kept prepared. */
+  readonly #ownShapes = new Map<BatchPart, Shape>()
   #fault: Error | undefined
 
   /** @param done - called once, with the error of the first part that failed, or of the connection. */
@@ -57,14 +59,10 @@ export class ReadBatch extends pg.Query {
     this.#shapes = prepared.get(wire) ?? new Map()
     prepared.set(wire, this.#shapes)
     wire.stream.cork()
-    for (const { name, text, values } of this.#parts) {
-      const isKnown = this.#shapes.has(name)
-      if (!isKnown) {
-        wire.parse({ name, text })
-        this.#shapes.set(name, undefined)
-      }
-      wire.bind({ statement: name, values })
-      if (this.#shapes.get(name) === undefined) wire.describe({ type: 'P', name: '' })
+    for (const part of this.#parts) {
+      this.#prepare(wire, part)
+      wire.bind({ statement: part.name ?? '', values: part.values })
+      if (this.#shapeOf(part) === undefined) wire.describe({ type: 'P', name: '' })
       wire.execute()
     }
     wire.sync()
@@ -74,21 +72,20 @@ export class ReadBatch extends pg.Query {
 
   /** Whether a statement was sent to be prepared and nobody knows whether it was: the connection is of no more use. */
   get leavesDoubt(): boolean {
-    return this.#parts.some(({ name }) => this.#shapes.get(name) === undefined)
+    return this.#parts.some(({ name }) => name !== undefined && this.#shapes.get(name) === undefined)
   }
 
   handleRowDescription({ fields }: RowDescription): void {
-    const { name } = this.#current()
-    this.#shapes.set(
-      name,
-      fields.map((field) => ({ name: field.name, parse: pg.types.getTypeParser(field.dataTypeID, 'text') })),
-    )
+    const part = this.#current()
+    const shape = fields.map(({ name, dataTypeID }) => ({ name, parse: pg.types.getTypeParser(dataTypeID, 'text') }))
+    if (part.name === undefined) this.#ownShapes.set(part, shape)
+    else this.#shapes.set(part.name, shape)
   }
 
   handleDataRow({ fields }: { readonly fields: readonly (string | null)[] }): void {
-    const { name, rows } = this.#current()
+    const part = this.#current()
     try {
-      rows.push(rowOf(this.#shapes.get(name) ?? [], fields))
+      part.rows.push(rowOf(this.#shapeOf(part) ?? [], fields))
     } catch (error) {
       // Thrown here it would end the process: it belongs to whoever waits for the batch.
       this.#fault ??= error instanceof Error ? error : new Error('a row could not be read')
@@ -97,6 +94,16 @@ export class ReadBatch extends pg.Query {
 
   handleCommandComplete(): void {
     this.answered += 1
+  }
+
+  #prepare(wire: Wire, { name, text }: BatchPart): void {
+    if (name !== undefined && this.#shapes.has(name)) return
+    wire.parse({ name: name ?? '', text })
+    if (name !== undefined) this.#shapes.set(name, undefined)
+  }
+
+  #shapeOf(part: BatchPart): Shape | undefined {
+    return part.name === undefined ? this.#ownShapes.get(part) : this.#shapes.get(part.name)
   }
 
   #current(): BatchPart {

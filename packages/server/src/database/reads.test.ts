@@ -95,6 +95,21 @@ describe('reads that travel together', () => {
     expect(await reads.of(mine)(tenantsSeen)).toEqual([mine])
   })
 
+  it('answer more different texts than are kept prepared, in any mixture', async () => {
+    const reads = createTenantReads(onePool())
+    const numberOf = (index: number) =>
+      reads.of(mine)((handle) =>
+        handle
+          .selectFrom('tenant')
+          .select([sql.lit(index).as('number'), sql<string>`'text ${sql.raw(String(index))}'`.as('text')])
+          .executeTakeFirst(),
+      )
+    const asked = Array.from({ length: 1_100 }, (_, index) => index)
+    const answers = await Promise.all([...asked, ...asked.toReversed()].map(numberOf))
+    const told = (index: number) => ({ number: index, text: `text ${index}` })
+    expect(answers).toEqual([...asked.map(told), ...asked.toReversed().map(told)])
+  })
+
   it('go on after a statement that cannot be prepared', async () => {
     const reads = createTenantReads(onePool())
     const wrong = (handle: ReadHandle) => handle.selectFrom('tenant').select(sql`no_such_column`.as('x')).execute()

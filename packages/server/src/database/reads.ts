@@ -3,6 +3,7 @@ import pg from 'pg'
 import type { Pool } from './connect.ts'
 import { type BatchPart, ReadBatch } from './read-batch.ts'
 import { singleConnectionDialect } from './single-connection.ts'
+import { createStatementNames } from './statement-name.ts'
 import type { DB } from './tables.generated.ts'
 
 /** A query handle that reads: each statement sees one tenant's rows and is a transaction of its own. */
@@ -29,8 +30,8 @@ const mostBatches = 4
 const mostReads = 32
 /** Fewer are not worth a connection of their own. */
 const leastReads = 8
-/** Texts whose name is remembered; every one is prepared on each connection. More are a fault: texts made of values. */
-const mostTexts = 1_000
+
+const statementName = createStatementNames('read-')
 
 /** No write passes, whatever the statement calls. */
 const setTenant =
@@ -44,7 +45,6 @@ const setTenant =
  * A read that fails fails alone: those before it have their rows, those behind it are sent again.
  */
 export function createTenantReads(pool: Pick<Pool, 'connect'>): TenantReads {
-  const names = new Map<string, string>()
   let waiting: Read[] = []
   let isScheduled = false
   let underWay = 0
@@ -76,22 +76,12 @@ export function createTenantReads(pool: Pick<Pool, 'connect'>): TenantReads {
     }
   }
 
-  function nameOf(text: string): string {
-    let name = names.get(text)
-    if (name === undefined) {
-      if (names.size >= mostTexts) throw new Error('too many different statements: values belong into parameters')
-      name = `read-${names.size}`
-      names.set(text, name)
-    }
-    return name
-  }
-
   return {
     of(tenantId) {
       const handle = new Kysely<DB>({
         dialect: singleConnectionDialect({
           executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
-            const statement = { name: nameOf(sql), text: sql, values: parameters.map(toText), rows: [] }
+            const statement = { name: statementName(sql), text: sql, values: parameters.map(toText), rows: [] }
             return new Promise((resolve, reject) => {
               const found = (rows: readonly unknown[]): void => resolve({ rows: rows as R[] })
               waiting.push({ tenantId, statement, resolve: found, reject })

@@ -1,7 +1,7 @@
 import { type CompiledQuery, Kysely, type QueryResult } from 'kysely'
 import { type Connection, type Pool, writeTogether } from './connect.ts'
 import { singleConnectionDialect } from './single-connection.ts'
-import { statementName } from './statement-name.ts'
+import { createStatementNames } from './statement-name.ts'
 import type { DB } from './tables.generated.ts'
 
 /** The query handle of one open transaction. It refuses work once the transaction has ended. */
@@ -45,6 +45,8 @@ export async function inTenant<T>(pool: Pool, tenantId: string, work: (tx: Tx) =
 export function tenantScope(pool: Pool, tenantId: string): InTenant {
   return (work) => inTenant(pool, tenantId, work)
 }
+
+const statementName = createStatementNames('s')
 
 /** One transaction: whether statements may still be sent, and the first failure of one. */
 interface Scope {
