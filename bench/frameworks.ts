@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { connect } from 'node:net'
 import { findRedis, type RedisServer, startRedis } from '../tests/support/redis-server.ts'
+import { exchanges } from './exchange.ts'
 import { freePort, median, record, startProgram } from './support.ts'
 
 /**
@@ -42,8 +42,6 @@ const group = first as Group
 const rounds = Number(rest[0] ?? 5)
 const seconds = Number(rest[1] ?? 3)
 const connections = 64
-const good = Buffer.from('200')
-const lastByte = '}'.charCodeAt(0)
 
 const redis = group === 'redis' ? await startOwnRedis() : undefined
 const programs = await Promise.all(
@@ -110,56 +108,14 @@ function shares(of: (run: Run, bare: Run) => number): Record<string, number> {
   )
 }
 
-/**
- * Sends as fast as answers come, over keep-alive connections. It looks at the first and the last bytes of an answer and
- * no more: a client that parses heads would be slower than the servers, and the slower the longer the head.
- */
 async function load(port: number, forSeconds: number): Promise<Run> {
   // A page of the allowed origin asks: CORS has something to say on each answer.
   const request = 'GET /hello HTTP/1.1\r\nhost: localhost\r\norigin: https://app.example\r\n\r\n'
-  const until = { isOver: false }
   const before = await usageOf(port)
-  const startMs = performance.now()
-  setTimeout(() => {
-    until.isOver = true
-  }, forSeconds * 1_000)
-  const counts = await Promise.all(
-    Array.from({ length: connections }, (_, index) => exchange(port, clientAddress(index), request, until)),
-  )
-  const answers = counts.reduce((sum, count) => sum + count, 0)
-  const elapsedS = (performance.now() - startMs) / 1_000
+  const { answers, elapsedS } = await exchanges(port, request, { connections, seconds: forSeconds })
   const after = await usageOf(port)
   if (after.misses > before.misses) console.log(`  ${after.misses - before.misses} decisions were not Redis's`)
   return { perSecond: answers / elapsedS, cpuUs: (after.cpuUs - before.cpuUs) / answers }
-}
-
-/** Each connection is another client, as far as a limit by address can tell. */
-function clientAddress(index: number): string {
-  return `127.0.1.${index + 1}`
-}
-
-/** One connection's share of the load: how many answers came. */
-function exchange(
-  port: number,
-  localAddress: string,
-  request: string,
-  until: { readonly isOver: boolean },
-): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ port, host: '127.0.0.1', localAddress }, () => socket.write(request))
-    let answers = 0
-    let isHead = true
-    socket.setNoDelay(true)
-    socket.once('error', reject).once('close', () => resolve(answers))
-    socket.on('data', (chunk: Buffer) => {
-      if (isHead && !chunk.subarray(9, 12).equals(good)) reject(new Error(chunk.toString('latin1', 0, 200)))
-      isHead = chunk[chunk.length - 1] === lastByte
-      if (!isHead) return
-      answers += 1
-      if (until.isOver) socket.destroy()
-      else socket.write(request)
-    })
-  })
 }
 
 async function usageOf(port: number): Promise<{ readonly cpuUs: number; readonly misses: number }> {

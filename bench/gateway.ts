@@ -1,9 +1,9 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { childrenOf } from '../tests/support/processes.ts'
+import { type Exchanged, exchanges } from './exchange.ts'
 import { freePort, median, record, startProgram } from './support.ts'
 
 /**
@@ -41,8 +41,6 @@ const numbers = process.argv.slice(2).filter((word) => word !== '--more')
 const rounds = Number(numbers[0] ?? 5)
 const seconds = Number(numbers[1] ?? 2)
 const connections = 64
-const good = Buffer.from('200')
-const lastByte = '}'.charCodeAt(0)
 const directory = mkdtempSync(join(tmpdir(), 'rempart-bench-gateway-'))
 
 const upstreamPort = await freePort()
@@ -203,49 +201,10 @@ function ratiosOf(of: (ours: Run, other: Run) => number): Record<string, number>
   )
 }
 
-/**
- * Sends as fast as answers come, over keep-alive connections. It looks at the first and the last bytes of an answer and
- * no more: a client that parses heads would be slower than the gateways.
- */
-async function load(
-  port: number,
-  forSeconds: number,
-): Promise<{ readonly answers: number; readonly elapsedS: number }> {
+function load(port: number, forSeconds: number): Promise<Exchanged> {
   const request =
     'GET /api/resources?page=1 HTTP/1.1\r\nhost: localhost\r\naccept: application/json\r\nuser-agent: bench/1\r\n\r\n'
-  const until = { isOver: false }
-  const startMs = performance.now()
-  setTimeout(() => {
-    until.isOver = true
-  }, forSeconds * 1_000)
-  const counts = await Promise.all(
-    Array.from({ length: connections }, (_, index) => exchange(port, `127.0.1.${index + 1}`, request, until)),
-  )
-  return { answers: counts.reduce((sum, count) => sum + count, 0), elapsedS: (performance.now() - startMs) / 1_000 }
-}
-
-/** One connection's share of the load: how many answers came. */
-function exchange(
-  port: number,
-  localAddress: string,
-  request: string,
-  until: { readonly isOver: boolean },
-): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ port, host: '127.0.0.1', localAddress }, () => socket.write(request))
-    let answers = 0
-    let isHead = true
-    socket.setNoDelay(true)
-    socket.once('error', reject).once('close', () => resolve(answers))
-    socket.on('data', (chunk: Buffer) => {
-      if (isHead && !chunk.subarray(9, 12).equals(good)) reject(new Error(chunk.toString('latin1', 0, 200)))
-      isHead = chunk[chunk.length - 1] === lastByte
-      if (!isHead) return
-      answers += 1
-      if (until.isOver) socket.destroy()
-      else socket.write(request)
-    })
-  })
+  return exchanges(port, request, { connections, seconds: forSeconds })
 }
 
 function readKept(): Runs {
