@@ -1,3 +1,4 @@
+import { partOf } from '../../core/page-part.ts'
 import type { PageRequest } from '../../core/pagination.ts'
 import type { Pool } from '../../database/connect.ts'
 import type { ReadHandle } from '../../database/reads.ts'
@@ -44,14 +45,7 @@ const columns = [
 export function listMessages(tx: Tx, request: PageRequest, status: string | undefined) {
   let query = tx.selectFrom('contact_message').select(columns)
   if (status !== undefined) query = query.where('status', '=', status)
-  query =
-    request.cursor === undefined
-      ? query.offset((request.page - 1) * request.pageSize)
-      : query.where('id', '<', request.cursor)
-  return query
-    .orderBy('id', 'desc')
-    .limit(request.pageSize + 1)
-    .execute()
+  return partOf(query, 'id', request).execute()
 }
 
 export async function countMessages(tx: Tx, status: string | undefined): Promise<number> {

@@ -1,3 +1,4 @@
+import { partOf } from '../../core/page-part.ts'
 import type { PageRequest } from '../../core/pagination.ts'
 import type { Tx } from '../../database/tenant.ts'
 import type { FormDefinition } from './definition/schema.ts'
@@ -27,15 +28,8 @@ function forms(tx: Tx) {
 }
 
 export function listForms(tx: Tx, request: PageRequest, archived: boolean) {
-  let query = forms(tx).where('archived_at', archived ? 'is not' : 'is', null)
-  query =
-    request.cursor === undefined
-      ? query.offset((request.page - 1) * request.pageSize)
-      : query.where('id', '<', request.cursor)
-  return query
-    .orderBy('id', 'desc')
-    .limit(request.pageSize + 1)
-    .execute()
+  const list = forms(tx).where('archived_at', archived ? 'is not' : 'is', null)
+  return partOf(list, 'id', request).execute()
 }
 
 export async function countForms(tx: Tx, archived: boolean): Promise<number> {

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { partOf } from '../../core/page-part.ts'
 import type { PageRequest } from '../../core/pagination.ts'
 import type { ReadHandle } from '../../database/reads.ts'
 import type { Tx } from '../../database/tenant.ts'
@@ -121,16 +122,18 @@ function filterRegistrations(tx: Tx, gateId: string, { status, email }: Registra
  * staff look at first, costs the length of the page however many wait.
  */
 export function listRegistrations(tx: Tx, gateId: string, request: PageRequest, filter: RegistrationFilter) {
-  const rows = filterRegistrations(tx, gateId, filter)
-    .select(['r.id', 'r.email', 'r.name', 'r.data', 'r.status', 'r.place', 'r.created_at', 'r.registered_at'])
-    .orderBy('r.id', 'desc')
-    .limit(request.pageSize + 1)
+  const rows = filterRegistrations(tx, gateId, filter).select([
+    'r.id',
+    'r.email',
+    'r.name',
+    'r.data',
+    'r.status',
+    'r.place',
+    'r.created_at',
+    'r.registered_at',
+  ])
   return tx
-    .with('page', () =>
-      request.cursor === undefined
-        ? rows.offset((request.page - 1) * request.pageSize)
-        : rows.where('r.id', '<', request.cursor),
-    )
+    .with('page', () => partOf(rows, 'r.id', request))
     .with('waiting', (query) =>
       query
         .selectFrom('gate_registration as w')

@@ -1,3 +1,4 @@
+import { partOf } from '../../core/page-part.ts'
 import type { PageRequest } from '../../core/pagination.ts'
 import type { ReadHandle } from '../../database/reads.ts'
 import type { Tx } from '../../database/tenant.ts'
@@ -34,17 +35,10 @@ export const leadColumns = [
 ] as const
 
 export function listLeads(tx: Tx, request: PageRequest, filter: LeadFilter) {
-  let query = filterLeads(tx, filter)
+  const list = filterLeads(tx, filter)
     .innerJoin('form as f', (join) => join.onRef('f.tenant_id', '=', 'l.tenant_id').onRef('f.id', '=', 'l.form_id'))
     .select(leadColumns)
-  query =
-    request.cursor === undefined
-      ? query.offset((request.page - 1) * request.pageSize)
-      : query.where('l.id', '<', request.cursor)
-  return query
-    .orderBy('l.id', 'desc')
-    .limit(request.pageSize + 1)
-    .execute()
+  return partOf(list, 'l.id', request).execute()
 }
 
 export async function countLeads(tx: Tx, filter: LeadFilter): Promise<number> {
@@ -106,15 +100,8 @@ export function insertNote(
 }
 
 export function listNotes(tx: Tx, leadId: string, request: PageRequest) {
-  let query = tx.selectFrom('lead_note').select(noteColumns).where('lead_id', '=', leadId)
-  query =
-    request.cursor === undefined
-      ? query.offset((request.page - 1) * request.pageSize)
-      : query.where('id', '<', request.cursor)
-  return query
-    .orderBy('id', 'desc')
-    .limit(request.pageSize + 1)
-    .execute()
+  const list = tx.selectFrom('lead_note').select(noteColumns).where('lead_id', '=', leadId)
+  return partOf(list, 'id', request).execute()
 }
 
 export async function countNotes(tx: Tx, leadId: string): Promise<number> {

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { partOf } from '../../core/page-part.ts'
 import type { PageRequest } from '../../core/pagination.ts'
 import type { Pool } from '../../database/connect.ts'
 import type { Tx } from '../../database/tenant.ts'
@@ -78,15 +79,7 @@ const listed = [
 ] as const
 
 export function listEvents(tx: Tx, request: PageRequest, filter: EventFilter) {
-  const query = filterEvents(tx, filter).select(listed)
-  const part =
-    request.cursor === undefined
-      ? query.offset((request.page - 1) * request.pageSize)
-      : query.where('id', '<', request.cursor)
-  return part
-    .orderBy('id', 'desc')
-    .limit(request.pageSize + 1)
-    .execute()
+  return partOf(filterEvents(tx, filter).select(listed), 'id', request).execute()
 }
 
 export async function countEvents(tx: Tx, filter: EventFilter): Promise<number> {

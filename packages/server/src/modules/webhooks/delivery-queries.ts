@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { partOf } from '../../core/page-part.ts'
 import type { PageRequest } from '../../core/pagination.ts'
 import type { Tx } from '../../database/tenant.ts'
 
@@ -15,15 +16,8 @@ function filtered(tx: Tx, { tenantId, webhookId, state }: DeliveryFilter) {
 }
 
 export function listDeliveries(tx: Tx, filter: DeliveryFilter, request: PageRequest) {
-  const query = filtered(tx, filter).select(['id', 'type', 'state', 'created_at', 'settled_at', 'next_attempt_at'])
-  const part =
-    request.cursor === undefined
-      ? query.offset((request.page - 1) * request.pageSize)
-      : query.where('id', '<', request.cursor)
-  return part
-    .orderBy('id', 'desc')
-    .limit(request.pageSize + 1)
-    .execute()
+  const list = filtered(tx, filter).select(['id', 'type', 'state', 'created_at', 'settled_at', 'next_attempt_at'])
+  return partOf(list, 'id', request).execute()
 }
 
 export async function countDeliveries(tx: Tx, filter: DeliveryFilter): Promise<number> {
