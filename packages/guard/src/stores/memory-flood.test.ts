@@ -1,31 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { decide } from '../decide.ts'
 import type { Plan } from '../plan.ts'
-import type { RateLimitInput } from '../rules/rate-limit.ts'
 import type { Store } from '../store.ts'
-import { earlyPlan, from } from '../testing/arrivals.ts'
+import { burst, earlyPlan, flood, from } from '../testing/arrivals.ts'
 import { createMemoryStore } from './memory.ts'
 
 const hour = 3_600_000
-const rule = (fields: Partial<RateLimitInput> = {}): RateLimitInput => ({
-  id: 'burst',
-  kind: 'rate-limit',
-  by: 'ip',
-  limit: 3,
-  window: '1h',
-  ...fields,
-})
-
-/** Sends one request from each of `count` addresses that nobody else uses. */
-function flood(plan: Plan, store: Store, count: number, nowMs: number): number {
-  let refused = 0
-  for (let index = 0; index < count; index += 1) {
-    const key = `flood-${nowMs}-${index}`
-    const decision = decide(plan, store, { ip: { text: '192.0.2.1', key, family: 4 } }, 1, nowMs)
-    if (decision.outcome === 'deny') refused += 1
-  }
-  return refused
-}
 
 describe('a flood of 300,000 random addresses', () => {
   const budgetBytes = 1_048_576
@@ -33,7 +13,7 @@ describe('a flood of 300,000 random addresses', () => {
   it('cannot raise the memory of the store above its budget', () => {
     const store = createMemoryStore({ budgetBytes })
     const before = process.memoryUsage().arrayBuffers
-    const refused = flood(earlyPlan([rule()]), store, 300_000, 1)
+    const refused = flood(earlyPlan([burst()]), store, 300_000, 1)
     const stats = store.stats()
     expect(stats.bytes).toBeLessThanOrEqual(budgetBytes)
     expect(stats.entries).toBeLessThanOrEqual(stats.capacity)
@@ -44,7 +24,7 @@ describe('a flood of 300,000 random addresses', () => {
 
   it('does not free a client from its cooldown, and does not lengthen it', () => {
     const store = createMemoryStore({ budgetBytes })
-    const plan = earlyPlan([rule({ cooldown: '1h' })])
+    const plan = earlyPlan([burst({ cooldown: '1h' })])
     const offender = from('203.0.113.7')
     for (let sent = 0; sent < 4; sent += 1) decide(plan, store, offender, 1, 0)
     flood(plan, store, 300_000, 1)
@@ -54,7 +34,7 @@ describe('a flood of 300,000 random addresses', () => {
 
   it.each([1, 3, 20, 120])('does not give a client back its spent limit of %i', (limit) => {
     const store = createMemoryStore({ budgetBytes })
-    const plan = earlyPlan([rule({ limit })])
+    const plan = earlyPlan([burst({ limit })])
     const offender = from('203.0.113.7')
     for (let sent = 0; sent <= limit; sent += 1) decide(plan, store, offender, 1, sent)
     flood(plan, store, 300_000, 1_000)
@@ -66,7 +46,7 @@ describe('a flood of 300,000 random addresses', () => {
 
   it('does not refuse an honest client, before, during or after', () => {
     const store = createMemoryStore({ budgetBytes })
-    const plan = earlyPlan([rule({ limit: 60, cooldown: '1h' })])
+    const plan = earlyPlan([burst({ limit: 60, cooldown: '1h' })])
     const honest = from('198.51.100.3')
     for (let minute = 0; minute < 30; minute += 1) {
       flood(plan, store, 10_000, minute * 60_000)
@@ -76,7 +56,7 @@ describe('a flood of 300,000 random addresses', () => {
 
   it('does not make the store forget a client that is busier than the flood', () => {
     const store = createMemoryStore({ budgetBytes })
-    const plan = earlyPlan([rule({ limit: 20 })])
+    const plan = earlyPlan([burst({ limit: 20 })])
     const busy = from('203.0.113.7')
     for (let sent = 0; sent < 12; sent += 1) decide(plan, store, busy, 1, sent)
     flood(plan, store, 300_000, 100)
@@ -85,7 +65,7 @@ describe('a flood of 300,000 random addresses', () => {
 
   it('does not make the store forget a client that has spent more at once than each of the flood', () => {
     const store = createMemoryStore({ budgetBytes })
-    const plan = earlyPlan([rule({ limit: 20 })])
+    const plan = earlyPlan([burst({ limit: 20 })])
     const spender = from('203.0.113.7')
     decide(plan, store, spender, 12, 0)
     flood(plan, store, 300_000, 100)
@@ -96,8 +76,8 @@ describe('a flood of 300,000 random addresses', () => {
 describe('a flood of blocked addresses', () => {
   it('displaces spent limits before cooldowns, within the same budget', () => {
     const store = createMemoryStore({ budgetBytes: 65_536 })
-    const spent = earlyPlan([rule({ limit: 1, window: '2h' })], { id: 'spent' })
-    const cooling = earlyPlan([rule({ limit: 1, cooldown: '1h' })], { id: 'cooling' })
+    const spent = earlyPlan([burst({ limit: 1, window: '2h' })], { id: 'spent' })
+    const cooling = earlyPlan([burst({ limit: 1, cooldown: '1h' })], { id: 'cooling' })
     const offender = from('203.0.113.7')
     decide(cooling, store, offender, 1, 0)
     decide(cooling, store, offender, 1, 0)
