@@ -121,6 +121,7 @@ import { securityEventRoutes, securityEventSchemas } from './modules/security-ev
 import { startEventWriter } from './modules/security-events/writer.ts'
 import { sessionLinkPolicy } from './modules/sessions/policy.ts'
 import { sessionRoutes, sessionSchemas } from './modules/sessions/routes.ts'
+import { staffSessionRoutes, staffSessionSchemas } from './modules/sessions/staff-routes.ts'
 import { createTxtReader } from './modules/tenants/domain-proof.ts'
 import { ownTenantRoutes, ownTenantSchemas } from './modules/tenants/own-routes.ts'
 import { platformRoutes, platformSchemas } from './modules/tenants/platform-routes.ts'
@@ -181,6 +182,7 @@ export async function buildServer(
     ...authSchemas,
     ...auditSchemas,
     ...sessionSchemas,
+    ...staffSessionSchemas,
     ...apiKeySchemas,
     ...mfaSchemas,
     ...passkeySchemas,
@@ -401,6 +403,7 @@ export async function buildServer(
       })
       authRoutes(api, { ...identification, ...identity })
       sessionRoutes(api, { ...identification, ...identity })
+      staffSessionRoutes(api)
       auditRoutes(api, { headSigner: createHeadSigner(masters) })
       apiKeyRoutes(api)
       mfaRoutes(api, identity)

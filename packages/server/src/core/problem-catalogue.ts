@@ -253,8 +253,8 @@ export const problemTypes = {
     401,
     { en: 'Sign in again', fr: 'Reconnectez-vous' },
     {
-      en: 'This asks for a proof of who you are that is not older than {seconds} seconds. Confirm at /auth/step-up.',
-      fr: 'Ceci demande une preuve de votre identité de moins de {seconds} secondes. Confirmez à /auth/step-up.',
+      en: 'This asks for a proof of who you are that is not older than {seconds} seconds. Confirm at /auth/step-up, or with a passkey at /passkeys/step-up.',
+      fr: 'Ceci demande une preuve de votre identité de moins de {seconds} secondes. Confirmez à /auth/step-up, ou avec une clé d’accès à /passkeys/step-up.',
     },
   ),
   'tenant-conflict': problem(

@@ -55,3 +55,16 @@ export async function countSessions(tx: Tx, owner: SessionOwner): Promise<number
 export function findSession(tx: Tx, owner: SessionOwner, id: string) {
   return selected(tx, owner).where('id', '=', id).executeTakeFirst()
 }
+
+/** Whether there is such an account, switched off or not. */
+export async function isKnown(tx: Tx, { tenantId, userId }: SessionOwner): Promise<boolean> {
+  const row = await tx
+    .selectFrom('user_account')
+    .select('id')
+    .where('tenant_id', '=', tenantId)
+    .where('id', '=', userId)
+    .where('deleted_at', 'is', null)
+    .where('erased_at', 'is', null)
+    .executeTakeFirst()
+  return row !== undefined
+}

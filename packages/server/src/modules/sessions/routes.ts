@@ -61,6 +61,7 @@ export function sessionRoutes(app: App, dependencies: SessionDependencies): void
       schema: {
         operationId: 'endSession',
         summary: 'End one of one’s own sessions, at once and everywhere',
+        description: 'The session of this call may always be ended; another one takes a fresh proof of who one is.',
         tags: ['sessions'],
         params: SessionParams,
         response: { 204: { type: 'null', description: 'Ended.' }, ...refusals(400, 401, 403, 404, 422, 429, 503) },

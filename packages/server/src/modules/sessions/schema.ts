@@ -2,24 +2,34 @@ import { type Static, Type } from 'typebox'
 import { Id, Instant, Nullable, Ref, Strict } from '../../core/fields.ts'
 import { NumberedPageOf, NumberedPageQuery } from '../../core/pagination.ts'
 
+/** What anybody who may see a session is shown of it. */
+const facts = {
+  device: Nullable(Type.String({ description: 'What the device called itself: "Firefox, Linux".' })),
+  transport: Type.Union([Type.Literal('bearer'), Type.Literal('cookie')]),
+  aal: Type.Union([Type.Literal(1), Type.Literal(2)], { description: '2 once a second factor was shown.' }),
+  amr: Type.Array(Type.String(), { description: 'How the person proved who they are (RFC 8176).' }),
+  authTime: Instant,
+  createdAt: Instant,
+  lastSeenAt: Type.String({ format: 'date-time', description: 'Within a minute of the last use.' }),
+  expiresAt: Type.String({ format: 'date-time', description: 'When it ends if it is not used before.' }),
+}
+
 export const Session = Strict(
   {
     id: Id,
     current: Type.Boolean({ description: 'Whether it is the session of this very call.' }),
-    device: Nullable(Type.String({ description: 'What the device called itself: "Firefox, Linux".' })),
     address: Nullable(Type.String({ description: 'Where the person signed in from.' })),
     userAgent: Nullable(Type.String()),
-    transport: Type.Union([Type.Literal('bearer'), Type.Literal('cookie')]),
-    aal: Type.Union([Type.Literal(1), Type.Literal(2)], { description: '2 once a second factor was shown.' }),
-    amr: Type.Array(Type.String(), { description: 'How the person proved who they are (RFC 8176).' }),
-    authTime: Instant,
-    createdAt: Instant,
-    lastSeenAt: Type.String({ format: 'date-time', description: 'Within a minute of the last use.' }),
-    expiresAt: Type.String({ format: 'date-time', description: 'When it ends if it is not used before.' }),
+    ...facts,
   },
   { $id: 'Session' },
 )
 export type Session = Static<typeof Session>
+
+export const UserSession = Strict({ id: Id, ...facts }, { $id: 'UserSession' })
+export type UserSession = Static<typeof UserSession>
+
+export const UserSessionPage = NumberedPageOf(Ref(UserSession), 'UserSessionPage')
 
 export const SessionPage = NumberedPageOf(Ref(Session), 'SessionPage')
 

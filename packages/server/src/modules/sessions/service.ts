@@ -1,4 +1,5 @@
 import { appendAudit } from '../../core/audit/append.ts'
+import { assertFreshProof } from '../../core/authorise.ts'
 import type { Context, Person } from '../../core/context.ts'
 import { type KeyRing, UnsealError, unseal } from '../../core/credentials/sealing.ts'
 import { clientAad } from '../../core/identity/session-kit.ts'
@@ -7,7 +8,7 @@ import { type NumberedPage, numberedPageReply, pageRequest } from '../../core/pa
 import { ProblemError } from '../../core/problem.ts'
 import type { Tx } from '../../database/tenant.ts'
 import * as queries from './queries.ts'
-import type { EndedSessions, Session, SessionQuery } from './schema.ts'
+import type { EndedSessions, Session, SessionQuery, UserSession } from './schema.ts'
 
 /** The person's own sessions that are alive, newest first. */
 export function listSessions(context: Context, ring: KeyRing, query: SessionQuery): Promise<NumberedPage<Session>> {
@@ -30,21 +31,24 @@ export async function readSession(context: Context, ring: KeyRing, id: string): 
 }
 
 /**
- * Ends one of the person's sessions, in every process. Of several calls at once, one does.
+ * Ends one of the person's sessions, in every process. Of several calls at once, one does. Their own they may always end;
+ * whoever has got hold of it must not put the person out of another with it.
  *
  * @returns whether it is the session of this call.
- * @throws ProblemError `session-not-found`.
+ * @throws ProblemError `session-not-found`; `step-up-required` for another one, whether or not there is such a one.
  */
 export async function endSession(context: Context, id: string): Promise<boolean> {
   const person = personOf(context)
   const owner = ownerOf(context)
+  const isOwn = id.toLowerCase() === person.sessionId
+  if (!isOwn) assertFreshProof(person, context.clock.now())
   const ended = await context.inTenant(async (tx) =>
     (await queries.findSession(tx, owner, id)) === undefined
       ? []
       : end(tx, context, { userId: person.id, sessionId: id }),
   )
   if (ended.length === 0) throw new ProblemError('session-not-found')
-  return id.toLowerCase() === person.sessionId
+  return isOwn
 }
 
 /** Ends the person's other sessions, or this one as well. */
@@ -78,13 +82,15 @@ const ownerOf = (context: Context): queries.SessionOwner => ({
 type Row = NonNullable<Awaited<ReturnType<typeof queries.findSession>>>
 
 function toSession(context: Context, ring: KeyRing, row: Row): Session {
-  const client = clientOf(context, ring, row)
+  const { address, userAgent } = clientOf(context, ring, row)
+  return { ...factsOf(row), current: row.id === personOf(context).sessionId, address, userAgent }
+}
+
+/** What a session is shown as, but for where it comes from. */
+export function factsOf(row: Row): UserSession {
   return {
     id: row.id,
-    current: row.id === personOf(context).sessionId,
     device: row.device_label,
-    address: client.address,
-    userAgent: client.userAgent,
     // The columns have check constraints with exactly these values.
     transport: row.transport as Session['transport'],
     aal: row.aal as Session['aal'],

@@ -105,6 +105,24 @@ describe('one’s own sessions', () => {
     expect((await call('GET', '/sessions', own.headers)).statusCode).toBe(401)
   })
 
+  it('end another one with a fresh proof only, and the one that asks with an old one too', async () => {
+    const person = await createPerson(server)
+    const [here, other] = [await signedIn(person), await signedIn(person)]
+    server.clock.nowMs += 601_000
+    try {
+      for (const id of [other.id, createId()]) {
+        const stale = await call('DELETE', `/sessions/${id}`, here.headers)
+        expect([stale.statusCode, stale.json().code]).toEqual([401, 'step-up-required'])
+        expect(stale.json().detail).toMatch(/\/auth\/step-up.*\/passkeys\/step-up/)
+      }
+      expect((await call('GET', '/auth/me', other.headers)).statusCode).toBe(200)
+      expect((await call('DELETE', `/sessions/${here.id.toUpperCase()}`, here.headers)).statusCode).toBe(204)
+      expect((await call('GET', '/auth/me', here.headers)).statusCode).toBe(401)
+    } finally {
+      server.clock.nowMs -= 601_000
+    }
+  })
+
   it('end once, of many calls at the same time', async () => {
     const person = await createPerson(server)
     const here = await signedIn(person)

@@ -1,0 +1,44 @@
+import type { App } from '../../core/fastify.ts'
+import { Ref } from '../../core/fields.ts'
+import { refusals } from '../../core/openapi.ts'
+import { EndedSessions, SessionParams, SessionQuery, UserSession, UserSessionPage } from './schema.ts'
+import { endSessionsOfUser, listSessionsOfUser } from './staff.ts'
+
+export const staffSessionSchemas = [UserSession, UserSessionPage]
+
+/** Where somebody is signed in, as staff are shown it, and how staff end it. */
+export function staffSessionRoutes(app: App): void {
+  app.get(
+    '/users/:id/sessions',
+    {
+      schema: {
+        operationId: 'listSessionsOfUser',
+        summary: 'List the sessions of somebody, newest first',
+        description: 'Without the addresses they come from: those are shown to their owner alone.',
+        tags: ['sessions'],
+        params: SessionParams,
+        querystring: SessionQuery,
+        response: { 200: Ref(UserSessionPage), ...refusals(400, 401, 403, 404, 422, 429, 503) },
+      },
+      config: { access: 'users:read' },
+    },
+    (request) => listSessionsOfUser(request.context, request.params.id, request.query),
+  )
+
+  app.delete(
+    '/users/:id/sessions',
+    {
+      schema: {
+        operationId: 'endSessionsOfUser',
+        summary: 'End every session of somebody, at once and everywhere',
+        description:
+          'Of somebody who may do nothing that one may not do oneself. The account stays on: they may sign in again. Takes a fresh proof of who one is.',
+        tags: ['sessions'],
+        params: SessionParams,
+        response: { 200: Ref(EndedSessions), ...refusals(400, 401, 403, 404, 422, 429, 503) },
+      },
+      config: { access: 'users:write', stepUp: true },
+    },
+    (request) => endSessionsOfUser(request.context, request.params.id),
+  )
+}
