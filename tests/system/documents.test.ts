@@ -3,6 +3,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
+import { type PasswordContext, passwordFaults } from '../../packages/server/src/core/credentials/password-rule.ts'
 
 const pages = globSync('**/*.md', { exclude: ['**/node_modules', 'data'] }).map((file) => ({
   file,
@@ -49,6 +50,25 @@ async function commandsOf(...command: readonly string[]): Promise<readonly strin
   const list = stdout.slice(stdout.search(/^Commands:$/m)).split('\n')
   return stdout.includes('\nCommands:\n') ? list.flatMap((line) => /^ {2}([a-z][a-z-]*)/.exec(line)?.[1] ?? []) : []
 }
+
+describe('the guide for signing people in', () => {
+  const guide = readFileSync('docs/guides/sign-people-in.md', 'utf8')
+
+  it('lists every word that makes a password easy to guess for its person, and each is refused', async () => {
+    const own = 'Montgolfiere'
+    const words: Readonly<Record<string, PasswordContext>> = {
+      "the tenant's name, and its slug": { tenantName: own, tenantSlug: own.toLowerCase() },
+      "the person's name": { personName: own },
+      "the person's address, before the `@`": { email: `${own}@example.org` },
+    }
+    const list = /<!-- context words -->\n\n((?:- .*\n)+)/.exec(guide)?.[1] ?? ''
+    expect(list.trimEnd().replaceAll(/^- /gm, '').split('\n')).toEqual(Object.keys(words))
+    for (const each of Object.values(words).flatMap((context) => Object.entries(context))) {
+      expect(await passwordFaults(`${own}-1783`, Object.fromEntries([each]))).toContain('contains-context')
+    }
+    expect(await passwordFaults(`${own}-1783`)).toEqual([])
+  })
+})
 
 describe('every page of the repository', () => {
   it('links to files and headings that there are', () => {

@@ -4,6 +4,7 @@ const attempts = serverTests('modules/mfa/attempts')
 const auth = serverTests('modules/auth/auth')
 const breached = serverTests('modules/registration/breached')
 const cli = testsOf('packages/cli/src/cli')
+const documents = testsOf('tests/system/documents')
 const hasher = serverTests('core/credentials/password-hasher')
 const invitations = serverTests('modules/invitations/invitations')
 const lostFactor = serverTests('modules/mfa/reset')
@@ -54,10 +55,10 @@ export const authentication: readonly Requirement[] = [
       'a password of ten years ago signs its person in and asks for no new one',
     ),
   ),
-  partly(
+  met(
     '6.2.11',
-    'The name and the address of a person and the name and slug of their tenant are refused; no guide lists them.',
     passwordRule('refuses %s to Ada Lovelace of Acme Forge'),
+    documents('lists every word that makes a password easy to guess for its person, and each is refused'),
   ),
   met(
     '6.2.12',
@@ -154,9 +155,11 @@ export const authentication: readonly Requirement[] = [
   met('6.8.1', oauth('class 29: who an identity is')),
   met('6.8.2', oauth('is refused with %s')),
   notApplicable('6.8.3', 'There is no SAML.'),
-  partly(
+  met(
     '6.8.4',
-    'What a provider says of the strength of a sign-in is not read: it counts as one factor, and a second one is asked for here. No guide says so.',
-    oauth('class 7: who has a second factor is asked for it, and nothing of the answer opens anything'),
+    oauth(
+      'counts as one factor and as made now, whatever the provider says of it',
+      'class 7: who has a second factor is asked for it, and nothing of the answer opens anything',
+    ),
   ),
 ]

@@ -1,4 +1,4 @@
-import { met, notApplicable, partly, type Requirement, serverTests, testsOf } from './requirement.ts'
+import { met, notApplicable, type Requirement, serverTests, testsOf } from './requirement.ts'
 
 const accessToken = serverTests('core/tokens/access-token')
 const apiKeys = serverTests('modules/api-keys/api-keys')
@@ -11,6 +11,7 @@ const opaque = serverTests('core/credentials/opaque-token')
 const passkeys = serverTests('modules/passkeys/passkeys')
 const passwordReset = serverTests('modules/password-reset/password-reset')
 const sessions = serverTests('modules/sessions/sessions')
+const staffSessions = serverTests('modules/sessions/staff')
 const stepUp = serverTests('modules/mfa/step-up')
 const users = serverTests('modules/users/users')
 
@@ -73,9 +74,12 @@ export const sessionsAndAccess: readonly Requirement[] = [
     passwordReset('asks for the present one, ends the other sessions and goes on with another'),
     passkeys('ends every other session, is told, and makes the passkey unknown'),
   ),
-  partly(
+  met(
     '7.4.5',
-    'Staff end all sessions of a person by switching the account off; nothing ends them and leaves the account on, nor ends those of everybody.',
+    staffSessions(
+      'end all of them at once and in every process, with the sign-ins under way, and leave the account on',
+      'class 38: end none of who may do more, and nobody does who may not write accounts',
+    ),
     users('by %s ends every session and every link at once'),
   ),
   met(
@@ -86,18 +90,20 @@ export const sessionsAndAccess: readonly Requirement[] = [
     mfa('is not for who found an old session open'),
     passkeys('asks for a fresh proof, and for the second factor of who has one'),
   ),
-  partly(
+  met(
     '7.5.2',
-    'All sessions are shown, and ending all others takes a fresh proof; ending one by its id does not.',
     sessions(
       'are listed newest first, with where each is and which one is asking',
+      'end another one with a fresh proof only, and the one that asks with an old one too',
       'end all others, or all, with a fresh proof only',
     ),
   ),
-  partly(
+  met(
     '7.6.1',
-    'A session that began at a provider ends like any other, and none is opened through a provider that was switched off; no guide says that the session at the provider plays no part.',
-    oauth('lets nobody in who was on the way, nor with a link that was made before'),
+    oauth(
+      'is of a session that is no concern of the provider: it ends here alone, and goes on without one',
+      'lets nobody in who was on the way, nor with a link that was made before',
+    ),
     lifetimes('is given a week with every refresh, and thirty days in all'),
   ),
   met(

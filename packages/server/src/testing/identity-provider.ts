@@ -27,6 +27,8 @@ export interface ProviderAnswers {
   nonce: string | undefined
   /** Of its metadata, when it is not its own. */
   metadataIssuer: string | undefined
+  /** What the ID token says besides. */
+  more: Readonly<Record<string, unknown>>
   /** Called before a token is handed out. */
   beforeToken: () => Promise<void>
 }
@@ -68,12 +70,14 @@ export async function startTestProvider(): Promise<TestProvider> {
     isUnsigned: false,
     nonce: undefined,
     metadataIssuer: undefined,
+    more: {},
     beforeToken: async () => {},
   }
   const emailClaims = () => ({ email: answers.email, email_verified: answers.emailVerified })
 
   async function idToken({ nonce, clientId }: Code): Promise<string> {
     const claims = {
+      ...answers.more,
       ...(answers.hasNonce && nonce !== null && { nonce: answers.nonce ?? nonce }),
       ...(answers.hasEmailInToken && emailClaims()),
     }

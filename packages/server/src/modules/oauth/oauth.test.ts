@@ -376,20 +376,46 @@ it('a provider whose metadata are of another issuer lets nobody in', async () =>
   }
 })
 
-describe('class 32: a provider that is switched off', () => {
-  async function swift(code: string) {
-    const made = (await addProvider(code, idp.issuer)).json()
-    const change = (isEnabled: boolean) =>
-      server.app.inject({
-        method: 'PUT',
-        url: `/api/v1/identity-providers/${made.id}`,
-        remoteAddress: nextAddress(),
-        headers: bearer(staff),
-        payload: { name: code, clientId: 'client', isEnabled },
-      })
-    return change
-  }
+describe('a sign-in at a provider', () => {
+  it('counts as one factor and as made now, whatever the provider says of it', async () => {
+    await register(newcomer())
+    const longAgo = Math.floor(server.clock.nowMs / 1_000) - 86_400
+    idp.answers.more = { acr: 'aal3', amr: ['hwk', 'mfa'], auth_time: longAgo }
+    const { session } = await me((await signIn()).answer.json().access_token)
+    expect(session).toMatchObject({ aal: 1, amr: ['fed'] })
+    expect(Math.abs(Date.parse(session.authTime) - server.clock.nowMs)).toBeLessThan(60_000)
+  })
 
+  it('is of a session that is no concern of the provider: it ends here alone, and goes on without one', async () => {
+    const change = await swift('parted')
+    await register(newcomer(), 'parted/authorize')
+    const [first, second] = [await signIn(idp, 'parted/authorize'), await signIn(idp, 'parted/authorize')]
+    const out = await postTo(server, '/auth/logout', {}, bearer(first.answer.json().access_token))
+    expect(out.statusCode).toBe(204)
+    // Signed out here, the provider lets them through again.
+    expect((await signIn(idp, 'parted/authorize')).answer.statusCode).toBe(200)
+    expect((await change(false)).statusCode).toBe(200)
+    const renewed = await postTo(server, '/auth/refresh', { refresh_token: second.answer.json().refresh_token })
+    expect(renewed.statusCode).toBe(200)
+    const staffed = await postTo(server, '/auth/refresh', { refresh_token: renewed.json().refresh_token })
+    expect((await me(staffed.json().access_token)).session.amr).toEqual(['fed'])
+  })
+})
+
+async function swift(code: string) {
+  const made = (await addProvider(code, idp.issuer)).json()
+  const change = (isEnabled: boolean) =>
+    server.app.inject({
+      method: 'PUT',
+      url: `/api/v1/identity-providers/${made.id}`,
+      remoteAddress: nextAddress(),
+      headers: bearer(staff),
+      payload: { name: code, clientId: 'client', isEnabled },
+    })
+  return change
+}
+
+describe('class 32: a provider that is switched off', () => {
   it('lets nobody in who was on the way, nor with a link that was made before', async () => {
     const change = await swift('swift')
     await register(newcomer(), 'swift/authorize')
