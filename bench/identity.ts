@@ -23,8 +23,8 @@ import { alternate, freePort, type Load, type LoadResult, load, median, record, 
  */
 const rounds = Number(process.argv[2] ?? 5)
 const seconds = Number(process.argv[3] ?? 4)
-/** Of sign-ins, before the first round. */
-const warmUpSeconds = 20
+/** Of each contender, before the first round. */
+const warmUpSeconds = 15
 const connections = 64
 /** Fewer than the queue of hashes holds, what is left of the round before included: a full one answers 503 at once. */
 const signInConnections = 24
@@ -148,23 +148,14 @@ const nextReader = (): Readonly<Record<string, string>> => {
   turn += 1
   return { authorization: `Bearer ${sessions[turn % sessions.length]?.access_token}` }
 }
+const readLoad = (url: string, path: string, forSeconds = seconds): Promise<LoadResult> =>
+  load({ url, seconds: forSeconds, connections, method: 'GET', next: () => ({ path, headers: nextReader() }) })
+const bareRead = [bare.url, `/messages/${messageId}`] as const
+const ownRead = [ours.url, `/api/v1/contact/messages/${messageId}`] as const
+for (const each of [bareRead, ownRead]) await readLoad(...each, warmUpSeconds)
 const reads = await alternate(rounds, {
-  'bare read': () =>
-    load({
-      url: bare.url,
-      seconds,
-      connections,
-      method: 'GET',
-      next: () => ({ path: `/messages/${messageId}`, headers: nextReader() }),
-    }),
-  'authenticated read': () =>
-    load({
-      url: ours.url,
-      seconds,
-      connections,
-      method: 'GET',
-      next: () => ({ path: `/api/v1/contact/messages/${messageId}`, headers: nextReader() }),
-    }),
+  'bare read': () => readLoad(...bareRead),
+  'authenticated read': () => readLoad(...ownRead),
 })
 
 /** Refreshes of so many sessions side by side, each with the token that the one before gave. */

@@ -36,6 +36,42 @@ export async function useSubjectKey(
   return found.key
 }
 
+/** Whose key stands for that of nobody. */
+const nobody = '00000000-0000-0000-0000-000000000000'
+
+/**
+ * The key of a person, made when there is none yet, by the same statements whether there was one, there was none or there
+ * is no such person: for what strangers are answered, whom the time it takes would tell which.
+ *
+ * @param userId - undefined for nobody.
+ */
+export async function readKeyEvenly(
+  tx: Tx,
+  ring: KeyRing | undefined,
+  tenantId: string,
+  userId: string | undefined,
+): Promise<ReadKeys> {
+  if (ring === undefined) return {}
+  const subject = personSubject(userId ?? nobody)
+  const fresh = seal(ring, randomBytes(32), subjectKeyAad(tenantId, subject))
+  const [, { rows }] = await Promise.all([
+    lockChain(tx),
+    sql<{ sealed_key: Buffer }>`
+      with made as (
+        insert into audit_subject_key (tenant_id, subject, sealed_key) values (${tenantId}, ${subject}, ${fresh})
+        on conflict do nothing returning sealed_key
+      )
+      select sealed_key from made
+      union all
+      select sealed_key from audit_subject_key where tenant_id = ${tenantId} and subject = ${subject}
+      limit 1`.execute(tx),
+  ])
+  return { [subject]: rows[0]?.sealed_key ?? null }
+}
+
+/** Whoever has to wait for another's key waits for the chain first, as everybody does: no two wait for one another. */
+const lockChain = (tx: Tx): Promise<unknown> => sql`select lock_audit_chain()`.execute(tx)
+
 /**
  * Keys of months that were read from the database. One that this transaction makes is not kept: it may be rolled back, and
  * what it sealed would be lost. A month's key is destroyed years after the last use; a person's may be at any moment, so
@@ -70,8 +106,7 @@ export async function findSubjectKeys(
 }
 
 async function makeSubjectKey(tx: Tx, ring: KeyRing, tenantId: string, subject: AuditSubject): Promise<KeyRing> {
-  // Whoever has to wait for another's key waits for the chain first, as everybody does: no two wait for one another.
-  await sql`select lock_audit_chain()`.execute(tx)
+  await lockChain(tx)
   const made = randomBytes(32)
   await tx
     .insertInto('audit_subject_key')

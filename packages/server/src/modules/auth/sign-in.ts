@@ -1,4 +1,5 @@
 import { type AuditSource, appendAudit } from '../../core/audit/append.ts'
+import { readKeyEvenly } from '../../core/audit/subject-keys.ts'
 import type { Context } from '../../core/context.ts'
 import { createOpaqueToken } from '../../core/credentials/opaque-token.ts'
 import type { PasswordHasher } from '../../core/credentials/password-hasher.ts'
@@ -105,16 +106,14 @@ function refusalOf(found: Awaited<ReturnType<typeof queries.findForSignIn>>, mat
   return found.email_verified_at === null ? 'email-unverified' : undefined
 }
 
-/** One entry whatever the reason, so that the time it takes tells none of them. */
+/** One entry whatever the reason, by the same statements, so that the time it takes tells none of them. */
 async function auditRefusal(context: Context, userId: string | undefined, reason = ''): Promise<void> {
-  await context.inTenant((tx) =>
-    appendAudit(tx, context, {
-      action: 'session.refused',
-      outcome: 'refused',
-      ...(userId !== undefined && { resource: { type: 'user', id: userId } }),
-      changes: { reason },
-    }),
-  )
+  await context.inTenant(async (tx) => {
+    const keys = await readKeyEvenly(tx, context.audit.ring, context.tenant.id, userId)
+    const resource = userId === undefined ? {} : { resource: { type: 'user', id: userId } }
+    const refused = { action: 'session.refused', outcome: 'refused', changes: { reason }, ...resource } as const
+    await appendAudit(tx, context, refused, keys)
+  })
 }
 
 /** What the second factor is to be sent with: bound to the person and the transport, good for five minutes. */
