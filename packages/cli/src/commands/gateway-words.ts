@@ -8,6 +8,7 @@ const en = {
   trustedProxies: 'comma-separated addresses or CIDR blocks of proxies whose word about clients is taken',
   forwardedHeader: 'the header in which they give it',
   upstreamTimeout: 'seconds in which the server behind has to begin its answer',
+  redis: 'count in this Redis, with every gateway that does; without a URL: the one of REMPART_REDIS_URL',
   drain: 'seconds in which requests in flight may end when the gateway stops',
   invalidListen: 'Expected host:port, such as 127.0.0.1:8080 or [::]:8080.',
   notInForce: (count: number) =>
@@ -15,6 +16,8 @@ const en = {
   answers: (url: string, upstream: string) => `The gateway answers at ${url}, in front of ${upstream}.`,
   inForce: (file: string, policies: number, version: string) =>
     `Policies in force: ${policies}, of ${file}, version ${version}.`,
+  counted: (isShared: boolean): string =>
+    isShared ? 'Counted in Redis, with the other gateways.' : 'Counted in the memory of this process.',
   first: 'To see what is told of the limits:',
   stop: 'To stop: Ctrl+C.',
 }
@@ -28,12 +31,15 @@ const fr: typeof en = {
   trustedProxies: 'adresses ou blocs CIDR, séparés par des virgules, des proxys crus sur l’adresse des clients',
   forwardedHeader: 'l’en-tête dans lequel ils la donnent',
   upstreamTimeout: 'secondes laissées au serveur en amont pour commencer sa réponse',
+  redis: 'compte dans ce Redis, avec toutes les passerelles qui le font ; sans URL : celui de REMPART_REDIS_URL',
   drain: 'secondes laissées aux requêtes en cours à l’arrêt',
   invalidListen: 'hôte:port attendu, comme 127.0.0.1:8080 ou [::]:8080.',
   notInForce: (count) =>
     `${count === 1 ? 'Une règle compte' : `${count} règles comptent`} par compte, locataire ou clé d’API, que seule l’application connaît : sans effet ici.`,
   answers: (url, upstream) => `La passerelle répond à ${url}, devant ${upstream}.`,
   inForce: (file, policies, version) => `Politiques en vigueur : ${policies}, de ${file}, version ${version}.`,
+  counted: (isShared) =>
+    isShared ? 'Compté dans Redis, avec les autres passerelles.' : 'Compté dans la mémoire de ce processus.',
   first: 'Pour voir ce qui est dit des limites :',
   stop: 'Pour arrêter : Ctrl+C.',
 }

@@ -1,5 +1,16 @@
 import { createGateway, type Gateway, GatewayOptionError } from '@rempart/gateway'
-import { createLogger, createPolicySet, inFile, type PolicySet, readPolicyFile, watchPolicyFile } from '@rempart/server'
+import type { RemoteStore } from '@rempart/guard'
+import {
+  createLogger,
+  createPolicySet,
+  inFile,
+  openGatewayStore,
+  type PolicySet,
+  type RedisTarget,
+  readPolicyFile,
+  redisUrl,
+  watchPolicyFile,
+} from '@rempart/server'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import * as parse from '../arguments.ts'
 import { Failure } from '../failure.ts'
@@ -15,6 +26,8 @@ interface GatewayCommandOptions {
   readonly forwardedHeader: 'x-forwarded-for' | 'forwarded'
   readonly upstreamTimeout: number
   readonly drain: number
+  /** True: the one that the environment names. */
+  readonly redis?: RedisTarget | true
 }
 
 interface Place {
@@ -43,6 +56,7 @@ export function addGatewayCommand(program: Command): void {
     .addOption(
       new Option('--upstream-timeout <seconds>', say.upstreamTimeout).argParser(parse.integer(1, 3_600)).default(60),
     )
+    .addOption(new Option('--redis [url]', say.redis).argParser(readRedis))
     .addOption(new Option('--drain <seconds>', say.drain).argParser(parse.integer(0, 3_600)).default(10))
     .action(run)
 }
@@ -51,7 +65,8 @@ async function run(chosen: GatewayCommandOptions): Promise<void> {
   const log = createLogger({ level: 'info' })
   const document = readPolicyFile(chosen.policy)
   let set = readSet(document)
-  const gateway = create(chosen, set, (tallies) => {
+  const shared = chosen.redis && (await openGatewayStore(chosen.redis === true ? undefined : chosen.redis, log))
+  const gateway = create(chosen, set, shared?.store, (tallies) => {
     for (const { kind, ...tally } of tallies) log[kind === 'failed' ? 'error' : 'warn'](tally, `requests ${kind}`)
   })
   const watch = watchPolicyFile(document, {
@@ -74,7 +89,7 @@ async function run(chosen: GatewayCommandOptions): Promise<void> {
     {
       stop() {
         watch.stop()
-        return gateway.stop()
+        return gateway.stop().finally(() => shared?.close())
       },
     },
     log,
@@ -94,6 +109,7 @@ function readSet(document: ReturnType<typeof readPolicyFile>): PolicySet {
 function create(
   { upstream, trustedProxies = [], forwardedHeader, upstreamTimeout, drain }: GatewayCommandOptions,
   { policies }: PolicySet,
+  store: RemoteStore | undefined,
   onTally: NonNullable<Parameters<typeof createGateway>[0]['onTally']>,
 ): Gateway {
   try {
@@ -103,18 +119,24 @@ function create(
       clientAddress: { trustedProxies, header: forwardedHeader },
       limits: { firstByteMs: upstreamTimeout * 1_000, drainMs: drain * 1_000 },
       onTally,
+      ...(store && { store }),
     })
   } catch (error) {
     throw error instanceof GatewayOptionError ? new Failure(error.message) : error
   }
 }
 
-function welcome(url: string, { upstream, policy }: GatewayCommandOptions, { policies, version }: PolicySet): string {
+function welcome(
+  url: string,
+  { upstream, policy, redis }: GatewayCommandOptions,
+  { policies, version }: PolicySet,
+): string {
   const beyond = policies.flatMap(({ policy: { rules } }) => rules).filter(isBeyond).length
   return [
     '',
     say.answers(url, upstream),
     say.inForce(printable(policy), policies.length, version),
+    say.counted(redis !== undefined),
     ...(beyond === 0 ? [] : [say.notInForce(beyond)]),
     '',
     say.first,
@@ -139,6 +161,12 @@ function readPlace(text: string): Place {
   const [, bracketed, bare, port] = /^(?:\[([\da-f:.]+)\]|([^:[\]]*)):(\d{1,5})$/i.exec(text) ?? []
   if (port === undefined || Number(port) > 65_535) throw new InvalidArgumentError(say.invalidListen)
   return { host: bracketed ?? (bare === '' ? '::' : (bare ?? '')), port: Number(port) }
+}
+
+function readRedis(text: string): RedisTarget {
+  const read = redisUrl(text)
+  if ('fault' in read) throw new InvalidArgumentError(`It ${read.fault}.`)
+  return read.value
 }
 
 function readList(text: string): readonly string[] {

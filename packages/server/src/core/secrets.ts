@@ -10,6 +10,7 @@ export const keyLabels = {
   cursor: 'rempart/cursor/v1',
   proofOfWork: 'rempart/proof-of-work/v1',
   guardStore: 'rempart/guard-store/v1',
+  gatewayStore: 'rempart/gateway-store/v1',
   guardEvents: 'rempart/guard-events/v1',
   knownDevice: 'rempart/known-device/v1',
   registration: 'rempart/registration/v1',

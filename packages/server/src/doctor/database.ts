@@ -49,7 +49,8 @@ function explained(error: unknown): Finding {
 const NOTABLE_SKEW_MS = 2_000
 const HARMFUL_SKEW_MS = 20_000
 
-async function examineClock(worker: Pool): Promise<Finding> {
+/** The clock of this machine beside that of the database; the way there and back is no skew. */
+export async function examineClock(worker: Pick<Pool, 'query'>): Promise<Finding> {
   const beforeMs = Date.now()
   const { rows } = await worker.query<{ ms: number }>(
     'select extract(epoch from clock_timestamp())::float8 * 1000 as ms',

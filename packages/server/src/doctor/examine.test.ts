@@ -2,13 +2,14 @@ import { randomBytes } from 'node:crypto'
 import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createLogger } from '../core/logging.ts'
 import { mastersOf } from '../core/secrets.ts'
 import { createSigningKeys } from '../core/tokens/signing-keys.ts'
 import { asOwner, createTestDatabase, type TestDatabase } from '../testing/database.ts'
 import { mailTenant, queueMail, token } from '../testing/mail.ts'
 import { startSmtpSink } from '../testing/smtp-sink.ts'
+import { examineClock } from './database.ts'
 import { examine } from './examine.ts'
 import type { Finding } from './finding.ts'
 
@@ -105,6 +106,50 @@ describe('the doctor', { timeout: 30_000 }, () => {
        alter table mail_outbox force row level security`,
     )
     expect(await named('outbox-late')).toMatchObject({ level: 'warn', facts: { count: 1 } })
+  })
+
+  it.each([
+    [0, 'clock-ok', 'ok', 0],
+    [-1_500, 'clock-ok', 'ok', 1.5],
+    [5_000, 'clock-skewed', 'warn', 5],
+    [-5_000, 'clock-skewed', 'warn', 5],
+    [3_600_000, 'clock-off', 'fail', 3_600],
+    [-60_000, 'clock-off', 'fail', 60],
+  ] as const)('tells a clock that is %i ms from the database’s: %s', async (aheadMs, name, level, seconds) => {
+    const real = Date.now
+    vi.spyOn(Date, 'now').mockImplementation(() => real() + aheadMs)
+    const finding = await examineClock(database.worker)
+    expect(finding).toMatchObject({ name, level })
+    // The way to the database and back may hide some of it.
+    expect(Math.abs(Number(finding.facts['seconds']) - seconds)).toBeLessThanOrEqual(1)
+  })
+
+  it('takes a database that is slow to answer for no skew', async () => {
+    let nowMs = 1_800_000_000_000
+    vi.spyOn(Date, 'now').mockImplementation(() => nowMs)
+    const query = async () => {
+      nowMs += 30_000
+      return { rows: [{ ms: nowMs }] }
+    }
+    expect(await examineClock({ query } as unknown as Pick<typeof database.worker, 'query'>)).toMatchObject({
+      name: 'clock-ok',
+      facts: { seconds: 0 },
+    })
+  })
+
+  it('tells that no process has done a job for long, and that one has', async () => {
+    const owner = database.target('rempart_owner')
+    expect(await named('jobs-never')).toMatchObject({ level: 'ok' })
+    await asOwner(
+      owner,
+      `insert into pgboss.queue (name, policy, table_name) values ('audit-heads', 'exclusive', 'job') on conflict do nothing;
+       insert into pgboss.job (name, state, completed_on) values ('audit-heads', 'completed', now() - interval '30 seconds'),
+         ('audit-heads', 'failed', now())`,
+    )
+    expect(await named('jobs-ok')).toMatchObject({ level: 'ok', facts: { minutes: 0 } })
+    await asOwner(owner, "update pgboss.job set completed_on = now() - interval '45 minutes' where state = 'completed'")
+    expect(await named('jobs-dead')).toMatchObject({ level: 'warn', facts: { minutes: 45 } })
+    await asOwner(owner, "delete from pgboss.job where name = 'audit-heads'")
   })
 
   it('tells services that do not answer', async () => {
