@@ -142,7 +142,7 @@ describe('the doctor', { timeout: 30_000 }, () => {
     expect(await named('jobs-never')).toMatchObject({ level: 'ok' })
     await asOwner(
       owner,
-      `insert into pgboss.queue (name, policy, table_name) values ('audit-heads', 'exclusive', 'job') on conflict do nothing;
+      `select pgboss.create_queue('audit-heads', '{"policy":"standard"}');
        insert into pgboss.job (name, state, completed_on) values ('audit-heads', 'completed', now() - interval '30 seconds'),
          ('audit-heads', 'failed', now())`,
     )
