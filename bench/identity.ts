@@ -152,7 +152,7 @@ const readLoad = (url: string, path: string, forSeconds = seconds): Promise<Load
   load({ url, seconds: forSeconds, connections, method: 'GET', next: () => ({ path, headers: nextReader() }) })
 const bareRead = [bare.url, `/messages/${messageId}`] as const
 const ownRead = [ours.url, `/api/v1/contact/messages/${messageId}`] as const
-for (const each of [bareRead, ownRead]) await readLoad(...each, warmUpSeconds)
+for (const [url, path] of [bareRead, ownRead]) await readLoad(url, path, warmUpSeconds)
 const reads = await alternate(rounds, {
   'bare read': () => readLoad(...bareRead),
   'authenticated read': () => readLoad(...ownRead),
