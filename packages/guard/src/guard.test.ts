@@ -4,7 +4,7 @@ import type { GuardEvent } from './events.ts'
 import { PolicyError, type PolicyFault } from './faults.ts'
 import { createGuard, type GuardOptions } from './guard.ts'
 import type { PolicyOverrides } from './overrides.ts'
-import type { PolicyInput } from './policy.ts'
+import { definePolicy, type PolicyInput, type PolicySource } from './policy.ts'
 import { createMemoryStore } from './stores/memory.ts'
 import { from } from './testing/arrivals.ts'
 import { createHeldStore } from './testing/remote-store.ts'
@@ -25,7 +25,7 @@ const login: PolicyInput = {
 }
 
 /** A guard with a clock that stands still, over a store in the process unless another is given. */
-function guardOf(policies: readonly PolicyInput[], options: Partial<GuardOptions> = {}) {
+function guardOf(policies: readonly PolicySource[], options: Partial<GuardOptions> = {}) {
   return createGuard({ store: createMemoryStore({ budgetBytes: 262_144 }), nowMs: () => 1_000, ...options, policies })
 }
 
@@ -157,6 +157,16 @@ describe('a tenant’s own figures', () => {
     }
     expect(told).toHaveLength(1)
     expect(told[0]?.map((fault) => fault.path)).toContain(path)
+  })
+
+  it('hold for a policy that was checked before it was given, as for one that is checked now', () => {
+    const overrides: PolicyOverrides = { contact: { burst: { limit: 1 } } }
+    const guard = guardOf([definePolicy(contact)])
+    expect(guard.policy('contact')?.version).toBe(guardOf([contact]).policy('contact')?.version)
+    expect(atOnce(guard.early('contact', client, { overrides })).outcome).toBe('allow')
+    expect(atOnce(guard.early('contact', client, { overrides })).outcome).toBe('deny')
+    guard.replacePolicies([definePolicy({ ...contact, rules: [] })])
+    expect(atOnce(guard.early('contact', client)).outcome).toBe('allow')
   })
 
   it('cannot be lent by a prototype', () => {

@@ -6,14 +6,14 @@ import { createObserver, type EventListener, type Observer } from './events.ts'
 import { PolicyError, type PolicyFault } from './faults.ts'
 import { overridePolicy, type PolicyOverrides } from './overrides.ts'
 import { type CompiledPolicy, compilePolicy, type Plan } from './plan.ts'
-import { definePolicy, type Policy, type PolicyInput } from './policy.ts'
+import { asWritten, definePolicy, type Policy, type PolicyInput, type PolicySource } from './policy.ts'
 import type { RemoteStore, Store } from './store.ts'
 import type { Subjects } from './subject.ts'
 import { createTurnClock } from './turn-clock.ts'
 
 /** What a guard decides by, and what it counts in. */
 export interface GuardOptions {
-  readonly policies: readonly PolicyInput[]
+  readonly policies: readonly PolicySource[]
   readonly store: Store | RemoteStore
   /** Milliseconds that never run back, from any origin. @default performance.now, read once in a turn of the event loop */
   readonly nowMs?: () => number
@@ -70,7 +70,7 @@ export interface Guard {
    *
    * @throws PolicyError, and the policies in force stay as they are.
    */
-  replacePolicies(policies: readonly PolicyInput[]): void
+  replacePolicies(policies: readonly PolicySource[]): void
   /** The clock of the decisions, as a lease's release wants it. */
   nowMs(): number
 }
@@ -150,9 +150,9 @@ function count(options: GuardOptions): Counting {
   })
 }
 
-function compileSet(inputs: readonly PolicyInput[]): PolicySet {
+function compileSet(sources: readonly PolicySource[]): PolicySet {
   const entries = new Map<string, Entry>()
-  for (const input of inputs) {
+  for (const input of sources.map(asWritten)) {
     if (entries.has(input.id)) throw new RangeError(`Two policies are named "${input.id}"`)
     entries.set(input.id, createEntry(input, definePolicy(input)))
   }

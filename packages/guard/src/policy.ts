@@ -21,6 +21,15 @@ export interface Policy {
   readonly rules: readonly Rule[]
 }
 
+/** A policy as it is written, or as `definePolicy` made it of that. */
+export type PolicySource = PolicyInput | Policy
+
+/** What a policy was made of: a tenant's figures and a policy file's are put over that. */
+const written = new WeakMap<object, PolicyInput>()
+
+/** A policy as it was written. */
+export const asWritten = (source: PolicySource): PolicyInput => written.get(source) ?? (source as PolicyInput)
+
 const defaults: RuleDefaults = { mode: 'live', onStoreFailure: 'open' }
 
 /**
@@ -39,6 +48,7 @@ export function definePolicy(input: PolicyInput): Policy {
   const path = isRecord(input) && typeof input.id === 'string' ? input.id.slice(0, 64) : 'policy'
   const policy = checkPolicy(input, path, faults)
   if (policy === undefined || faults.length > 0) throw new PolicyError(faults)
+  written.set(policy, input)
   return policy
 }
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify'
 import type { Decision } from '../decision.ts'
-import type { PolicyInput } from '../policy.ts'
+import type { PolicySource } from '../policy.ts'
 import type { AdapterOptions } from './adapter-options.ts'
 import { createProtection, type Protection } from './http.ts'
 import {
@@ -17,7 +17,7 @@ import type { Refusal } from './refusal.ts'
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** The route's own policy; `none`: never limited. */
-    guard?: PolicyInput | 'none'
+    guard?: PolicySource | 'none'
   }
 }
 

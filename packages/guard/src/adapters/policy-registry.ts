@@ -1,15 +1,15 @@
 import { createGuard, type Guard } from '../guard.ts'
-import type { PolicyInput } from '../policy.ts'
+import type { PolicySource } from '../policy.ts'
 import type { LoadedPolicy } from '../policy-file/load.ts'
 import { createPolicyMatcher, type PolicyMatcher } from '../policy-file/match.ts'
 import type { RemoteStore, Store } from '../store.ts'
 import { createMemoryStore } from '../stores/memory.ts'
 
 /** A policy as declared in code, or as loaded from a policy file with the requests it is for. */
-export type AdapterPolicy = PolicyInput | LoadedPolicy
+export type AdapterPolicy = PolicySource | LoadedPolicy
 
 /** What a route says of its policy: one of its own, the name of one the guard has, or `none`. */
-export type RoutePolicy = PolicyInput | string
+export type RoutePolicy = PolicySource | string
 
 /** The policies in force, those of the routes among them. */
 export interface PolicyRegistry {
@@ -35,14 +35,14 @@ export function createPolicyRegistry({ guard, policies = [], store }: PolicySour
   const own = guard ?? createGuard({ policies: policies.map(inputOf), store: store ?? createMemoryStore() })
   let listed = policies
   let matcher = matcherOf(policies)
-  const registered = new Map<string, PolicyInput>()
+  const registered = new Map<string, PolicySource>()
 
-  const withRegistered = (given: readonly AdapterPolicy[]): readonly PolicyInput[] => {
+  const withRegistered = (given: readonly AdapterPolicy[]): readonly PolicySource[] => {
     const inputs = given.map(inputOf)
     const ids = new Set(inputs.map(({ id }) => id))
     return [...inputs, ...[...registered.values()].filter(({ id }) => !ids.has(id))]
   }
-  const registerInput = (policy: PolicyInput): void => {
+  const registerInput = (policy: PolicySource): void => {
     const { id } = policy
     const twin = registered.get(id)
     if (twin !== undefined && twin !== policy) throw new RangeError(`Two policies are named "${id}"`)
@@ -77,7 +77,7 @@ export function createPolicyRegistry({ guard, policies = [], store }: PolicySour
   }
 }
 
-const inputOf = (policy: AdapterPolicy): PolicyInput => ('policy' in policy ? policy.policy : policy)
+const inputOf = (policy: AdapterPolicy): PolicySource => ('policy' in policy ? policy.policy : policy)
 
 /** `/*` and `/:page` are for whatever there is, and name no health check. */
 const isCatchAll = (pattern: string): boolean => /^\/[*:]/.test(pattern)

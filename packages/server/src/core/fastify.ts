@@ -1,5 +1,5 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import type { ClientAddress, PolicyInput } from '@rempart/guard'
+import type { ClientAddress, PolicySource } from '@rempart/guard'
 import type {
   FastifyBaseLogger,
   FastifyInstance,
@@ -38,7 +38,7 @@ declare module 'fastify' {
     /** Whether the person must have proved who they are within the last minutes (RFC 9470). */
     stepUp?: boolean
     /** The route's own policy; absent: the general one; `none`: never limited. */
-    guard?: PolicyInput | 'none'
+    guard?: PolicySource | 'none'
     /** Whether `:formId` names the tenant when nothing else does. */
     tenantOfForm?: boolean
     /** Which block of security headers answers; `api` when absent. */

@@ -1,4 +1,4 @@
-import type { PolicyInput } from '@rempart/guard'
+import type { PolicyInput, PolicySource } from '@rempart/guard'
 import { describe, expect, it } from 'vitest'
 import { createPolicySet, type RoutedRequest } from './policy-set.ts'
 
@@ -13,7 +13,7 @@ interface Given {
   readonly method?: string
   /** Absent: the target itself. */
   readonly route?: string | undefined
-  readonly guard?: PolicyInput | 'none'
+  readonly guard?: PolicySource | 'none'
 }
 function request(url: string, given: Given = {}): RoutedRequest {
   const pattern = 'route' in given ? given.route : url

@@ -4,6 +4,7 @@ import {
   loadPolicies,
   type MatchedPolicy,
   type PolicyInput,
+  type PolicySource,
   policyVersion,
   rankRoute,
 } from '@rempart/guard'
@@ -31,7 +32,7 @@ export interface RoutedRequest {
     /** Its pattern; absent where no route matched. */
     readonly url?: string
     /** Its own policy, none, or nothing: then the general one. */
-    readonly guard?: PolicyInput | 'none'
+    readonly guard?: PolicySource | 'none'
   }
 }
 
