@@ -190,9 +190,13 @@ describe('a memory store', () => {
     expect(store.stats()).toMatchObject({ budgetBytes: 1_048_576, entries: 2, blocked: 1, evictions: 0 })
     decide(plan, store, from('192.0.2.3'), 1, hour)
     expect(store.stats()).toMatchObject({ entries: 1, blocked: 0 })
+    store.mark('a request that counts nothing', 1_000, 2 * hour)
+    expect(store.stats().entries).toBe(0)
   })
 
   it.each([0, 65_535, 1e6 + 0.5, Number.NaN])('refuses a budget of %s bytes', (budgetBytes) => {
-    expect(() => createMemoryStore({ budgetBytes })).toThrow(RangeError)
+    expect(() => createMemoryStore({ budgetBytes })).toThrow(
+      new RangeError('budgetBytes: a whole number of bytes, at least 64 KiB'),
+    )
   })
 })

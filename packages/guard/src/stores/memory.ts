@@ -52,8 +52,7 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
       setTime(tables, advanceClock(clock, nowMs))
       for (const take of takes.slice(0, count)) if (take.active) clear(take, tables, seed)
     },
-    release(leases, nowMs) {
-      advanceClock(clock, nowMs)
+    release(leases) {
       releaseLeases(leases, tables)
     },
     mark(key, ttlMs, nowMs) {

@@ -154,6 +154,34 @@ export function describeStore(name: string, createFixture: () => Promise<StoreFi
       })
     })
 
+    describe('a request', () => {
+      it('is decided by the takes that it counts and that are active, though others are spent', async () => {
+        await ask(limit(1))
+        for (const [others, count] of [
+          [{ active: false }, 2],
+          [{ active: true }, 1],
+        ] as const) {
+          const [taken, spent] = [takesOf([limit(9)], 'bob'), takesOf([limit(1)])].map(([take]) => take)
+          if (taken === undefined || spent === undefined) throw new Error('one is counted')
+          const { fits, charged, used } = Object.assign(spent, others)
+          await fixture.store.take([taken, spent], count, fixture.nowMs())
+          expect(taken).toMatchObject({ fits: true, charged: true })
+          expect(spent).toMatchObject({ fits, charged, used })
+        }
+      })
+
+      it('clears the counters of the takes that it counts and that are active, and no others', async () => {
+        for (const account of ['ada', 'bob', 'eve']) await ask(limit(9), {}, account)
+        const takes = ['ada', 'bob', 'eve'].flatMap((account) => takesOf([limit(9)], account))
+        const [ada] = takes
+        if (ada !== undefined) ada.active = false
+        await fixture.store.clear(takes, 2, fixture.nowMs())
+        const used = []
+        for (const account of ['ada', 'bob', 'eve']) used.push((await ask(limit(9), {}, account)).used)
+        expect(used).toEqual([2, 1, 2])
+      })
+    })
+
     describe('several counters', () => {
       it('are charged all or none', async () => {
         const rules = [limit(9), limit(2), limit(50)]
