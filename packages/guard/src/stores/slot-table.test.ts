@@ -22,8 +22,8 @@ import {
 
 const GROUP = 8
 const RING = 8
-/** What a slot of that ring takes: a tag, an end, a head of four words and two words for each entry. */
-const SLOT_BYTES = (2 + 4 + RING * 2) * 4
+/** What a slot of that ring takes: a tag, an end, a head of five words and two words for each entry. */
+const SLOT_BYTES = (2 + 5 + RING * 2) * 4
 const budgetBytes = GROUP * SLOT_BYTES * 5 + 48
 
 interface Entry {
@@ -298,16 +298,26 @@ describe('the slots of a table', () => {
     expect([holdsKey(table, slot, key.tag, 39), holdsKey(table, slot, key.tag, 40)]).toEqual([true, false])
   })
 
-  it('are left as they are by a charge in one step when a longer window has charged since, until that is brought within', () => {
+  it('are left as they are by a charge in one step when another window has charged last, or nothing is left in them', () => {
     const table = createSlotTable(budgetBytes, RING)
     const slot = claimed(table)
+    const spend = (tick: number) => {
+      const before = [...table.records]
+      const total = spendSlot(table, slot, tick, 50, 1, 1, 9, 30)
+      if (total < 0) expect([...table.records]).toEqual(before)
+      return total
+    }
+    expect(spend(10)).toBe(-1)
     chargeSlot(table, slot, 10, 1, 1, 60, 20)
-    chargeSlot(table, slot, 11, 1, 1, 62, 20)
-    const before = [...table.records]
-    expect(spendSlot(table, slot, 11, 50, 1, 1, 9, 30)).toBe(-1)
-    expect([...table.records]).toEqual(before)
-    expect(spendSlot(table, slot, 12, 50, 1, 1, 9, 30)).toBe(3)
-    expect(pruneSlot(table, slot, 62, 50)).toBe(0)
+    expect(spend(11)).toBe(2)
+    chargeSlot(table, slot, 12, 1, 1, 72, 20)
+    expect(spend(12)).toBe(-1)
+    expect(pruneSlot(table, slot, 13, 50)).toBe(3)
+    chargeSlot(table, slot, 13, 1, 1, 63, 20)
+    expect(spend(14)).toBe(5)
+    expect([pruneSlot(table, slot, 62, 50), pruneSlot(table, slot, 63, 50)]).toEqual([3, 1])
+    expect(pruneSlot(table, slot, 64, 50)).toBe(0)
+    expect(spend(65)).toBe(-1)
   })
 
   it('that are free are taken before any that holds a counter', () => {

@@ -16,8 +16,8 @@ export interface SlotTable {
   /** Group after group: eight tags (32 bits of the key's hash), and the tick of 32 ms at which each slot is free. */
   readonly lines: Int32Array
   /**
-   * Slot after slot: the shape, the units in all, when the newest entry was begun, the limit, then end and units of
-   * each entry.
+   * Slot after slot: the shape, the units in all, when the newest entry was begun, the limit, the window of the last
+   * charge or 0 for an empty slot, then end and units of each entry.
    */
   readonly records: Int32Array
   /** Counters forgotten before their window ended. */
@@ -30,10 +30,11 @@ export interface SlotTable {
 const GROUP = 8
 const LINE = 16
 /** Words of a record before its entries. */
-const HEADER = 4
+const HEADER = 5
 const TOTAL = 1
 const BEGUN = 2
 const LIMIT = 3
+const WINDOW = 4
 /** The shape: bits 0–7 the oldest entry's place, from 8 on the entries. */
 const LENGTH_SHIFT = 8
 const FIRST_LENGTH = 1 << LENGTH_SHIFT
@@ -97,6 +98,7 @@ export function claimSlot(table: SlotTable, high: number, tag: number, coarseTic
   table.records[record] = 0
   table.records[record + TOTAL] = 0
   table.records[record + LIMIT] = limit
+  table.records[record + WINDOW] = 0
   return slot
 }
 
@@ -121,6 +123,7 @@ export function pruneSlot(table: SlotTable, slot: number, tick: number, windowTi
   } while (length > 0 && (((records[record + HEADER + head * 2] ?? 0) - tick) | 0) <= 0)
   records[record] = head | (length << LENGTH_SHIFT)
   records[record + TOTAL] = total
+  if (length === 0) records[record + WINDOW] = 0
   return total
 }
 
@@ -188,6 +191,7 @@ export function chargeSlot(
   const shape = records[record] ?? 0
   const length = lengthOf(shape)
   const isShared = length > 0 && ((tick - (records[record + BEGUN] ?? 0)) | 0) < cellTicks
+  records[record + WINDOW] = (end - tick) | 0
   if (!isShared && pushEntry(table, slot, tick, end, coarseEnd, units)) return
   const entry = record + HEADER + placeOf(headOf(shape), length - 1, ringSize) * 2
   records[entry] = end
@@ -200,7 +204,7 @@ export function chargeSlot(
  * Reads and charges a slot in one: the common case of {@link pruneSlot} and {@link chargeSlot}.
  *
  * @returns The units with this arrival's: they were charged when the limit holds them. -1, and nothing done, for a slot
- * that must be pruned, brought within its window or moved first.
+ * that must be pruned or moved first, or that another window has charged last, whose entries must be brought within this.
  */
 // biome-ignore lint/complexity/noExcessiveCognitiveComplexity: one function, because a call costs as much as its body.
 export function spendSlot(
@@ -219,23 +223,20 @@ export function spendSlot(
   const head = record + HEADER + headOf(shape) * 2
   const oldestTicks = ((records[head] ?? 0) - tick) | 0
   const isShared = ((tick - (records[record + BEGUN] ?? 0)) | 0) < cellTicks
-  const newest = record + HEADER + placeOf(headOf(shape), lengthOf(shape) - 1, table.ringSize) * 2
-  // From 1 to the window, in one comparison.
-  if ((oldestTicks - 1) >>> 0 >= windowTicks || shape < FIRST_LENGTH) return -1
-  // A longer window may have charged since, and what is behind an entry comes back no earlier than that.
-  if ((((records[newest] ?? 0) - tick) | 0) > windowTicks) return -1
+  if (oldestTicks <= 0 || records[record + WINDOW] !== windowTicks) return -1
   const total = (records[record + TOTAL] ?? 0) + units
   table.oldestTicks = oldestTicks
   if (total > limit) return total
   const end = (tick + windowTicks) | 0
   if (!isShared) return pushEntry(table, slot, tick, end, coarseEnd, units) ? total : -1
-  if (records[newest] !== end) {
-    records[newest] = end
+  const entry = record + HEADER + placeOf(headOf(shape), lengthOf(shape) - 1, table.ringSize) * 2
+  if (records[entry] !== end) {
+    records[entry] = end
     table.lines[slot + GROUP] = coarseEnd
   }
   // An only entry is the oldest, and has just been dated anew.
-  if (newest === head) table.oldestTicks = windowTicks
-  records[newest + 1] = (records[newest + 1] ?? 0) + units
+  if (entry === head) table.oldestTicks = windowTicks
+  records[entry + 1] = (records[entry + 1] ?? 0) + units
   records[record + TOTAL] = total
   return total
 }
@@ -277,6 +278,7 @@ export function moveSlot(from: SlotTable, slot: number, to: SlotTable, target: n
   to.records[destination] = length << LENGTH_SHIFT
   to.records[destination + TOTAL] = from.records[source + TOTAL] ?? 0
   to.records[destination + BEGUN] = from.records[source + BEGUN] ?? 0
+  to.records[destination + WINDOW] = from.records[source + WINDOW] ?? 0
   dropSlot(from, slot, coarseTick)
 }
 
