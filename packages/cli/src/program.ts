@@ -12,6 +12,7 @@ import { addGatewayCommand } from './commands/gateway.ts'
 import { addKeyCommands } from './commands/keys.ts'
 import { addLeadCommands } from './commands/leads.ts'
 import { addMailboxCommands } from './commands/mailbox.ts'
+import { addOperatorCommands } from './commands/operator.ts'
 import { addPolicyCommands } from './commands/policy.ts'
 import { addProveCommands } from './commands/prove.ts'
 import { addReplayCommand } from './commands/replay.ts'
@@ -37,6 +38,7 @@ addDatabaseCommands(program)
 addDoctorCommand(program)
 addTenantCommands(program)
 addUserCommands(program)
+addOperatorCommands(program)
 addApiKeyCommands(program)
 addAuditCommands(program)
 addContactCommands(program)

@@ -1,5 +1,5 @@
 export { type Config, ConfigError } from './config.ts'
-export { type Scope, scopes } from './core/access.ts'
+export { permissions, type Scope, scopes } from './core/access.ts'
 export { type AuditAction, auditActions } from './core/audit/actions.ts'
 export { type ExportVerdict, verifyExport } from './core/audit/export-lines.ts'
 export { type HeadKey, headKeyOf, type SignedHead } from './core/audit/heads.ts'
@@ -76,6 +76,9 @@ export {
 export type { SecurityEvent, SecurityEventDetail } from './modules/security-events/schema.ts'
 export { listSecurityEvents, readSecurityEvent } from './modules/security-events/service.ts'
 export { listDomains } from './modules/tenants/domains.ts'
+export { grantOperator, listGrants, revokeGrant } from './modules/tenants/grants.ts'
+export { readPlatformTenant } from './modules/tenants/platform.ts'
+export type { OperatorGrant } from './modules/tenants/schema.ts'
 export {
   addTenantDomain,
   changeTenant,

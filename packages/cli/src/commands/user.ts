@@ -51,7 +51,7 @@ export function addUserCommands(program: Command): void {
       .argument('<account>', say.who)
       .action((who: string, chosen: { readonly tenant?: string }) =>
         withTenantContext(chosen.tenant, async (context) => {
-          const { email } = await act(context, await idOf(context, who))
+          const { email } = await act(context, await accountIdOf(context, who))
           note(done(email))
         }),
       )
@@ -111,8 +111,8 @@ function stateOf({ deletedAt, isActive, emailVerified }: User): UserStatus {
   return emailVerified ? 'active' : 'unverified'
 }
 
-/** @throws Failure when nobody has the address. */
-async function idOf(context: Context, who: string): Promise<string> {
+/** The id of an account of the context's tenant, by its address or id. @throws Failure when nobody has the address. */
+export async function accountIdOf(context: Context, who: string): Promise<string> {
   if (parse.isId(who)) return who.toLowerCase()
   const [user] = (await listUsers(context, { email: who })).items
   if (user === undefined) throw new Failure(say.unknown(who))

@@ -40,7 +40,10 @@ export async function listPlatformTenants(
 }
 
 /** @throws ProblemError `tenant-not-found`. */
-export async function readPlatformTenant({ pool }: PlatformDependencies, id: string): Promise<PlatformTenant> {
+export async function readPlatformTenant(
+  { pool }: Pick<PlatformDependencies, 'pool'>,
+  id: string,
+): Promise<PlatformTenant> {
   return toPlatformTenant(await requireTenant(pool, id))
 }
 
