@@ -354,7 +354,7 @@ export const settings = {
     'REMPART_ABUSEIPDB_DAILY_BUDGET',
     integer(1, 10_000_000),
     1_000,
-    'Questions to it on one UTC day, by each process.',
+    'Questions to it on one UTC day, by each process; one that fails is asked three times at most.',
   ),
   metricsPort: optional('REMPART_METRICS_PORT', integer(0, 65_535), 'Port of a separate listener for /metrics.'),
   metricsToken: optional(

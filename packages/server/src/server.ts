@@ -213,10 +213,8 @@ export async function buildServer(
   const signingKeys = dependencies.signingKeys ?? createSigningKeys({ pool, masters, log })
   const ownUrl = { issuer: config.publicUrl, audience: config.publicUrl }
   const accessTokens = createAccessTokens({ ...ownUrl, keys: signingKeys, clock })
-  const identity = createIdentityParts({
-    ...{ config, masters, clock, accessTokens },
-    outbound: createOutbounds(metrics.registry),
-  })
+  const outbound = createOutbounds(metrics.registry)
+  const identity = createIdentityParts({ config, masters, clock, accessTokens, outbound })
   const identification = {
     pool,
     reads: createTenantReads(pool),
@@ -234,7 +232,7 @@ export async function buildServer(
   installKeyUsage(app, { pool, clock, log })
   const blocks = createAnswerBlocks(config)
   const fingerprintSecret = deriveKey(master, keyLabels.fingerprint)
-  const reputation = await openReputation({ config, log, registry: metrics.registry, clock })
+  const reputation = await openReputation({ config, log, registry: metrics.registry, clock, outbound })
   app.addHook('onClose', async () => reputation?.close())
   installLifecycle(app, {
     config,

@@ -29,6 +29,8 @@ export interface OutboundOptions {
   readonly failuresToOpen?: number
   /** For how long it is; then one call tries it. Default 30,000. */
   readonly openMs?: number
+  /** Nobody waits for it: a process may end while the next try is awaited. */
+  readonly isBackground?: boolean
   /** There are several of this name, with a circuit breaker each: metrics count them together, and show none as open. */
   readonly isOneOfMany?: boolean
 }
@@ -106,12 +108,13 @@ function createOutbound(
   breaker.onStateChange((state) => turned(state !== CircuitState.Closed))
   // The time limit is around the breaker: who waits for the trial call of a half-open circuit waits no longer than others.
   const once = wrap(timeout(options.timeoutMs, TimeoutStrategy.Aggressive), breaker)
-  const again = retry(handleWhen(isWorthAnother), {
+  const retries = retry(handleWhen(isWorthAnother), {
     maxAttempts: tries - 1,
     backoff: new DelegateBackoff(({ attempt }) =>
       Math.min(longestWaitMs, firstWaitMs * 2 ** (attempt - 1) * (1 + Math.random() / 2)),
     ),
   })
+  const again = options.isBackground === true ? retries.dangerouslyUnref() : retries
 
   return {
     call: (work) =>

@@ -14,7 +14,7 @@ const DAY_MS = 86_400_000
 
 /**
  * Asks AbuseIPDB how confident its users are that an address is abusive: a score from 0 to 100 over the last 90 days.
- * Addresses that it has whitelisted score 0.
+ * Addresses that it has whitelisted score 0. One try; `patiently` makes the others.
  *
  * @see https://docs.abuseipdb.com/#check-endpoint
  */
@@ -47,7 +47,9 @@ async function refusal(response: Response): Promise<ReputationServiceError> {
   const retryAfterMs = seconds >= 0 ? Math.min(seconds * 1_000, DAY_MS) : undefined
   // A spent day or a key that is refused does not mend itself in a minute.
   const pauseMs = [401, 402, 403, 429].includes(response.status) ? 3_600_000 : undefined
-  return new ReputationServiceError(`status ${response.status}`, retryAfterMs ?? pauseMs)
+  const waitMs = retryAfterMs ?? pauseMs
+  const isFinal = response.status < 500 || waitMs !== undefined
+  return new ReputationServiceError(`status ${response.status}`, waitMs, isFinal)
 }
 
 async function readBounded(response: Response): Promise<string> {

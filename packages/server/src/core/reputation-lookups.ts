@@ -34,7 +34,7 @@ const DAY_MS = 86_400_000
 const MOST_UNDER_WAY = 4
 /** An address whose look-up failed is not asked about again before this. */
 const FAILED_TTL_MS = 60_000
-/** So many failures one after another pause all look-ups. */
+/** So many look-ups that came to nothing one after another, whatever was tried for each, pause all: no budget is spent on them. */
 const FAILURES_UNTIL_PAUSE = 5
 const PAUSE_MS = 60_000
 

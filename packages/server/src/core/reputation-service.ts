@@ -24,8 +24,12 @@ export class ReputationServiceError extends Error {
   /** Ask nothing before so many milliseconds have passed. */
   readonly retryAfterMs: number | undefined
 
-  constructor(message: string, retryAfterMs?: number) {
+  /** It would say the same again. */
+  readonly isFinal: boolean
+
+  constructor(message: string, retryAfterMs?: number, isFinal = false) {
     super(message)
     this.retryAfterMs = retryAfterMs
+    this.isFinal = isFinal
   }
 }

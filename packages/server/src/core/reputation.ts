@@ -3,9 +3,11 @@ import { Counter, Gauge, type Registry } from '@prometheus-io/client'
 import type { ClientAddress, Reputation } from '@rempart/guard'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
+import type { OutboundFactory } from './outbound.ts'
 import { createAbuseIpDb } from './reputation-abuseipdb.ts'
 import { openReputationLists, type ReputationListsObserver } from './reputation-lists.ts'
 import { createReputationLookups, type LookupOutcome } from './reputation-lookups.ts'
+import { patiently } from './reputation-patience.ts'
 
 /** What the configured lists and services say of addresses. */
 export interface ReputationReader {
@@ -22,6 +24,7 @@ export interface ReputationDependencies {
   readonly log: Logger
   readonly registry: Registry
   readonly clock: { now(): number }
+  readonly outbound: OutboundFactory
 }
 
 /**
@@ -71,7 +74,10 @@ for (const [network, bits] of [
   privateNetworks.addSubnet(network, bits, 'ipv6')
 }
 
-function openLookups({ config, log, registry, clock }: ReputationDependencies) {
+/** For one try. */
+const LOOKUP_TIMEOUT_MS = 3_000
+
+function openLookups({ config, log, registry, clock, outbound }: ReputationDependencies) {
   const { abuseIpDbKey: key, abuseIpDbUrl: url, abuseIpDbDailyBudget: dailyBudget } = config
   if (key === undefined) return undefined
   const lookups = new Counter({
@@ -81,7 +87,9 @@ function openLookups({ config, log, registry, clock }: ReputationDependencies) {
     registers: [registry],
   })
   const count = (outcome: LookupOutcome): void => lookups.inc({ outcome })
-  return createReputationLookups({ service: createAbuseIpDb({ url, key }), dailyBudget, clock, log, count })
+  const calls = outbound({ service: 'abuseipdb', timeoutMs: LOOKUP_TIMEOUT_MS, isBackground: true })
+  const service = patiently(createAbuseIpDb({ url, key, timeoutMs: LOOKUP_TIMEOUT_MS }), calls)
+  return createReputationLookups({ service, dailyBudget, clock, log, count })
 }
 
 function observeLists(registry: Registry): ReputationListsObserver {
