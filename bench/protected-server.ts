@@ -33,7 +33,7 @@ const app = await buildServer(
       },
     },
     // As on a database where no tenant has limits of its own.
-    policyFeed: { any: () => false, changed: () => {} },
+    tenantFeed: { any: () => false, changed: () => {}, follow: () => {}, hears: () => false },
     metrics: createMetrics(),
     log: createLogger({ level: config.logLevel }),
     clock: { now: () => Date.now() },

@@ -69,6 +69,8 @@ async function answers(child: ChildProcess, url: string): Promise<void> {
 export interface Load {
   readonly url: string
   readonly seconds: number
+  /** So many requests, however long they take. */
+  readonly amount?: number
   readonly connections: number
   readonly method: 'GET' | 'POST'
   /** Called for each request. */
@@ -95,6 +97,7 @@ export interface LoadResult {
 export async function load({
   url,
   seconds,
+  amount,
   connections,
   method,
   next,
@@ -106,7 +109,7 @@ export async function load({
   const options: autocannon.Options = {
     url,
     connections,
-    duration: seconds,
+    ...(amount === undefined ? { duration: seconds } : { amount }),
     requests: [
       {
         method,

@@ -60,6 +60,13 @@ export async function fill(
   await makeTenants(owner, installation.tenants)
   await makePeople(owner, people)
   const half = Math.floor(rows / 2)
+  // Made anew once the rows are there, in a tenth of the time.
+  const { rows: indexes } = await owner.query<{ name: string; definition: string }>(
+    `select indexname as name, indexdef as definition from pg_indexes
+     where tablename = any($1) and indexname not like '%_pkey'`,
+    [grown],
+  )
+  for (const { name } of indexes) await owner.query(`drop index ${name}`)
   for (const [table, statement] of [
     ['lead', insertLeads],
     ['contact_message', insertMessages],
@@ -68,6 +75,10 @@ export async function fill(
       await owner.query(statement, [from, Math.min(half, from + rowsOfChunk) - 1, half, installation.tenants])
       say(`${Math.min(half, from + rowsOfChunk)} of ${half} rows of ${table}, ${seconds(startedMs)} s`)
     }
+  }
+  for (const { name, definition } of indexes) {
+    await owner.query(definition)
+    say(`index ${name}, ${seconds(startedMs)} s`)
   }
   for (const table of [...filled, ...grown]) {
     await owner.query(`alter table ${table} force row level security`)

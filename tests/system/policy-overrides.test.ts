@@ -40,7 +40,7 @@ const setLimit = (server: ServerProcess | undefined, limit: number) =>
 
 const listeners = async (): Promise<readonly number[]> => {
   const { rows } = await database.app.query<{ pid: number }>(
-    "select pid from pg_stat_activity where application_name = 'rempart-listen rempart_policies'",
+    "select pid from pg_stat_activity where application_name = 'rempart-listen rempart_tenants'",
   )
   return rows.map(({ pid }) => pid)
 }

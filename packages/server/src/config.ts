@@ -269,6 +269,12 @@ export const settings = {
     33_554_432,
     'Memory budget of the guard’s counters in the process, in bytes.',
   ),
+  formMemoryBytes: setting(
+    'REMPART_FORM_MEMORY',
+    integer(1_048_576, 4_294_967_296),
+    134_217_728,
+    'Memory that published forms may take in the process, in bytes. A form of ten fields takes some 15,000; those that are asked for least go first.',
+  ),
   guardStore: setting(
     'REMPART_GUARD_STORE',
     choice('auto', 'memory', 'postgres', 'redis'),

@@ -42,6 +42,7 @@ import { collectRoutes } from './core/route-table.ts'
 import { deriveKey, deriveKeys, keyLabels, mastersOf } from './core/secrets.ts'
 import { createSerializerCompiler } from './core/serialization.ts'
 import { createSubjectReader, requestOf } from './core/subjects.ts'
+import type { TenantFeed } from './core/tenant-feed.ts'
 import { createTenantPolicies } from './core/tenant-policies.ts'
 import type { TenantResolver } from './core/tenant-resolver.ts'
 import { createAccessTokens } from './core/tokens/access-token.ts'
@@ -106,7 +107,6 @@ import { passkeySchemas } from './modules/passkeys/schema.ts'
 import { passkeySignInRoutes } from './modules/passkeys/sign-in-routes.ts'
 import { resetRequestPolicy, resetUsePolicy } from './modules/password-reset/policy.ts'
 import { passwordResetRoutes, passwordResetSchemas } from './modules/password-reset/routes.ts'
-import type { PolicyFeed } from './modules/policies/feed.ts'
 import { policyRoutes, policySchemas } from './modules/policies/routes.ts'
 import { exportPolicy } from './modules/privacy/policy.ts'
 import { privacyRequestRoutes, privacyRequestSchemas } from './modules/privacy/request-routes.ts'
@@ -140,8 +140,8 @@ export interface ServerDependencies {
   readonly redis?: () => Promise<RedisHealth>
   /** The parsed policy file, when there is one. */
   readonly policyFile: unknown
-  /** What is heard of the policies of tenants; absent: each is looked up, and no change is told to others. */
-  readonly policyFeed?: Pick<PolicyFeed, 'any' | 'changed'>
+  /** What is heard of tenants; absent: policies of each are looked up, and what is remembered is soon read anew. */
+  readonly tenantFeed?: Pick<TenantFeed, 'any' | 'changed' | 'follow' | 'hears'>
   /** The keys of access tokens; absent: read when the first is asked for, and followed by nothing. */
   readonly signingKeys?: SigningKeys
   readonly metrics: Metrics
@@ -242,16 +242,17 @@ export async function buildServer(
     clock,
     fingerprintPrefix: createFingerprintPrefix(fingerprintSecret, clock),
   })
+  const origins = createKnownOrigins(pool, () => clock.now())
   const answerPreflight = installCors(app, {
     config,
-    knownOrigins: createKnownOrigins(pool, () => clock.now()),
+    knownOrigins: origins,
     tenantOf: createPreflightTenant(identification),
   })
   const namesOf = createTenantNames(identification)
   const tenantPolicies = createTenantPolicies({
     tenants: dependencies.tenants,
     namesOf,
-    anyOverrides: () => dependencies.policyFeed?.any() ?? true,
+    anyOverrides: () => dependencies.tenantFeed?.any() ?? true,
     factor: config.tenantLimitFactor,
     log,
   })
@@ -353,7 +354,18 @@ export async function buildServer(
     dataDir: config.dataDir,
   }
   const contactIntake = createContactIntake(pool, (rows) => metrics.batch('contact', rows))
-  const forms = createPublishedForms()
+  const forms = createPublishedForms({
+    hears: dependencies.tenantFeed?.hears ?? (() => false),
+    maxBytes: config.formMemoryBytes,
+  })
+  dependencies.tenantFeed?.follow(forms)
+  for (const [cache, { reading }] of Object.entries({
+    tenants: dependencies.tenants,
+    forms,
+    origins,
+    tokens: accessTokens,
+  }))
+    metrics.watchCache(cache, reading)
   const tokens = createRenderTokens(...deriveKeys(masters, keyLabels.renderToken))
   const leadIntake = createLeadIntake(pool, (rows) => metrics.batch('leads', rows))
   const gateIntake = createGateIntake(pool, (rows) => metrics.batch('gates', rows))
@@ -397,7 +409,7 @@ export async function buildServer(
       policyRoutes(api, {
         policies: app.policies,
         tenantPolicies,
-        onChanged: dependencies.policyFeed?.changed ?? ((tenantId) => dependencies.tenants.forget(tenantId)),
+        onChanged: dependencies.tenantFeed?.changed ?? ((tenantId) => dependencies.tenants.forget(tenantId)),
       })
       authRoutes(api, { ...identification, ...identity })
       sessionRoutes(api, { ...identification, ...identity })

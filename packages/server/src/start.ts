@@ -6,6 +6,7 @@ import { type Config, weakSecrets } from './config.ts'
 import type { App } from './core/fastify.ts'
 import { createMetrics, type Metrics } from './core/metrics.ts'
 import { deriveKey, keyLabels, loadMasters, type Masters } from './core/secrets.ts'
+import { startTenantFeed, type TenantFeed } from './core/tenant-feed.ts'
 import { createTenantResolver, type TenantResolver } from './core/tenant-resolver.ts'
 import { createSigningKeys, type SigningKeys } from './core/tokens/signing-keys.ts'
 import { type JoinedTarget, type OpenDatabase, openDatabase } from './database/open.ts'
@@ -14,7 +15,6 @@ import { type OpenGuardStore, openGuardStore } from './guard-store.ts'
 import { startBackground } from './jobs/background.ts'
 import { startJobsProcess } from './jobs-process.ts'
 import { closeListener, listenForMetrics, urlOf } from './listeners.ts'
-import { type PolicyFeed, startPolicyFeed } from './modules/policies/feed.ts'
 import { scheduleEventDays } from './modules/security-events/retention.ts'
 import { inFile, type PolicyDocument, readPolicyFile } from './policy-file.ts'
 import { watchPolicyFile } from './policy-reload.ts'
@@ -82,9 +82,10 @@ async function startServing(config: Config, log: Logger, worker: WorkerRole | un
     const first: FirstStart =
       worker === undefined ? await firstStart(database, config) : { isFirstStart: false, ownerLink: undefined }
     const { app: serving, appTarget } = database
-    const tenants = createTenantResolver(serving, { onLookUp: metrics.tenantLookUp })
-    const policyFeed = startPolicyFeed({ target: appTarget, pool: serving, tenants, log })
-    opened.push(() => policyFeed.stop())
+    const tenantFeed = startTenantFeed({ target: appTarget, pool: serving, log })
+    opened.push(() => tenantFeed.stop())
+    const tenants = createTenantResolver(serving, { onLookUp: metrics.tenantLookUp, hears: tenantFeed.hears })
+    tenantFeed.follow(tenants)
     const days = scheduleEventDays({ app: serving, log })
     opened.push(() => days.stop())
     const signingKeys = createSigningKeys({ pool: serving, masters, log })
@@ -93,7 +94,7 @@ async function startServing(config: Config, log: Logger, worker: WorkerRole | un
     const secret = deriveKey(masters.current, keyLabels.guardStore)
     const guardStore = await openGuardStore(config, { target: database.appTarget, secret, metrics, log })
     opened.push(() => guardStore.close())
-    const fed = { tenants, policyFeed, signingKeys }
+    const fed = { tenants, tenantFeed, signingKeys }
     const parts = { database, metrics, log, masters, policyFile, stopping, guardStore, ...fed }
     const app = await createApp(config, parts)
     warnAbout(config, log)
@@ -134,7 +135,7 @@ interface Parts {
   readonly stopping: { readonly is: boolean }
   readonly guardStore: OpenGuardStore
   readonly tenants: TenantResolver
-  readonly policyFeed: PolicyFeed
+  readonly tenantFeed: TenantFeed
   readonly signingKeys: SigningKeys
 }
 

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { Pool } from '../database/connect.ts'
+import type { CacheReading } from './metric-readings.ts'
 
 /** Which browser origins some active tenant lists. */
 export interface KnownOrigins {
@@ -7,6 +8,7 @@ export interface KnownOrigins {
   peek(origin: string): boolean | undefined
   /** Never rejects: with the database away, the last answer holds, and an origin without one is not known. */
   ask(origin: string): Promise<boolean>
+  reading(): CacheReading
 }
 
 /** How long another process's change may stay unseen. */
@@ -23,6 +25,8 @@ export function createKnownOrigins(pool: Pick<Pool, 'query'>, nowMs: () => numbe
   const answers = new LRUCache<string, { readonly isKnown: boolean; readonly atMs: number }>({ max: 10_000 })
   const waiting = new Map<string, PromiseWithResolvers<boolean>>()
   let isAsking = false
+  let hits = 0
+  let misses = 0
 
   async function askAll(): Promise<void> {
     isAsking = true
@@ -31,6 +35,7 @@ export function createKnownOrigins(pool: Pick<Pool, 'query'>, nowMs: () => numbe
       const known = await findKnown(batch.map(([origin]) => origin)).catch(() => undefined)
       for (const [origin, answer] of batch) {
         const isKnown = known?.has(origin)
+        misses += 1
         if (isKnown !== undefined) answers.set(origin, { isKnown, atMs: nowMs() })
         waiting.delete(origin)
         answer.resolve(isKnown ?? answers.get(origin)?.isKnown ?? false)
@@ -50,7 +55,9 @@ export function createKnownOrigins(pool: Pick<Pool, 'query'>, nowMs: () => numbe
 
   function peek(origin: string): boolean | undefined {
     const answer = answers.get(origin)
-    return answer !== undefined && nowMs() - answer.atMs < staleMs ? answer.isKnown : undefined
+    if (answer === undefined || nowMs() - answer.atMs >= staleMs) return undefined
+    hits += 1
+    return answer.isKnown
   }
 
   return {
@@ -66,5 +73,6 @@ export function createKnownOrigins(pool: Pick<Pool, 'query'>, nowMs: () => numbe
       if (!isAsking) void askAll()
       return answer.promise
     },
+    reading: () => ({ entries: answers.size, hits, misses }),
   }
 }

@@ -36,4 +36,47 @@ describe('the memory of look-ups', () => {
     memory.clear()
     expect(memory.recall('c')).toBeUndefined()
   })
+
+  it('believes what was found for longer while changes are heard of, and for as long as ever once they are not', () => {
+    let nowMs = 1
+    let hears = true
+    const heard = { freshMs: 60_000, hears: () => hears }
+    const memory = createLookupMemory<{ id: string }>({ max: 10, freshMs: 5_000, heard, nowMs: () => nowMs })
+    memory.learn('acme', { id: 'a' })
+    memory.learn('nobody', null)
+    nowMs += 5_001
+    // That somebody has come is told to nobody.
+    expect([memory.peek('acme'), memory.peek('nobody')]).toEqual([{ id: 'a' }, undefined])
+    hears = false
+    expect(memory.peek('acme')).toBeUndefined()
+    expect(memory.recall('acme')).toEqual({ id: 'a' })
+    memory.learn('late', { id: 'b' })
+    nowMs += 4_999
+    expect(memory.peek('late')).toEqual({ id: 'b' })
+    hears = true
+    nowMs += 60_000
+    expect([memory.peek('acme'), memory.peek('late')]).toEqual([undefined, undefined])
+  })
+
+  it('keeps what fits into its bytes, and lets go what was asked for least', () => {
+    const size = { maxBytes: 100, bytesOf: ({ id }: { id: string }) => id.length }
+    const memory = createLookupMemory<{ id: string }>({ max: 1_000, freshMs: 5_000, size })
+    const long = 'x'.repeat(40)
+    for (const name of ['a', 'b', 'c']) memory.learn(name, { id: long })
+    expect(['a', 'b', 'c'].map((name) => memory.peek(name)?.id)).toEqual([undefined, long, long])
+    memory.learn('too long', { id: 'x'.repeat(101) })
+    expect(memory.peek('too long')).toBeUndefined()
+  })
+
+  it('counts what it answered, and what it learnt for want of an answer', () => {
+    const memory = memoryOf(10)
+    memory.peek('a')
+    memory.learn('a', { id: 'a' }, ['b'])
+    memory.peek('a')
+    memory.peek('b')
+    memory.peek('c')
+    memory.learn('c', null)
+    memory.peek('c')
+    expect(memory.reading()).toEqual({ entries: 3, hits: 3, misses: 2 })
+  })
 })

@@ -28,6 +28,15 @@ export interface PoolReading {
   readonly waiting: number
 }
 
+/** What is remembered of one kind, and how often it was the answer. The counts never fall. */
+export interface CacheReading {
+  readonly entries: number
+  /** Answered from memory. */
+  readonly hits: number
+  /** Looked up, for want of an answer. */
+  readonly misses: number
+}
+
 /** Reads a store of the guard at each scrape. */
 export function watchGuardStore(registry: Registry, read: () => GuardStoreReading): void {
   const registers = [registry]
@@ -107,6 +116,36 @@ export function poolWatcher(registry: Registry): (pool: string, read: () => Pool
   })
   return (pool, read) => {
     pools.set(pool, read)
+  }
+}
+
+/** Reads what is remembered of each kind at each scrape. */
+export function cacheWatcher(registry: Registry): (cache: string, read: () => CacheReading) => void {
+  const caches = new Map<string, { readonly read: () => CacheReading; told: CacheReading }>()
+  const registers = [registry]
+  const entries = new Gauge({
+    name: 'rempart_cache_entries',
+    help: 'What is remembered, by kind.',
+    labelNames: ['cache'],
+    registers,
+    collect() {
+      for (const [cache, each] of caches) {
+        const reading = each.read()
+        entries.set({ cache }, reading.entries)
+        lookUps.inc({ cache, result: 'hit' }, reading.hits - each.told.hits)
+        lookUps.inc({ cache, result: 'miss' }, reading.misses - each.told.misses)
+        each.told = reading
+      }
+    },
+  })
+  const lookUps = new Counter({
+    name: 'rempart_cache_lookups_total',
+    help: 'Answers from memory (hit), and those that had to be looked up or worked out (miss).',
+    labelNames: ['cache', 'result'],
+    registers,
+  })
+  return (cache, read) => {
+    caches.set(cache, { read, told: { entries: 0, hits: 0, misses: 0 } })
   }
 }
 

@@ -92,6 +92,21 @@ describe('what is read at a scrape', () => {
     expect(await scraped('rempart_database_pool_connections{pool="worker",state="idle"}')).toBe(1)
   })
 
+  it('is what is remembered, and how often it was the answer', async () => {
+    const reading = { entries: 3, hits: 7, misses: 2 }
+    metrics.watchCache('tenants', () => ({ ...reading }))
+    metrics.watchCache('forms', () => ({ entries: 0, hits: 0, misses: 0 }))
+    const lookUps = async (cache: string) =>
+      Promise.all(
+        ['hit', 'miss'].map((result) => scraped(`rempart_cache_lookups_total{cache="${cache}",result="${result}"}`)),
+      )
+    expect(await lookUps('tenants')).toEqual([7, 2])
+    Object.assign(reading, { entries: 1, hits: 9 })
+    expect(await lookUps('tenants')).toEqual([9, 2])
+    expect(await lookUps('forms')).toEqual([0, 0])
+    expect(await scraped('rempart_cache_entries{cache="tenants"}')).toBe(1)
+  })
+
   it('is the delay of the event loop since the last scrape, which an idle loop hardly has', async () => {
     const worst = 'rempart_event_loop_lag_seconds{quantile="1"}'
     const turns = async (ms: number) => {

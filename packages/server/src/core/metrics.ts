@@ -1,5 +1,7 @@
 import { Counter, Registry } from '@prometheus-io/client'
 import {
+  type CacheReading,
+  cacheWatcher,
   collectProcess,
   type GuardStoreReading,
   type PoolReading,
@@ -42,6 +44,8 @@ export interface Metrics {
   watchSharedStore(read: () => SharedStoreReading): void
   /** Reads a pool at each scrape. */
   watchPool(pool: string, read: () => PoolReading): void
+  /** Reads what is remembered of one kind at each scrape. */
+  watchCache(cache: string, read: () => CacheReading): void
   /** Stops measuring the event loop. */
   close(): void
 }
@@ -125,6 +129,7 @@ export function createMetrics(
     watchGuardStore: (read) => watchGuardStore(registry, read),
     watchSharedStore: (read) => watchSharedStore(registry, read),
     watchPool: poolWatcher(registry),
+    watchCache: cacheWatcher(registry),
     close: stopLoop,
   }
 }

@@ -2,6 +2,8 @@ import type { PolicyOverrides } from '@rempart/guard'
 import { LRUCache } from 'lru-cache'
 import type { Pool } from '../database/connect.ts'
 import { createLookupMemory } from './lookup-memory.ts'
+import type { CacheReading } from './metric-readings.ts'
+import type { TenantMemory } from './tenant-feed.ts'
 
 /** A tenant as requests see it. */
 export interface Tenant {
@@ -19,21 +21,18 @@ export interface Tenant {
 /** What may name a tenant. An empty value names nobody. */
 export type TenantKey = { readonly kind: 'slug' | 'id' | 'domain' | 'form'; readonly value: string }
 
-export interface TenantResolver {
+export interface TenantResolver extends TenantMemory {
   /** The tenant from memory: a tenant, `null` when it is known not to exist, `undefined` when the database must be asked. */
   peek(key: TenantKey): Tenant | null | undefined
   /** The tenant that a key was last known to name, for what may be out of date: it may be suspended since. */
   recall(key: TenantKey): Tenant | undefined
   /** The active tenant of a key; `null` when there is none (a suspended one included). */
   find(key: TenantKey): Promise<Tenant | null>
-  /** Forgets one tenant, after a change of it anywhere. */
-  forget(tenantId: string): void
-  /** Forgets everything, after a change in this process. */
-  clear(): void
+  reading(): CacheReading
 }
 
-/** How long another process's change may stay unseen. */
-const staleMs = 5_000
+/** How long a tenant is believed, and how long while changes of it are heard of. */
+const staleMs = { unheard: 5_000, heard: 600_000 }
 
 interface Row {
   id: string
@@ -51,17 +50,28 @@ type TenantLookUp = 'found' | 'missing' | 'failed'
 export interface TenantResolverOptions {
   /** Told of each question to the database. */
   readonly onLookUp?: (result: TenantLookUp) => void
+  /** Whether changes of other processes are heard of; never when absent. */
+  readonly hears?: () => boolean
   /** Monotonic milliseconds; of the process when absent. */
   readonly nowMs?: () => number
 }
 
-/** Looks tenants up through the definer functions of the `auth` schema and remembers the answers for five seconds. */
+/**
+ * Looks tenants up through the definer functions of the `auth` schema and remembers the answers: for ten minutes, and for
+ * five seconds where no change would be heard of.
+ */
 export function createTenantResolver(
   pool: Pick<Pool, 'query'>,
-  { onLookUp = () => {}, nowMs }: TenantResolverOptions = {},
+  { onLookUp = () => {}, hears = () => false, nowMs }: TenantResolverOptions = {},
 ): TenantResolver {
-  const memory = createLookupMemory<Tenant>({ max: 10_000, freshMs: staleMs, ...(nowMs && { nowMs }) })
-  const overrides = new LRUCache<string, { readonly text: string; readonly read: PolicyOverrides }>({ max: 10_000 })
+  const memory = createLookupMemory<Tenant>({
+    // A tenant has its id, its slug, its domains and its forms for names: some 100 bytes each.
+    ...{ max: 100_000, maxMissing: 10_000, freshMs: staleMs.unheard },
+    heard: { freshMs: staleMs.heard, hears },
+    ...(nowMs && { nowMs }),
+  })
+  // Some 2 kB each.
+  const kept = new LRUCache<string, { readonly text: string; readonly tenant: Tenant }>({ max: 25_000 })
   const nobody = Promise.resolve(null)
   let pending = new Map<string, Promise<Tenant | null>>()
 
@@ -79,7 +89,7 @@ export function createTenantResolver(
             values: [key.kind, key.value],
           })
     const row = result.rows[0]
-    return row === undefined ? null : fromRow(row, sameOverrides(row))
+    return row === undefined ? null : sameTenant(row)
   }
 
   function lookUp(name: string, key: TenantKey): Promise<Tenant | null> {
@@ -89,7 +99,7 @@ export function createTenantResolver(
       .then(
         (tenant) => {
           onLookUp(tenant === null ? 'missing' : 'found')
-          if (current === pending) memory.learn(name, tenant)
+          if (current === pending) memory.learn(name, tenant, namesOf(tenant))
           return tenant
         },
         (error: unknown) => {
@@ -102,14 +112,15 @@ export function createTenantResolver(
     return answer
   }
 
-  // What is the same stays the same object, so that it is judged and compiled once, not every five seconds.
-  function sameOverrides({ id, policy_overrides: read }: Row): PolicyOverrides | undefined {
-    if (read === null) return undefined
-    const text = JSON.stringify(read)
-    const kept = overrides.get(id)
-    if (kept?.text === text) return kept.read
-    overrides.set(id, { text, read })
-    return read
+  // What is the same stays the same object, by whatever name: it is kept once, and its policies are judged and compiled
+  // once.
+  function sameTenant(row: Row): Tenant {
+    const text = JSON.stringify(row)
+    const known = kept.get(row.id)
+    if (known?.text === text) return known.tenant
+    const tenant = fromRow(row)
+    kept.set(row.id, { text, tenant })
+    return tenant
   }
 
   return {
@@ -130,12 +141,17 @@ export function createTenantResolver(
       memory.clear()
       pending = new Map()
     },
+    reading: memory.reading,
   }
 }
 
+/** What else it is asked for by. */
+const namesOf = (tenant: Tenant | null): readonly string[] =>
+  tenant === null ? [] : [`id:${tenant.id}`, `slug:${tenant.slug}`]
+
 const nameOf = ({ kind, value }: TenantKey): string => `${kind}:${value}`
 
-function fromRow(row: Row, policyOverrides: PolicyOverrides | undefined): Tenant {
+function fromRow(row: Row): Tenant {
   return Object.freeze({
     id: row.id,
     slug: row.slug,
@@ -143,6 +159,6 @@ function fromRow(row: Row, policyOverrides: PolicyOverrides | undefined): Tenant
     locale: row.locale,
     timeZone: row.time_zone,
     allowedOrigins: Object.freeze(row.allowed_origins),
-    policyOverrides,
+    policyOverrides: row.policy_overrides ?? undefined,
   })
 }

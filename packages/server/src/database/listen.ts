@@ -7,7 +7,7 @@ export interface Listener {
 }
 
 export interface ListenOptions {
-  readonly channel: 'rempart_policies' | 'rempart_keys' | 'rempart_mail' | 'rempart_webhooks'
+  readonly channel: 'rempart_tenants' | 'rempart_keys' | 'rempart_mail' | 'rempart_webhooks'
   readonly onMessage: (payload: string) => void
   /** Called each time the connection is made: what was said before, or while it was lost, was not heard. */
   readonly onConnect: () => void

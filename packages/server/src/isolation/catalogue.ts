@@ -56,6 +56,8 @@ const lookUpPolicies: readonly string[] = [
   'session_lookup on role',
   'session_lookup on role_assignment',
   'token_lookup on refresh_token',
+  'audit_lookup on audit_event',
+  'audit_lookup on audit_head',
   'token_lookup on one_time_token',
 ]
 
@@ -101,6 +103,7 @@ const definerFunctions: Readonly<Record<string, { readonly owner: string; readon
   'auth.platform_tenants(integer,integer)': { owner: 'rempart_auth', callers: 'rempart_app' },
   'auth.webhooks_due(uuid[],integer)': { owner: 'rempart_auth', callers: 'rempart_worker' },
   'auth.list_tenants()': { owner: 'rempart_auth', callers: 'rempart_worker' },
+  'auth.tenants_to_sign()': { owner: 'rempart_auth', callers: 'rempart_worker' },
   'auth.known_origins(text[])': { owner: 'rempart_auth', callers: 'rempart_app' },
   'auth.find_api_keys(text)': { owner: 'rempart_auth', callers: 'rempart_app,rempart_worker' },
   'auth.find_policy_overrides(uuid)': { owner: 'rempart_auth', callers: 'rempart_app' },
@@ -126,6 +129,8 @@ const definerFunctions: Readonly<Record<string, { readonly owner: string; readon
 
 /** What rempart_auth may read: exactly the columns its functions answer or compare with. */
 const lookUpColumns: Readonly<Record<string, string>> = {
+  audit_event: 'seq,tenant_id',
+  audit_head: 'seq,tenant_id',
   mail_outbox: 'next_attempt_at,tenant_id',
   tenant: 'allowed_origins,created_at,id,is_active,is_platform,locale,name,slug,time_zone',
   tenant_domain: 'domain,tenant_id,verified_at',

@@ -4,6 +4,7 @@ import { LRUCache } from 'lru-cache'
 import { invalidCredential } from '../auth.ts'
 import type { Clock } from '../context.ts'
 import { createId } from '../ids.ts'
+import type { CacheReading } from '../metric-readings.ts'
 import { ACCESS_LIFETIME_S, type AccessClaims, inForce, readClaims, type TokenSubject } from './access-token-claims.ts'
 import { parseTokenText } from './access-token-text.ts'
 import type { KeySet, SigningKeys, VerifyingKey } from './signing-keys.ts'
@@ -30,6 +31,8 @@ export interface AccessTokens {
   verify(token: string): AccessClaims | Promise<AccessClaims>
   /** The same, with undefined for one that does not hold. */
   read(token: string): AccessClaims | undefined | Promise<AccessClaims | undefined>
+  /** Of the tokens whose signature was verified before. */
+  reading(): CacheReading
 }
 
 export interface AccessTokenDependencies {
@@ -58,6 +61,8 @@ export function createAccessTokens({ keys, issuer, audience, clock }: AccessToke
   const expected = { iss: issuer, aud: audience }
   const remembered = new LRUCache<string, AccessClaims>({ max: maxRemembered })
   let seen: KeySet | undefined
+  let hits = 0
+  let misses = 0
 
   function judge(token: string): Verdict | Promise<Verdict> {
     if (token.length > maxTokenChars) return 'token-too-long'
@@ -69,7 +74,12 @@ export function createAccessTokens({ keys, issuer, audience, clock }: AccessToke
     }
     const digest = hash('sha256', token, 'base64url')
     const claims = remembered.get(digest)
-    return claims === undefined ? judgeAnew(token, digest, set) : inForce(claims, clock.now())
+    if (claims === undefined) {
+      misses += 1
+      return judgeAnew(token, digest, set)
+    }
+    hits += 1
+    return inForce(claims, clock.now())
   }
 
   async function judgeAnew(token: string, digest: string, known: KeySet | undefined): Promise<Verdict> {
@@ -111,6 +121,7 @@ export function createAccessTokens({ keys, issuer, audience, clock }: AccessToke
       const verdict = judge(token)
       return verdict instanceof Promise ? verdict.then(claimsOrNothing) : claimsOrNothing(verdict)
     },
+    reading: () => ({ entries: remembered.size, hits, misses }),
   }
 }
 

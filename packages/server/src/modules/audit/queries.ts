@@ -1,3 +1,4 @@
+import type { Pool } from '../../database/connect.ts'
 import type { Tx } from '../../database/tenant.ts'
 
 /** Which entries; a member that is absent narrows nothing. */
@@ -70,6 +71,12 @@ export async function findHash(tx: Tx, tenantId: string, seq: number): Promise<B
     .where('seq', '=', seq)
     .executeTakeFirst()
   return row?.hash
+}
+
+/** The tenants whose log does not end where it was last signed. @param worker - as rempart_worker. */
+export async function listTenantsToSign(worker: Pool): Promise<readonly string[]> {
+  const { rows } = await worker.query<{ tenant_id: string }>('select tenant_id from auth.tenants_to_sign()')
+  return rows.map((row) => row.tenant_id)
 }
 
 /** The newest entry's number; 0 without any. */

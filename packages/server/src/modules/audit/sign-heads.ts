@@ -4,7 +4,6 @@ import { type ChainEnd, EMPTY_CHAIN, walkChain } from '../../core/audit/chain.ts
 import { type HeadSigner, isSigned, type SignedHead } from '../../core/audit/heads.ts'
 import type { Pool } from '../../database/connect.ts'
 import { inTenant } from '../../database/tenant.ts'
-import { listTenants } from '../tenants/public.ts'
 import * as queries from './queries.ts'
 import { chainEntryOf, signedHeadOf } from './rows.ts'
 
@@ -29,7 +28,7 @@ const batchSize = 500
  */
 export async function signHeads(signing: HeadSigning): Promise<number> {
   let signed = 0
-  for (const { id } of await listTenants(signing.worker)) {
+  for (const id of await queries.listTenantsToSign(signing.worker)) {
     const head = await signTenant(signing, id)
     if (head === undefined) continue
     signed += 1

@@ -1,8 +1,8 @@
-import type { Tx } from '../../database/tenant.ts'
+import type { ReadHandle } from '../../database/reads.ts'
 
 /** The published version of a form that is not archived, by its slug or its id. */
-export function findPublishedForm(tx: Tx, by: { readonly slug: string } | { readonly id: string }) {
-  const query = tx
+export function findPublishedForm(handle: ReadHandle, by: { readonly slug: string } | { readonly id: string }) {
+  const query = handle
     .selectFrom('form as f')
     .innerJoin('form_version as v', (join) =>
       join

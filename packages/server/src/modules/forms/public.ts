@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { Context } from '../../core/context.ts'
 import { createLookupMemory } from '../../core/lookup-memory.ts'
+import type { CacheReading } from '../../core/metric-readings.ts'
 import { ProblemError } from '../../core/problem.ts'
+import type { TenantMemory } from '../../core/tenant-feed.ts'
 import { type CompiledForm, compileForm } from './definition/compile.ts'
 import { type Evaluation, evaluateAnswers } from './definition/evaluate.ts'
 import type { FormDefinition } from './definition/schema.ts'
@@ -15,40 +17,61 @@ export interface PublishedForm {
   readonly compiled: CompiledForm
   /** The hidden field's innocuous name; no field of the form has it. */
   readonly trapName: string
+  /** What it takes in memory, about. */
+  readonly bytes: number
 }
 
 export type FormKey = { readonly slug: string } | { readonly id: string }
 
-export interface PublishedForms {
+export interface PublishedForms extends TenantMemory {
   /** The form as it was last found, for what may be out of date: it may be archived since. The database is not asked. */
   recall(tenantId: string, key: FormKey): PublishedForm | undefined
   /** The published form of the context's tenant; `null` when there is none. */
-  find(context: Pick<Context, 'tenant' | 'inTenant'>, key: FormKey): Promise<PublishedForm | null>
-  /** Forgets a tenant's forms, after one was changed in this process. */
-  forget(tenantId: string): void
+  find(context: Pick<Context, 'tenant' | 'readInTenant'>, key: FormKey): Promise<PublishedForm | null>
+  reading(): CacheReading
 }
 
-/** How long a form that another process published may stay unseen. */
-const staleMs = 2_000
+export interface PublishedFormsOptions {
+  /** Whether changes of other processes are heard of. */
+  readonly hears: () => boolean
+  /** What the forms in memory may take, about. */
+  readonly maxBytes: number
+}
 
-/** Remembers published forms, compiled, for two seconds. */
-export function createPublishedForms(): PublishedForms {
-  const memory = createLookupMemory<PublishedForm>({ max: 2_000, freshMs: staleMs })
+/** How long a form is believed, and how long while changes of it are heard of. */
+const staleMs = { unheard: 2_000, heard: 600_000 }
+
+/** Remembers published forms, compiled: for ten minutes, and for two seconds where no change would be heard of. */
+export function createPublishedForms({ hears, maxBytes }: PublishedFormsOptions): PublishedForms {
+  const memory = createLookupMemory<PublishedForm>({
+    ...{ max: 100_000, maxMissing: 10_000, freshMs: staleMs.unheard },
+    heard: { freshMs: staleMs.heard, hears },
+    // Each has two names.
+    size: { maxBytes, bytesOf: (form) => Math.ceil(form.bytes / 2) },
+  })
   const pending = new Map<string, Promise<PublishedForm | null>>()
   /** Counts the changes of each tenant, so that an answer read before a change is not remembered after it. */
   const changes = new Map<string, number>()
+  let clearings = 0
 
   const nameOf = (tenantId: string, key: FormKey): string =>
     'slug' in key ? `t:${tenantId}:slug:${key.slug}` : `t:${tenantId}:id:${key.id}`
 
-  async function load(context: Pick<Context, 'tenant' | 'inTenant'>, key: FormKey): Promise<PublishedForm | null> {
+  async function load(context: Pick<Context, 'tenant' | 'readInTenant'>, key: FormKey): Promise<PublishedForm | null> {
     const tenantId = context.tenant.id
-    const changesBefore = changes.get(tenantId)
-    const row = await context.inTenant((tx) => findPublishedForm(tx, key))
+    const [changesBefore, clearingsBefore] = [changes.get(tenantId), clearings]
+    const row = await context.readInTenant((handle) => findPublishedForm(handle, key))
     // The definition was checked against this schema before it was stored.
     const form =
       row === undefined ? null : publishedForm({ ...row, definition: row.definition as unknown as FormDefinition })
-    if (changes.get(tenantId) === changesBefore) memory.learn(nameOf(tenantId, key), form)
+    if (changes.get(tenantId) === changesBefore && clearings === clearingsBefore) {
+      const also = form === null ? [] : [{ slug: form.slug }, { id: form.id }]
+      memory.learn(
+        nameOf(tenantId, key),
+        form,
+        also.map((each) => nameOf(tenantId, each)),
+      )
+    }
     return form
   }
 
@@ -69,6 +92,12 @@ export function createPublishedForms(): PublishedForms {
       memory.forget((name) => name.startsWith(`t:${tenantId}:`))
       for (const name of pending.keys()) if (name.startsWith(`t:${tenantId}:`)) pending.delete(name)
     },
+    clear() {
+      clearings += 1
+      memory.clear()
+      pending.clear()
+    },
+    reading: memory.reading,
   }
 }
 
@@ -85,6 +114,8 @@ function publishedForm(row: {
     version: row.version,
     compiled,
     trapName: trapNameOf(row.id, compiled.positions),
+    // Measured: four times its text, and something for the rest.
+    bytes: 2_048 + 4 * JSON.stringify(row.definition).length,
   })
 }
 

@@ -1,5 +1,6 @@
 import { partOf } from '../../core/page-part.ts'
 import type { PageRequest } from '../../core/pagination.ts'
+import { announceChange } from '../../core/tenant-feed.ts'
 import type { Tx } from '../../database/tenant.ts'
 import type { FormDefinition } from './definition/schema.ts'
 
@@ -56,9 +57,10 @@ export function lockForm(tx: Tx, id: string) {
     .executeTakeFirst()
 }
 
+/** Changes a form; what the public sees of it is told to every process, which then reads it anew. */
 export async function updateForm(
   tx: Tx,
-  id: string,
+  { id, tenant_id }: { readonly id: string; readonly tenant_id: string },
   changes: {
     readonly slug?: string
     readonly name?: string
@@ -68,6 +70,8 @@ export async function updateForm(
   },
 ): Promise<void> {
   await tx.updateTable('form').set(changes).where('id', '=', id).execute()
+  const isSeen = 'slug' in changes || 'archived_at' in changes || 'published_version' in changes
+  if (isSeen) await announceChange(tx, tenant_id, 'tenant')
 }
 
 export async function insertVersion(

@@ -75,7 +75,7 @@ export function changeForm(context: Context, id: string, change: FormChange): Pr
   return refusingTakenSlug(() =>
     context.inTenant(async (tx) => {
       const form = found(await queries.lockForm(tx, id))
-      await queries.updateForm(tx, id, {
+      await queries.updateForm(tx, form, {
         ...(change.slug !== undefined && { slug: change.slug }),
         ...(change.name !== undefined && { name: change.name.trim() }),
         // Archiving twice keeps the first date.
@@ -125,7 +125,7 @@ export function addFormVersion(context: Context, id: string, definition: FormDef
     const form = found(await queries.lockForm(tx, id))
     const version = (await queries.latestVersion(tx, id)) + 1
     await queries.insertVersion(tx, { tenant_id: form.tenant_id, form_id: id, version, definition })
-    await queries.updateForm(tx, id, { updated_at: now })
+    await queries.updateForm(tx, form, { updated_at: now })
     return readVersion(tx, id, version)
   })
 }
@@ -143,7 +143,7 @@ export function publishForm(context: Context, id: string, version: number | unde
     if (form.archived_at !== null) throw new ProblemError('form-archived')
     const chosen = version ?? (await queries.latestVersion(tx, id))
     if (!(await queries.markPublished(tx, id, chosen, now))) throw new ProblemError('form-version-not-found')
-    await queries.updateForm(tx, id, { published_version: chosen, updated_at: now })
+    await queries.updateForm(tx, form, { published_version: chosen, updated_at: now })
     return toForm(found(await queries.findForm(tx, { id })))
   })
 }
@@ -153,7 +153,8 @@ export function unpublishForm(context: Context, id: string): Promise<Form> {
   const now = new Date(context.clock.now())
   return context.inTenant(async (tx) => {
     const form = found(await queries.lockForm(tx, id))
-    if (form.published_version !== null) await queries.updateForm(tx, id, { published_version: null, updated_at: now })
+    if (form.published_version !== null)
+      await queries.updateForm(tx, form, { published_version: null, updated_at: now })
     return toForm(found(await queries.findForm(tx, { id })))
   })
 }

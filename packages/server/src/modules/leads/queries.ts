@@ -34,11 +34,15 @@ export const leadColumns = [
   'l.updated_at',
 ] as const
 
+/** The page is cut before its forms are joined: joined first, all leads of a form would be read and sorted. */
 export function listLeads(tx: Tx, request: PageRequest, filter: LeadFilter) {
-  const list = filterLeads(tx, filter)
+  const part = partOf(filterLeads(tx, filter).selectAll('l'), 'l.id', request)
+  return tx
+    .selectFrom(part.as('l'))
     .innerJoin('form as f', (join) => join.onRef('f.tenant_id', '=', 'l.tenant_id').onRef('f.id', '=', 'l.form_id'))
     .select(leadColumns)
-  return partOf(list, 'l.id', request).execute()
+    .orderBy('l.id', 'desc')
+    .execute()
 }
 
 export async function countLeads(tx: Tx, filter: LeadFilter): Promise<number> {

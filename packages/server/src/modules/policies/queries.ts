@@ -1,9 +1,6 @@
 import { sql } from 'kysely'
 import type { Tx } from '../../database/tenant.ts'
 
-/** On this channel processes tell each other, by its id, whose policies have changed. */
-const channel = 'rempart_policies'
-
 export function listOverrides(tx: Tx) {
   return tx.selectFrom('policy_override').select(['policy_id', 'rules', 'version', 'updated_at']).execute()
 }
@@ -30,9 +27,4 @@ export async function saveOverride(
 export async function deleteOverride(tx: Tx, policyId: string): Promise<boolean> {
   const result = await tx.deleteFrom('policy_override').where('policy_id', '=', policyId).executeTakeFirst()
   return result.numDeletedRows > 0n
-}
-
-/** Tells every process, when the transaction commits. */
-export async function announce(tx: Tx, tenantId: string): Promise<void> {
-  await sql`select pg_notify(${channel}, ${tenantId})`.execute(tx)
 }

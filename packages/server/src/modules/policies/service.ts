@@ -2,6 +2,7 @@ import { describeFault, type LoadedPolicy, type PolicyFault, type RuleOverrides 
 import type { Context } from '../../core/context.ts'
 import type { ActivePolicies } from '../../core/guard.ts'
 import { ProblemError } from '../../core/problem.ts'
+import { announceChange } from '../../core/tenant-feed.ts'
 import type { TenantPolicies } from '../../core/tenant-policies.ts'
 import * as queries from './queries.ts'
 import type { EffectivePolicies, EffectivePolicy, PolicyOverrideInput } from './schema.ts'
@@ -55,7 +56,7 @@ export async function setPolicyOverride(
   const { tenant } = context
   const rows = await context.inTenant(async (tx) => {
     await queries.saveOverride(tx, tenant.id, id, rules, new Date(context.clock.now()))
-    await queries.announce(tx, tenant.id)
+    await announceChange(tx, tenant.id, 'policies')
     return await queries.listOverrides(tx)
   })
   dependencies.onChanged(tenant.id)
@@ -71,7 +72,7 @@ export async function deletePolicyOverride(
   const { tenant } = context
   const isDeleted = await context.inTenant(async (tx) => {
     const was = await queries.deleteOverride(tx, id)
-    if (was) await queries.announce(tx, tenant.id)
+    if (was) await announceChange(tx, tenant.id, 'policies')
     return was
   })
   if (!isDeleted) throw new ProblemError('policy-not-found')

@@ -1,9 +1,9 @@
 import { appendAudit } from '../../core/audit/append.ts'
 import type { Context } from '../../core/context.ts'
 import { ProblemError } from '../../core/problem.ts'
+import { announceChange } from '../../core/tenant-feed.ts'
 import { claimable, isProven, newProof, proofRecord, type ReadTxt } from './domain-proof.ts'
 import * as queries from './domain-queries.ts'
-import { announceTenant } from './queries.ts'
 import type { TenantDomain } from './schema.ts'
 import { invalid } from './settings.ts'
 
@@ -69,7 +69,7 @@ export async function verifyDomain(
     .inTenant(async (tx) => {
       await queries.verifyDomain(tx, tenant.id, domain)
       const row = found(await queries.findDomain(tx, tenant.id, domain))
-      await announceTenant(tx, tenant.id)
+      await announceChange(tx, tenant.id, 'tenant')
       await appendAudit(tx, context, { action: 'domain.verified', resource: { type: 'domain', id: domain } })
       return toDomain(row)
     })
@@ -89,7 +89,7 @@ export async function removeDomain(
   const { tenant } = context
   await context.inTenant(async (tx) => {
     if (!(await queries.deleteDomain(tx, tenant.id, domain))) throw new ProblemError('domain-not-found')
-    await announceTenant(tx, tenant.id)
+    await announceChange(tx, tenant.id, 'tenant')
     await appendAudit(tx, context, { action: 'domain.removed', resource: { type: 'domain', id: domain } })
   })
   onTenantChanged(tenant.id)

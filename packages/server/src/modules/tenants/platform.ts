@@ -3,6 +3,7 @@ import { type AuditEvent, type AuditSource, appendAudit } from '../../core/audit
 import type { Context } from '../../core/context.ts'
 import { type NumberedPage, numberedPageReply, pageRequest } from '../../core/pagination.ts'
 import { ProblemError } from '../../core/problem.ts'
+import { announceChange } from '../../core/tenant-feed.ts'
 import type { Pool } from '../../database/connect.ts'
 import { type InTenant, tenantScope } from '../../database/tenant.ts'
 import * as queries from './queries.ts'
@@ -87,7 +88,7 @@ export async function changePlatformTenant(
   await inBothLogs(context, dependencies, id, { action: 'tenant.changed', changes }, async (inTenant) => {
     await inTenant(async (tx) => {
       await queries.updateTenant(tx, id, changes)
-      await queries.announceTenant(tx, id)
+      await announceChange(tx, id, 'tenant')
     })
   })
   return readPlatformTenant(dependencies, id)
@@ -112,7 +113,7 @@ export async function setTenantActive(
     await inBothLogs(context, dependencies, id, { action }, async (inTenant) => {
       await inTenant(async (tx) => {
         await queries.updateTenant(tx, id, { is_active: isActive })
-        await queries.announceTenant(tx, id)
+        await announceChange(tx, id, 'tenant')
       })
     })
   }

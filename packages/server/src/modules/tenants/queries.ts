@@ -97,11 +97,3 @@ export function readTenant(tx: Tx, tenantId: string) {
     .where('id', '=', tenantId)
     .executeTakeFirst()
 }
-
-/** On this channel processes tell each other whose policies have changed; of a tenant itself it says `tenant:<id>`. */
-const channel = 'rempart_policies'
-
-/** Tells every process, when the transaction commits, that what it remembers of a tenant is out of date. */
-export async function announceTenant(tx: Tx, tenantId: string): Promise<void> {
-  await sql`select pg_notify(${channel}, ${`tenant:${tenantId}`})`.execute(tx)
-}

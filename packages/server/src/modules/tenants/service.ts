@@ -1,5 +1,6 @@
 import { insertBuiltinRoles } from '../../core/identity/builtin-roles.ts'
 import { createId } from '../../core/ids.ts'
+import { announceChange } from '../../core/tenant-feed.ts'
 import type { Tenant } from '../../core/tenant-resolver.ts'
 import { isTimeZone } from '../../core/time-zone.ts'
 import type { Pool } from '../../database/connect.ts'
@@ -93,7 +94,7 @@ export async function changeTenant(
       ...(changes.isActive !== undefined && { is_active: changes.isActive }),
       ...(changes.maxLeadsPerMonth !== undefined && { max_leads_per_month: changes.maxLeadsPerMonth }),
     })
-    await queries.announceTenant(tx, tenantId)
+    await announceChange(tx, tenantId, 'tenant')
   })
 }
 
@@ -110,7 +111,7 @@ export async function addTenantDomain(pool: Pool, tenantId: string, text: string
     await inTenant(pool, tenantId, async (tx) => {
       await deleteDomain(tx, tenantId, domain)
       await insertVerifiedDomain(tx, tenantId, domain)
-      await queries.announceTenant(tx, tenantId)
+      await announceChange(tx, tenantId, 'tenant')
     })
   } catch (error) {
     const isTaken = error instanceof Error && 'code' in error && error.code === '23505'
@@ -123,7 +124,7 @@ export async function addTenantDomain(pool: Pool, tenantId: string, text: string
 export function removeTenantDomain(pool: Pool, tenantId: string, domain: string): Promise<boolean> {
   return inTenant(pool, tenantId, async (tx) => {
     const isGone = await deleteDomain(tx, tenantId, domain.toLowerCase())
-    if (isGone) await queries.announceTenant(tx, tenantId)
+    if (isGone) await announceChange(tx, tenantId, 'tenant')
     return isGone
   })
 }

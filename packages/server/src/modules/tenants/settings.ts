@@ -2,10 +2,11 @@ import { appendAudit } from '../../core/audit/append.ts'
 import type { Context } from '../../core/context.ts'
 import { defaultPasswordPolicy } from '../../core/credentials/password-rule.ts'
 import { ProblemError } from '../../core/problem.ts'
+import { announceChange } from '../../core/tenant-feed.ts'
 import { type SessionLife, sessionLife, settingBounds, type TenantSettings } from '../../core/tenant-settings.ts'
 import { isTimeZone } from '../../core/time-zone.ts'
 import type { Tx } from '../../database/tenant.ts'
-import { announceTenant, readTenant, updateTenant } from './queries.ts'
+import { readTenant, updateTenant } from './queries.ts'
 import type { OwnSettings, OwnSettingsChange } from './schema.ts'
 import * as queries from './setting-queries.ts'
 
@@ -61,7 +62,7 @@ export async function changeSettings(
     if (isShorter(sessionLife(after), sessionLife(before)))
       await queries.shortenSessions(tx, tenant.id, sessionLife(after))
     const answer = await inForce(tx, tenant.id, dependencies)
-    await announceTenant(tx, tenant.id)
+    await announceChange(tx, tenant.id, 'tenant')
     await appendAudit(tx, context, {
       action: 'tenant.settings-changed',
       resource: { type: 'tenant', id: tenant.id },
