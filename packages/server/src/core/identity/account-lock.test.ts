@@ -2,7 +2,7 @@ import type { PoolClient } from 'pg'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../testing/database.ts'
 import { addPasskeyOver, challengeForSignIn, showPasskeyOver } from '../../testing/passkeys.ts'
-import { createPerson, type TestPerson } from '../../testing/people.ts'
+import { bearer, createPerson, signInOver, type TestPerson } from '../../testing/people.ts'
 import { challengeOver, enrolOver, nextCode, postTo } from '../../testing/second-factors.ts'
 import { startTestServer, type TestServer } from '../../testing/server.ts'
 import { asTenant } from '../../testing/tenant-rows.ts'
@@ -128,4 +128,23 @@ it('a sign-in with a passkey and one with a code, which both call a reset off, t
   expect((await typing).statusCode).toBe(200)
   expect((await showing).statusCode).toBe(200)
   expect((await showPasskeyOver(server, authenticator)).statusCode).toBe(200)
+})
+
+it.each([
+  ['/password-reset/request', ({ email }: TestPerson) => ({ email })],
+  ['/auth/register', ({ email }: TestPerson) => ({ email, password: 'nine amber anchors' })],
+] as const)('an erasure and a mail by %s take their turns', async (url, bodyFor) => {
+  const person = await createPerson(server)
+  const { accessToken } = await signInOver(server, person)
+  const ask = () => postTo(server, url, bodyFor(person))
+  expect((await ask()).statusCode).toBe(202)
+  const account = await hold('select from user_account where id = $1', [person.id])
+  const headers = { ...bearer(accessToken) }
+  const erasing = server.app.inject({ method: 'DELETE', url: '/api/v1/gdpr/delete', headers })
+  await account.untilWanted(1)
+  const asking = ask()
+  await account.untilWanted(2)
+  await account.letGo()
+  expect((await erasing).statusCode).toBe(200)
+  expect((await asking).statusCode, (await asking).body).toBe(202)
 })

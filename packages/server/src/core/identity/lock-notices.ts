@@ -147,6 +147,7 @@ async function write(tx: Tx, mail: MailQueue, notice: Notice): Promise<void> {
     .where('is_active', '=', true)
     .where('deleted_at', 'is', null)
     .where('erased_at', 'is', null)
+    .forKeyShare()
     .executeTakeFirst()
   if (type === 'locked') {
     if (person !== undefined) await record(tx, notice, person.id)

@@ -1,7 +1,10 @@
 import { sql } from 'kysely'
 import type { Tx } from '../../database/tenant.ts'
 
-/** The person of an address who may have a new password; undefined when there is none. */
+/**
+ * The person of an address who may have a new password; undefined when there is none. Nobody erases them until the
+ * transaction ends: the account before the mail to it, see `lockAccount`.
+ */
 export function findByEmail(tx: Tx, tenantId: string, emailNorm: string) {
   return tx
     .selectFrom('user_account')
@@ -11,6 +14,7 @@ export function findByEmail(tx: Tx, tenantId: string, emailNorm: string) {
     .where('is_active', '=', true)
     .where('deleted_at', 'is', null)
     .where('erased_at', 'is', null)
+    .forKeyShare()
     .executeTakeFirst()
 }
 
