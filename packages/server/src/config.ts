@@ -69,7 +69,7 @@ export const settings = {
     'REMPART_PUBLIC_URL',
     httpUrl,
     'http://localhost:3000',
-    'The URL the public uses. `https` turns on HSTS, the redirect of pages from http, and the refusal of API calls over http.',
+    'The URL the public uses; on another port than 3000, localhost with that port where nothing is set. `https` turns on HSTS, the redirect of pages from http, and the refusal of API calls over http.',
   ),
   trustedProxies: setting(
     'REMPART_TRUSTED_PROXIES',
@@ -465,8 +465,11 @@ export function loadConfig(environment: Environment = environmentWithFile()): Co
   if (faults.length > 0) throw new ConfigError(faults)
 
   const dataDir = resolve(values.dataDir)
+  const isNamed = (environment['REMPART_PUBLIC_URL'] ?? '') !== ''
+  // A first try on another port is to find its own links, and its pages their own origin.
+  const publicUrl = isNamed || values.port === 0 ? values.publicUrl : `http://localhost:${values.port}`
   const defaultTenant = values.defaultTenant ?? (embedded ? 'demo' : undefined)
-  return Object.freeze({ ...values, dataDir, defaultTenant, embedded, production })
+  return Object.freeze({ ...values, dataDir, publicUrl, defaultTenant, embedded, production })
 }
 
 /** The process environment over what a `.env` file in the working directory says. */

@@ -16,6 +16,7 @@ export function issueOwnerLink(
 ): Promise<string> {
   return inTenant(pool, tenantId, async (tx) => {
     const { token } = await issueInvitationToken(tx, tenantId, { purpose: 'bootstrap' }, nowMs)
-    return createMailLinks(publicUrl).withToken('invite', token)
+    // It names nobody: the page asks for the address as well.
+    return `${createMailLinks(publicUrl).withToken('invite', token)}&ask=email`
   })
 }

@@ -4,7 +4,10 @@ const fault = document.querySelector('main > .fault[role=alert]')
 const done = document.querySelector('.done')
 
 if (form) {
-  const token = new URLSearchParams(location.hash.slice(1)).get('token')
+  const given = new URLSearchParams(location.hash.slice(1))
+  const token = given.get('token')
+  // A link that names nobody says so, and its page asks at once who it is.
+  if (given.get('ask') === 'email') reveal(form.querySelector('#email'))
   // Neither the history nor what is copied from the address bar keeps it.
   if (token) history.replaceState(null, '', location.pathname + location.search)
   if ('token' in form.dataset && !token) {
@@ -66,14 +69,19 @@ function tell(problem) {
   for (const { pointer, message } of problem.errors ?? []) {
     const input = form.querySelector(`#${pointer.slice(1)}`)
     if (!input) continue
-    input.disabled = false
-    input.closest('.field').hidden = false
+    reveal(input)
     input.setAttribute('aria-invalid', 'true')
     form.querySelector(`#${input.id}-fault`).textContent = `${labelOf(input)} ${message}`
     first ??= input
   }
   if (first) first.focus()
   else show(problem.detail ?? problem.error)
+}
+
+function reveal(input) {
+  if (!input) return
+  input.disabled = false
+  input.closest('.field').hidden = false
 }
 
 const labelOf = (input) => form.querySelector(`label[for=${input.id}]`).textContent
