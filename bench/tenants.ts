@@ -26,7 +26,7 @@ const [directory, ...figures] = isStep
   ? [resolve(process.argv[3] ?? ''), ...process.argv.slice(4)]
   : [mkdtempSync(join(tmpdir(), 'rempart-bench-')), ...process.argv.slice(2)]
 const rows = Number((step !== 'measure' && figures[0]) || 5_000_000)
-const [rounds = 3, seconds = 3] = (isStep ? figures : figures.slice(1)).map(Number)
+const [rounds = 5, seconds = 2] = (isStep ? figures : figures.slice(1)).map(Number)
 
 mkdirSync(directory, { recursive: true })
 const policyFile = join(directory, 'policy.json')
