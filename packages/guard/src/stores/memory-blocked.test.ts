@@ -21,8 +21,8 @@ const outcomeOf = (plan: Plan, store: Store, address: string, nowMs = 1) =>
 describe('a network', () => {
   it('is not refused while its addresses can be remembered one by one', () => {
     const store = open()
-    refuse(planOf(), store, (index) => `10.0.1.${index}`, 60)
-    expect(store.stats()).toMatchObject({ blocked: 60, aggregated: 0 })
+    refuse(planOf(), store, (index) => `10.0.1.${index}`, 25)
+    expect(store.stats()).toMatchObject({ blocked: 25, aggregated: 0 })
     expect(outcomeOf(planOf(), store, '10.0.1.200')).toBe('allow')
   })
 

@@ -11,15 +11,18 @@ const MOST_ATTEMPTS = 2 ** 32 - 1
 export function readLadder(take: Take, counter: LadderCounter, binding: Binding, tables: Tables): void {
   const { ladders, nowMs } = tables
   const slot = findStamp(ladders, binding.high, binding.low, nowMs)
-  const attempts = slot < 0 ? 0 : (ladders.weights[slot] ?? 0)
-  // What is left of a wait that outlived its climb, which was evicted.
-  const blockedMs = blockedFor(take, binding, tables, slot >= 0)
-  const sinceMs = slot < 0 ? 0 : nowMs - (ladders.stamps[slot] ?? 0)
-  const waitMs = slot < 0 ? blockedMs : Math.max(0, waitAfter(counter, attempts) - sinceMs)
-  take.used = attempts
-  take.waitMs = waitMs
-  take.freesMs = slot < 0 ? blockedMs : (ladders.expiresMs[slot] ?? 0) - nowMs
-  take.fits = waitMs === 0 && (take.solved || attempts < counter.challengeAfter)
+  take.cooling = false
+  if (slot < 0) {
+    take.used = 0
+    // What is left of a wait that outlived its climb, which was evicted.
+    take.waitMs = blockedFor(take, binding, tables, false)
+    take.freesMs = take.waitMs
+  } else {
+    take.used = ladders.weights[slot] ?? 0
+    take.waitMs = Math.max(0, waitAfter(counter, take.used) - (nowMs - (ladders.stamps[slot] ?? 0)))
+    take.freesMs = (ladders.expiresMs[slot] ?? 0) - nowMs
+  }
+  take.fits = take.waitMs === 0 && (take.solved || take.used < counter.challengeAfter)
 }
 
 /** Counts an attempt on a climb that has just been read. */

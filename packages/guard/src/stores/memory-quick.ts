@@ -68,7 +68,7 @@ export function spend(binding: Binding, cost: number, tables: Tables): Spent {
 
 function spendInSlot(binding: Binding, cost: number, tables: Tables): Spent {
   const { limit, windowTicks, table } = binding
-  if (cost > limit || isHeldBack(binding, tables)) return UNDECIDED
+  if (isHeldBack(binding, tables)) return UNDECIDED
   const { tick } = tables
   const coarseEnd = (tables.coarseTick + binding.coarseTicks) | 0
   const total = spendSlot(table, binding.slot, tick, windowTicks, binding.cellTicks, cost, limit, coarseEnd)

@@ -88,12 +88,15 @@ describe('the time of a memory store', () => {
 describe('ladders of many keys', () => {
   it('stand each where they should, as many as there is room for', () => {
     const store = open()
+    // A seed that leaves room in every group, and fills the first slot of the first.
+    Object.assign(memoryOf(store)?.seed ?? {}, { v0: 1, v1: 2, v2: 3, v3: 4 })
     const ladder = planOf({ kind: 'escalation', steps: [{ after: 3, do: 'lock', for: '10m' }] })
     const accounts = Array.from({ length: 16 }, (_, index) => `account-${index}`)
     for (let sent = 1; sent <= 3; sent += 1) {
       for (const account of accounts) expect(ask(ladder, store, account, 1_000 + sent).outcome).toBe('allow')
     }
     expect(store.stats().evictions).toBe(0)
+    expect(tablesOf(store).ladders.weights[0]).toBe(3)
     for (const account of accounts) {
       expect(ask(ladder, store, account, 2_003)).toMatchObject({ outcome: 'deny', retryAfterMs: 599_000 })
     }
