@@ -171,6 +171,18 @@ describe('a change of address', () => {
     expect(winners.map(({ statusCode }) => statusCode).sort()).toEqual([200, 401])
   })
 
+  it('may be asked for by two people at once, each for the address of the other', async () => {
+    for (let pair = 0; pair < 6; pair += 1) {
+      const [one, other] = [await createPerson(server), await createPerson(server)]
+      const [mine, theirs] = [await signInOver(server, one), await signInOver(server, other)]
+      const answers = await Promise.all([
+        post('/users/me/email', { email: other.email }, bearer(mine.accessToken)),
+        post('/users/me/email', { email: one.email }, bearer(theirs.accessToken)),
+      ])
+      expect(answers.map(({ statusCode }) => statusCode)).toEqual([202, 202])
+    }
+  })
+
   it('is called off by the link of the mail to the present address, which ends the session that asked', async () => {
     const person = await createPerson(server)
     const { accessToken } = await signInOver(server, person)

@@ -14,8 +14,8 @@ export function findHolder(tx: Tx, tenantId: string, emailNorm: string) {
 }
 
 /** The address of a person who may sign in, held until the transaction ends; undefined for who may not. */
-export function lockAddress(tx: Tx, tenantId: string, userId: string) {
-  return tx
+export function lockAddress(tx: Tx, tenantId: string, userId: string, isToChange: boolean) {
+  const account = tx
     .selectFrom('user_account')
     .select(['email', 'email_norm'])
     .where('tenant_id', '=', tenantId)
@@ -23,8 +23,7 @@ export function lockAddress(tx: Tx, tenantId: string, userId: string) {
     .where('is_active', '=', true)
     .where('deleted_at', 'is', null)
     .where('erased_at', 'is', null)
-    .forUpdate()
-    .executeTakeFirst()
+  return (isToChange ? account.forUpdate() : account.forNoKeyUpdate()).executeTakeFirst()
 }
 
 /** Gives a person an address that they have proved. @throws the database's unique violation when somebody has it. */

@@ -57,7 +57,7 @@ export async function requestEmailChange(
   const address = accountAddress(email, context.locale)
   const { token, hash } = createOpaqueToken('emailChange')
   await context.inTenant(async (tx) => {
-    const own = await queries.lockAddress(tx, tenant.id, userId)
+    const own = await queries.lockAddress(tx, tenant.id, userId, false)
     if (own === undefined) throw new ProblemError('credential-invalid')
     const holder = await queries.findHolder(tx, tenant.id, address.norm)
     const isFree = holder === undefined || holder.id === userId
@@ -184,7 +184,7 @@ async function useLink(
     await inTenant(dependencies.pool, tenant.id, async (tx) => {
       // The account before its link, as everywhere.
       const peeked = await peekOneTimeToken(tx, tenant.id, parsed.hash, purpose)
-      const from = peeked?.userId ? await queries.lockAddress(tx, tenant.id, peeked.userId) : undefined
+      const from = peeked?.userId ? await queries.lockAddress(tx, tenant.id, peeked.userId, true) : undefined
       const consumed = await consumeOneTimeToken(tx, tenant.id, parsed.hash, purpose)
       if (!consumed?.userId || from === undefined) throw new ProblemError('link-invalid')
       const { email, norm } = consumed.data

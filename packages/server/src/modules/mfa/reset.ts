@@ -54,6 +54,7 @@ export async function requestFactorReset(
   await context.inTenant(async (tx) => {
     const person = await queries.findChallenged(tx, tenant.id, challenge.hash)
     if (person === undefined) throw new ProblemError('mfa-challenge-invalid')
+    await lockAccount(tx, tenant.id, person.id)
     const data = { token, minutes: LINK_MINUTES, hours: WAIT_HOURS }
     const isSent = await mail.queueMail(tx, { template: 'reset-factor', to: { userId: person.id }, data })
     // What arrived stays good when no more is sent.
