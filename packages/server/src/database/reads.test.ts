@@ -20,8 +20,8 @@ beforeAll(async () => {
 afterAll(() => database.close())
 
 /** One connection, so that what is asked for in one turn travels in one batch. */
-function onePool(statementTimeoutMs = 15_000): Pool {
-  const limits = { connectTimeoutMs: 30_000, idleTimeoutMs: 30_000, maxLifetimeMs: 600_000 }
+function onePool(statementTimeoutMs = 15_000, connectTimeoutMs = 30_000): Pool {
+  const limits = { connectTimeoutMs, idleTimeoutMs: 30_000, maxLifetimeMs: 600_000 }
   const name = `reads-test-${randomUUID()}`.slice(0, 60)
   const pool = createPool(database.target('rempart_app'), { size: 1, ...limits, statementTimeoutMs, name }, () => {})
   onTestFinished(() => pool.end())
@@ -132,6 +132,18 @@ describe('reads that travel together', () => {
     expect(before).toMatchObject({ status: 'fulfilled', value: [mine] })
     expect(cut).toMatchObject({ status: 'rejected', reason: { code: '57014' } })
     expect(after).toMatchObject({ status: 'fulfilled', value: [theirs] })
+  })
+
+  it('do not all wait for one another where each takes its whole time', async () => {
+    const reads = createTenantReads(onePool(300, 300))
+    const slow = (handle: ReadHandle) =>
+      handle.selectFrom('tenant').select(sql`pg_sleep(20)`.as('x')).where('id', '=', mine).execute()
+    const asked = await Promise.allSettled(Array.from({ length: 8 }, () => reads.of(mine)(slow)))
+    const names = asked.map((each) => (each.status === 'rejected' ? each.reason.name : 'answered'))
+    // Two are cut off by the database within what one may take; the others have waited as long by then.
+    expect(names.filter((name) => name === 'ReadWaitError').length).toBeGreaterThanOrEqual(5)
+    for (const each of asked) expect(each).toMatchObject({ status: 'rejected', reason: { code: '57014' } })
+    expect(await reads.of(theirs)(tenantsSeen)).toEqual([theirs])
   })
 
   it('are all refused when their connection is ended, and the next has another one', async () => {

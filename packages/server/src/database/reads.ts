@@ -21,6 +21,8 @@ export interface TenantReads {
 interface Read {
   readonly tenantId: string
   readonly statement: BatchPart
+  /** Monotonic milliseconds. */
+  readonly askedMs: number
   readonly resolve: (rows: readonly unknown[]) => void
   readonly reject: (error: unknown) => void
 }
@@ -30,6 +32,13 @@ const mostBatches = 4
 const mostReads = 32
 /** Fewer are not worth a connection of their own. */
 const leastReads = 8
+
+/** A read that others have held up for longer than it may take itself. To whoever asked, the database is busy. */
+class ReadWaitError extends Error {
+  override readonly name = 'ReadWaitError'
+  /** query_canceled, as PostgreSQL's own timeout says it. */
+  readonly code = '57014'
+}
 
 const statementName = createStatementNames('read-')
 
@@ -42,9 +51,11 @@ const setTenant =
  * tenant, which ends with the batch. For statements that find a few rows by their key; what scans or waits belongs into a
  * transaction of its own (`inTenant`), where nobody else waits for it.
  *
- * A read that fails fails alone: those before it have their rows, those behind it are sent again.
+ * A read that fails fails alone: those before it have their rows, those behind it are sent again. What has waited as long
+ * as a statement and a connection may take is not: where a table is locked, each would wait for all before it.
  */
-export function createTenantReads(pool: Pick<Pool, 'connect'>): TenantReads {
+export function createTenantReads(pool: Pick<Pool, 'connect' | 'options'>): TenantReads {
+  const patienceMs = pool.options.query_timeout ?? 20_000
   let waiting: Read[] = []
   let isScheduled = false
   let underWay = 0
@@ -54,6 +65,7 @@ export function createTenantReads(pool: Pick<Pool, 'connect'>): TenantReads {
     isScheduled = true
     setImmediate(() => {
       isScheduled = false
+      waiting = waiting.filter(isPatient)
       while (waiting.length > 0 && underWay < mostBatches) {
         const size = Math.min(mostReads, Math.max(leastReads, Math.ceil(waiting.length / (mostBatches - underWay))))
         const batch = waiting.slice(0, size)
@@ -62,6 +74,12 @@ export function createTenantReads(pool: Pick<Pool, 'connect'>): TenantReads {
         void send(batch)
       }
     })
+  }
+
+  function isPatient({ askedMs, reject }: Read): boolean {
+    const hasTime = performance.now() - askedMs < patienceMs
+    if (!hasTime) reject(new ReadWaitError('the database was busy with other reads for too long'))
+    return hasTime
   }
 
   async function send(reads: readonly Read[]): Promise<void> {
@@ -84,7 +102,7 @@ export function createTenantReads(pool: Pick<Pool, 'connect'>): TenantReads {
             const statement = { name: statementName(sql), text: sql, values: parameters.map(toText), rows: [] }
             return new Promise((resolve, reject) => {
               const found = (rows: readonly unknown[]): void => resolve({ rows: rows as R[] })
-              waiting.push({ tenantId, statement, resolve: found, reject })
+              waiting.push({ tenantId, statement, askedMs: performance.now(), resolve: found, reject })
               schedule()
             })
           },
