@@ -51,6 +51,7 @@ beforeAll(async () => {
       REMPART_PASSWORD_CHECK_HIBP: 'off',
       REMPART_SMTP_URL: `smtp+plain://127.0.0.1:${sink.port}`,
       REMPART_MAIL_FROM: 'no-reply@app.example.org',
+      REMPART_PUBLIC_URL: 'http://localhost:3000',
     },
   })
   visitors = visitorsOf(server)

@@ -69,7 +69,7 @@ export interface LogLine {
 export interface ServerProcessOptions {
   /** Settings, `REMPART_*`. Nothing of the environment of the tests reaches the server. */
   readonly env?: Readonly<Record<string, string>>
-  /** What `REMPART_PUBLIC_URL` is at a port, for what depends on the address that a browser is at. Default `http://localhost:3000`. */
+  /** What `REMPART_PUBLIC_URL` is at a port, for what depends on the address that a browser is at. */
   readonly publicUrl?: (port: number) => string
   /** The `policies` of a policy file, made and named to the server. */
   readonly policies?: Readonly<Record<string, unknown>>
@@ -101,7 +101,7 @@ function handle(directory: string, options: ServerProcessOptions, port: number):
   const env = environment(directory, options, {
     REMPART_PORT: String(port),
     REMPART_DATA_DIR: dataDir,
-    REMPART_PUBLIC_URL: options.publicUrl?.(port) ?? 'http://localhost:3000',
+    ...(options.publicUrl && { REMPART_PUBLIC_URL: options.publicUrl(port) }),
   })
   const logs: LogLine[] = []
   let errors = ''

@@ -69,7 +69,7 @@ export const settings = {
     'REMPART_PUBLIC_URL',
     httpUrl,
     'http://localhost:3000',
-    'The URL the public uses; on another port than 3000, localhost with that port where nothing is set. `https` turns on HSTS, the redirect of pages from http, and the refusal of API calls over http.',
+    'The URL the public uses; with the embedded database on another port, localhost with that port where nothing is set. `https` turns on HSTS, the redirect of pages from http, and the refusal of API calls over http.',
   ),
   trustedProxies: setting(
     'REMPART_TRUSTED_PROXIES',
@@ -466,8 +466,10 @@ export function loadConfig(environment: Environment = environmentWithFile()): Co
 
   const dataDir = resolve(values.dataDir)
   const isNamed = (environment['REMPART_PUBLIC_URL'] ?? '') !== ''
-  // A first try on another port is to find its own links, and its pages their own origin.
-  const publicUrl = isNamed || values.port === 0 ? values.publicUrl : `http://localhost:${values.port}`
+  // A first try on another port is to find its own links, and its pages their own origin. Of processes that share a
+  // database nobody knows which one the public asks, and all are to believe the tokens of each other.
+  const isFirstTry = embedded && !isNamed && values.port !== 0
+  const publicUrl = isFirstTry ? `http://localhost:${values.port}` : values.publicUrl
   const defaultTenant = values.defaultTenant ?? (embedded ? 'demo' : undefined)
   return Object.freeze({ ...values, dataDir, publicUrl, defaultTenant, embedded, production })
 }
