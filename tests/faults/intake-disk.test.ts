@@ -35,6 +35,20 @@ describe.runIf(canMount())('a disk that runs full under load', () => {
     await until(() => load.ledger.answered >= goal)
   }
 
+  /** Leaves most of a journal segment to write, so that what finds no room is a table: without a journal PostgreSQL ends. */
+  async function roomInJournal(): Promise<void> {
+    const segmentBytes = 16 * 1_048_576
+    const written = async () =>
+      (await pool.query('select (pg_walfile_name_offset(pg_current_wal_lsn())).file_offset as bytes')).rows[0]?.bytes
+    await asOwner('create table journal_filler (text text)')
+    await until(async () => {
+      if (Number(await written()) < segmentBytes / 4) return true
+      await asOwner("insert into journal_filler select repeat('x', 1000) from generate_series(1, 1000)")
+      return false
+    }, 30_000)
+    await asOwner('drop table journal_filler')
+  }
+
   async function expectNothingLost(): Promise<void> {
     await moreAnswers(50)
     await load.stop()
@@ -45,6 +59,7 @@ describe.runIf(canMount())('a disk that runs full under load', () => {
   it('is told with 503 by a server that lives, stores nothing by halves, and is forgotten when there is room', async () => {
     const { pid } = server
     const postmaster = server.postmaster()
+    await roomInJournal()
     disk.fill()
     // What PostgreSQL has written ahead of itself is used up first.
     await until(() => load.ledger.retries >= 50, 60_000)
