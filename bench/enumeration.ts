@@ -1,14 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { createPasswordHasher } from '../packages/server/src/core/credentials/password-hasher.ts'
 import { insertUser } from '../packages/server/src/core/identity/new-user.ts'
-import { createPool } from '../packages/server/src/database/connect.ts'
-import { startEmbeddedDatabase } from '../packages/server/src/database/embedded.ts'
-import { removeEmbeddedDatabase } from '../packages/server/src/database/embedded-remove.ts'
 import { inTenant, type Tx } from '../packages/server/src/database/tenant.ts'
-import { createTenant } from '../packages/server/src/modules/tenants/service.ts'
-import { freePort, median, record, startProgram } from './support.ts'
+import { startInstallation } from './installation.ts'
+import { median, record } from './support.ts'
 
 /**
  * Whether the time of an answer tells which addresses have an account: sign-in with a wrong password and the request for
@@ -21,27 +15,8 @@ const samples = Number(process.argv[2] ?? 400)
 const kinds = ['known', 'unknown', 'switched off', 'unconfirmed', 'without password'] as const
 type Kind = (typeof kinds)[number]
 
-const dataDir = mkdtempSync(join(tmpdir(), 'rempart-bench-'))
-const policy = join(dataDir, 'policy.json')
-const wide = { rules: { burst: { limit: 100_000_000 } } }
-const limited = ['general', 'auth.login', 'password-reset.request']
-writeFileSync(policy, JSON.stringify({ version: 1, policies: Object.fromEntries(limited.map((id) => [id, wide])) }))
-const port = await freePort()
-const server = await startProgram(['packages/cli/src/main.ts', 'start'], {
-  port,
-  path: '/health/ready',
-  env: {
-    REMPART_PORT: String(port),
-    REMPART_DATA_DIR: dataDir,
-    REMPART_POLICY_FILE: policy,
-    // Each sample comes from a client of its own: nobody is asked for a proof of work.
-    REMPART_TRUSTED_PROXIES: '127.0.0.1/32',
-  },
-})
-const database = await startEmbeddedDatabase({ dataDir, log: () => {}, share: true })
-const limits = { connectTimeoutMs: 5_000, statementTimeoutMs: 60_000, idleTimeoutMs: 10_000, maxLifetimeMs: 600_000 }
-const pool = createPool(database.connection('rempart_worker'), { size: 2, ...limits, name: 'bench' }, () => {})
-const tenantId = await createTenant(pool, { slug: 'bench', name: 'Bench' })
+const installation = await startInstallation(['general', 'auth.login', 'password-reset.request'])
+const { server, pool, tenantId } = installation
 const hash = await createPasswordHasher().hash('seven purple candles')
 const addressOf = (kind: Kind, index: number): string => `${kind.replaceAll(' ', '-')}-${index}@example.org`
 async function makeAccount(tx: Tx, kind: Kind, index: number): Promise<void> {
@@ -122,8 +97,4 @@ for (const [route, send] of Object.entries(routes)) {
   results[route] = { statuses: [...statuses], kinds: compared }
 }
 record('enumeration', { samples, target: '|z| under 3 for each kind', results })
-await server.stop()
-await pool.end()
-await database.stop()
-await removeEmbeddedDatabase(dataDir)
-rmSync(dataDir, { recursive: true, force: true })
+await installation.stop()

@@ -1,15 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import pg from 'pg'
 import { createPasswordHasher } from '../packages/server/src/core/credentials/password-hasher.ts'
 import { assignRole, insertUser } from '../packages/server/src/core/identity/new-user.ts'
 import { createId } from '../packages/server/src/core/ids.ts'
-import { createPool } from '../packages/server/src/database/connect.ts'
-import { startEmbeddedDatabase } from '../packages/server/src/database/embedded.ts'
-import { removeEmbeddedDatabase } from '../packages/server/src/database/embedded-remove.ts'
 import { inTenant } from '../packages/server/src/database/tenant.ts'
-import { createTenant } from '../packages/server/src/modules/tenants/service.ts'
+import { startInstallation } from './installation.ts'
 import { alternate, freePort, type Load, type LoadResult, load, median, record, startProgram } from './support.ts'
 
 /**
@@ -30,29 +24,8 @@ const connections = 64
 const signInConnections = 24
 const password = 'seven purple candles'
 
-const dataDir = mkdtempSync(join(tmpdir(), 'rempart-bench-'))
-const policy = join(dataDir, 'policy.json')
-// The limits are out of reach and still judged on each request.
-const wide = { rules: { burst: { limit: 100_000_000 } } }
-const policies = Object.fromEntries(['general', 'auth.login', 'auth.refresh'].map((id) => [id, wide]))
-writeFileSync(policy, JSON.stringify({ version: 1, policies }))
-const port = await freePort()
-const ours = await startProgram(['packages/cli/src/main.ts', 'start'], {
-  port,
-  path: '/health/ready',
-  env: {
-    REMPART_PORT: String(port),
-    REMPART_DATA_DIR: dataDir,
-    REMPART_POLICY_FILE: policy,
-    // Each sign-in comes from a client of its own, as they do: one client of thousands is asked for a proof of work.
-    REMPART_TRUSTED_PROXIES: '127.0.0.1/32',
-  },
-})
-const database = await startEmbeddedDatabase({ dataDir, log: () => {}, share: true })
-const limits = { connectTimeoutMs: 5_000, statementTimeoutMs: 60_000, idleTimeoutMs: 10_000, maxLifetimeMs: 600_000 }
-const pool = createPool(database.connection('rempart_worker'), { size: 2, ...limits, name: 'bench' }, () => {})
-
-const tenantId = await createTenant(pool, { slug: 'bench', name: 'Bench' })
+const installation = await startInstallation(['general', 'auth.login', 'auth.refresh'])
+const { server: ours, database, pool, tenantId } = installation
 const messageId = createId()
 const message = { name: 'Ada', email: 'ada@example.org', message: 'Good morning, I would like to know more.' }
 const hash = await createPasswordHasher().hash(password)
@@ -193,8 +166,4 @@ const targets = { 'sign-in': 'must 0.9', 'authenticated read': 'must 0.6, aim 0.
 const runs = { ...signIns, ...reads }
 record('identity', { connections, signInConnections, rounds, seconds, warmUpSeconds, perSecond, ratios, targets, runs })
 await bare.stop()
-await ours.stop()
-await pool.end()
-await database.stop()
-await removeEmbeddedDatabase(dataDir)
-rmSync(dataDir, { recursive: true, force: true })
+await installation.stop()
