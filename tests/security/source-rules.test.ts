@@ -67,7 +67,7 @@ describe('cryptography', () => {
     expect(everything(/create(?:Hash|Hmac)\(\s*'?([\w-]+)/g)).toEqual(['sha1', 'sha256'])
     expect(Object.keys(found(/'sha-?1'/gi)).toSorted()).toEqual([
       // The name that Redis gives to a script.
-      'guard/src/stores/redis-lua.ts',
+      'guard/src/stores/redis/lua.ts',
       // The range search of breached passwords.
       'server/src/core/credentials/hibp.ts',
       // The HMAC of authenticator apps, most of which know no other.

@@ -3,9 +3,9 @@ import { PolicyError } from './faults.ts'
 import { definePolicy } from './policy.ts'
 import { createRateLimitCounter, MAX_UNITS, type RateLimitInput } from './rules/rate-limit.ts'
 import { createTake, type Store, type Take } from './store.ts'
+import { aim, type Binding, bindTake, rehome } from './stores/memory/key.ts'
+import { ADMITTED, spend, UNDECIDED } from './stores/memory/quick.ts'
 import { beginCall, createMemoryStore, type Memory, memoryOf } from './stores/memory.ts'
-import { aim, type Binding, bindTake, rehome } from './stores/memory-key.ts'
-import { ADMITTED, spend, UNDECIDED } from './stores/memory-quick.ts'
 import { createTurnClock } from './turn-clock.ts'
 
 interface LimiterSettings {

@@ -1,10 +1,10 @@
 import { createHmac, createSecretKey, randomUUID } from 'node:crypto'
 import type { Counter, HeldLease, RemoteStore, Take } from '../store.ts'
 import { canonicalKey } from './canonical-key.ts'
-import { createPostgresBreaker } from './postgres-breaker.ts'
+import { createPostgresBreaker } from './postgres/breaker.ts'
 
 // biome-ignore lint/performance/noBarrelFile: this file is what a user of the store imports, and its tables come with it.
-export { postgresStoreSql } from './postgres-schema.ts'
+export { postgresStoreSql } from './postgres/schema.ts'
 
 /** What the store asks of a PostgreSQL client: a pool of node-postgres is one. */
 export interface PostgresClient {

@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { inject } from 'vitest'
-import { postgresStoreSql } from '../stores/postgres-schema.ts'
+import { postgresStoreSql } from '../stores/postgres/schema.ts'
 
 /** A database with the tables of the PostgreSQL store, on the run's own server. */
 export interface GuardDatabase {

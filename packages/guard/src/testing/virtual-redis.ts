@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Redis } from 'ioredis'
+import { createRedisProgram } from '../stores/redis/lua.ts'
 import { createRedisStoreWith, type RedisStore, type RedisStoreOptions } from '../stores/redis.ts'
-import { createRedisProgram } from '../stores/redis-lua.ts'
 
 /** A Redis store whose server goes by a clock that the test sets. Everything else is what is shipped. */
 export interface VirtualRedis {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { postgresStoreSql } from '../../../guard/src/stores/postgres-schema.ts'
+import { postgresStoreSql } from '../../../guard/src/stores/postgres/schema.ts'
 import { createTestDatabase, type TestDatabase } from '../testing/database.ts'
 
 let database: TestDatabase
