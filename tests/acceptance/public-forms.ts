@@ -1,4 +1,4 @@
-import { createRenderTokens } from '../../packages/server/src/core/render-token.ts'
+import { createRenderTokens } from '../../packages/server/src/core/challenge/render-token.ts'
 import { deriveKey, keyLabels } from '../../packages/server/src/core/secrets.ts'
 import type { Pool } from '../../packages/server/src/database/connect.ts'
 import { createApiKey } from '../../packages/server/src/modules/api-keys/service.ts'

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseItems } from '../../packages/guard/src/testing/structured-field-parser.ts'
-import type { Scope } from '../../packages/server/src/core/access.ts'
+import type { Scope } from '../../packages/server/src/core/access/access.ts'
 import { createApiKey } from '../../packages/server/src/modules/api-keys/service.ts'
 import type { Answer } from '../support/http-client.ts'
 import { isRunning, send, until } from '../support/processes.ts'

@@ -56,7 +56,7 @@ describe('text', () => {
       'server/src/core/credentials/opaque-token.ts',
       'server/src/core/credentials/recovery-code.ts',
       'server/src/core/mail/mailbox-message.ts',
-      'server/src/core/openapi-example.ts',
+      'server/src/core/openapi/example.ts',
       'server/src/modules/leads/csv.ts',
     ])
   })
@@ -98,7 +98,7 @@ describe('cryptography', () => {
   it('draws nothing from a predictable generator but the length of pauses', () => {
     expect(Object.keys(found(/Math\.random\b/g)).toSorted()).toEqual([
       'server/src/core/mail/pace.ts',
-      'server/src/core/outbound.ts',
+      'server/src/core/outbound/outbound.ts',
       'server/src/modules/webhooks/schedule.ts',
     ])
   })
@@ -109,7 +109,7 @@ describe('cryptography', () => {
 })
 
 it('cookies are made in one place, which gives each its prefix and its attributes', () => {
-  expect(found(/SameSite=/g)).toEqual({ 'server/src/core/cookies.ts': ['SameSite='] })
+  expect(found(/SameSite=/g)).toEqual({ 'server/src/core/browser/cookies.ts': ['SameSite='] })
   const names = found(/'((?:__Host-)?rmp_(?:at|rt|device|[a-z]+))'/g)
   expect(Object.values(names).flat()).toEqual(
     expect.arrayContaining(['__Host-rmp_at', '__Host-rmp_rt', '__Host-rmp_device']),

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { createPolicySet } from '../../packages/server/src/core/policy-set.ts'
+import { createPolicySet } from '../../packages/server/src/core/guard/policy-set.ts'
 import { createApiKey } from '../../packages/server/src/modules/api-keys/service.ts'
 import { parsePolicyFile } from '../../packages/server/src/policy-file.ts'
 import { readRoutePolicies } from '../../packages/server/src/route-policies.ts'

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { permissions, platformPermissions } from './core/access.ts'
-import type { RouteFacts } from './core/route-table.ts'
+import { permissions, platformPermissions } from './core/access/access.ts'
+import type { RouteFacts } from './core/request/route-table.ts'
 import { describedOperations, followed, type JsonSchema, type OpenApi } from './isolation/described-operations.ts'
 import { createTestDatabase, type TestDatabase } from './testing/database.ts'
 import { startTestServer, type TestServer } from './testing/server.ts'

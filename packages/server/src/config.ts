@@ -21,7 +21,7 @@ import {
   text,
 } from './config-values.ts'
 import { mailFrom, smtpUrl } from './core/mail/smtp-settings.ts'
-import { headerName, reputationFiles } from './core/reputation-settings.ts'
+import { headerName, reputationFiles } from './core/reputation/settings.ts'
 import { isGuessable, secretStrengthFault } from './core/secrets.ts'
 import { redisUrl } from './redis-url.ts'
 

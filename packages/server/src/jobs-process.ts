@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
-import { createMetrics } from './core/metrics.ts'
+import { createMetrics } from './core/metrics/metrics.ts'
 import { loadMasters } from './core/secrets.ts'
 import { type OpenDatabase, openDatabase } from './database/open.ts'
 import { startBackground } from './jobs/background.ts'

@@ -1,7 +1,7 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Config } from './config.ts'
-import type { Metrics } from './core/metrics.ts'
+import type { Metrics } from './core/metrics/metrics.ts'
 
 /** The listener of `/metrics`, when the configuration asks for one. */
 export async function listenForMetrics(

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { Context } from './core/context.ts'
 import { createId } from './core/ids.ts'
-import type { Tenant } from './core/tenant-resolver.ts'
+import type { Tenant } from './core/tenant/resolver.ts'
 import type { Pool } from './database/connect.ts'
 import { createTenantReads } from './database/reads.ts'
 import { tenantScope } from './database/tenant.ts'

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Ajv } from 'ajv'
 import { expect, it } from 'vitest'
-import { createPolicySet } from './core/policy-set.ts'
+import { createPolicySet } from './core/guard/policy-set.ts'
 import { parsePolicyFile } from './policy-file.ts'
 import { readRoutePolicies } from './route-policies.ts'
 

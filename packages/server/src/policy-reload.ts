@@ -1,9 +1,9 @@
 import { type FSWatcher, readFileSync, realpathSync, statSync, watch } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Logger } from 'pino'
-import type { ActivePolicies } from './core/guard.ts'
-import type { Metrics } from './core/metrics.ts'
-import type { PolicySet } from './core/policy-set.ts'
+import type { ActivePolicies } from './core/guard/guard.ts'
+import type { PolicySet } from './core/guard/policy-set.ts'
+import type { Metrics } from './core/metrics/metrics.ts'
 import { inFile, type PolicyDocument, PolicyFileError, placeFault, readPolicyFile } from './policy-file.ts'
 
 /** What a look at the policy file came to. */

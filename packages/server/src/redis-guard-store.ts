@@ -1,8 +1,8 @@
 import { createRedisStore, type RedisStore } from '@rempart/guard/redis'
 import { Cluster, Redis } from 'ioredis'
 import type { Logger } from 'pino'
-import type { Metrics } from './core/metrics.ts'
-import { createProbe } from './core/probe.ts'
+import type { Metrics } from './core/metrics/metrics.ts'
+import { createProbe } from './core/outbound/probe.ts'
 import type { RedisHealth } from './modules/health/service.ts'
 import type { RedisTarget } from './redis-url.ts'
 

@@ -4,14 +4,14 @@ const architecture = serverTests('architecture')
 const account = serverTests('core/credentials/email-address')
 const badInput = testsOf('tests/security/bad-input')
 const csv = serverTests('modules/leads/csv')
-const docs = serverTests('core/docs')
+const docs = serverTests('core/openapi/docs')
 const evaluate = serverTests('modules/forms/definition/evaluate')
 const gates = serverTests('modules/gates/gates')
-const headers = serverTests('core/security-headers')
+const headers = serverTests('core/answer/security-headers')
 const hosted = serverTests('modules/forms/hosted/hosted')
-const json = serverTests('core/json-body')
+const json = serverTests('core/body/json-body')
 const mails = serverTests('core/mail/templates')
-const publicFetch = serverTests('core/public-fetch')
+const publicFetch = serverTests('core/outbound/public-fetch')
 const rules = testsOf('tests/security/source-rules')
 const submit = serverTests('modules/leads/submit')
 const webhookTarget = serverTests('modules/webhooks/target')
@@ -21,7 +21,7 @@ export const encodingAndValidation: readonly Requirement[] = [
   met(
     '1.1.1',
     account('is settled after one pass: what it answers, it answers again, and it is ASCII'),
-    serverTests('core/policy-set')('cannot be chosen by another spelling of the path'),
+    serverTests('core/guard/policy-set')('cannot be chosen by another spelling of the path'),
     json('reads a name by what it says, whatever names stood in its place before'),
     serverTests('modules/forms/hosted/urlencoded-body')('reads whatever a browser writes'),
   ),
@@ -55,7 +55,7 @@ export const encodingAndValidation: readonly Requirement[] = [
   met(
     '1.2.3',
     testsOf('tests/browser/hosted-form')('runs nothing that a definition or a visitor slips in'),
-    serverTests('core/request-log')('keeps %j in one line of JSON that says the same'),
+    serverTests('core/request/log')('keeps %j in one line of JSON that says the same'),
     docs('shows what an author writes as text, whatever it is'),
   ),
   met(
@@ -106,7 +106,7 @@ export const encodingAndValidation: readonly Requirement[] = [
     mails('starts no header, no recipient and no element: %j', 'places no link of theirs in an invitation'),
     hosted('escapes every text of the definition, and shows markup as text'),
   ),
-  met('1.3.10', serverTests('core/logging')('reads no directive of a format in a text')),
+  met('1.3.10', serverTests('core/logging/logging')('reads no directive of a format in a text')),
   met(
     '1.3.11',
     serverTests('core/mail/outbox')(
@@ -117,7 +117,7 @@ export const encodingAndValidation: readonly Requirement[] = [
   met(
     '1.4.2',
     architecture('bounds its texts, lists and numbers, at any depth'),
-    serverTests('core/validation')('reads numbers from digits, and nothing else'),
+    serverTests('core/body/validation')('reads numbers from digits, and nothing else'),
     badInput('that fits by chance is never an error of ours'),
   ),
   notApplicable('1.5.1', 'Nothing reads XML.'),

@@ -2,17 +2,17 @@ import { met, notApplicable, notMet, partly, type Requirement, serverTests, test
 
 const audit = serverTests('modules/audit/audit')
 const classification = serverTests('database/classification')
-const exposure = serverTests('core/exposure')
-const fields = serverTests('core/doubled-fields')
+const exposure = serverTests('core/answer/exposure')
+const fields = serverTests('core/request/doubled-fields')
 const hasher = serverTests('core/credentials/password-hasher')
 const hibp = serverTests('core/credentials/hibp')
-const identify = serverTests('core/identify')
-const json = serverTests('core/json-body')
-const logging = serverTests('core/logging')
+const identify = serverTests('core/access/identify')
+const json = serverTests('core/body/json-body')
+const logging = serverTests('core/logging/logging')
 const opaque = serverTests('core/credentials/opaque-token')
-const outbound = serverTests('core/outbound')
-const publicFetch = serverTests('core/public-fetch')
-const requestLog = serverTests('core/request-log')
+const outbound = serverTests('core/outbound/outbound')
+const publicFetch = serverTests('core/outbound/public-fetch')
+const requestLog = serverTests('core/request/log')
 const roles = serverTests('database/roles')
 const rules = testsOf('tests/security/source-rules')
 const sealing = serverTests('core/credentials/sealing')
@@ -70,7 +70,7 @@ export const cryptographyAndConfiguration: readonly Requirement[] = [
     '11.5.1',
     'Tokens, keys and links have 256 random bits; a recovery code, which is typed by hand, has 115.',
     opaque('are 256 random bits behind their letters, and are known again by their hash'),
-    serverTests('core/api-key-token')('is drawn from all letters alike'),
+    serverTests('core/access/api-key-token')('is drawn from all letters alike'),
     rules('draws nothing from a predictable generator but the length of pauses'),
   ),
   met(
@@ -86,7 +86,7 @@ export const cryptographyAndConfiguration: readonly Requirement[] = [
       'sends the reader of a page to https, and nobody else',
       'refuses a call of the API in the clear, so that who sent a key that way notices: %s',
     ),
-    serverTests('core/security-headers')('promises HTTPS for a year only where the public URL is https'),
+    serverTests('core/answer/security-headers')('promises HTTPS for a year only where the public URL is https'),
   ),
   partly(
     '12.3.1',
@@ -142,9 +142,13 @@ export const cryptographyAndConfiguration: readonly Requirement[] = [
     serverTests('core/secrets')('makes a strong secret that only its owner reads, and gives the same one from then on'),
   ),
   met('13.4.1', exposure('the files of the machine')),
-  met('13.4.2', exposure('an error that nobody foresaw'), serverTests('core/cors')('does not start in production')),
+  met(
+    '13.4.2',
+    exposure('an error that nobody foresaw'),
+    serverTests('core/browser/cors')('does not start in production'),
+  ),
   met('13.4.3', exposure('the files of the machine')),
-  met('13.4.4', serverTests('core/protocol')('does not echo the credential of a TRACE')),
+  met('13.4.4', serverTests('core/request/protocol')('does not echo the credential of a TRACE')),
   met(
     '13.4.5',
     serverTests('modules/metrics/metrics')(
@@ -160,7 +164,7 @@ export const dataAndLogs: readonly Requirement[] = [
   partly(
     '14.2.1',
     'Credentials are taken from header fields and bodies, and links carry theirs behind the #; whether a link to a new password is good can also be asked with the token in the path, which is kept out of logs, caches and referrers.',
-    serverTests('core/auth')('is asked for when there is none, and not taken from the address'),
+    serverTests('core/access/auth')('is asked for when there is none, and not taken from the address'),
     serverTests('core/mail/templates')('carries its token in the fragment of one link, whole, and nowhere else'),
     serverTests('modules/password-reset/password-reset')(
       'says of a link only whether it is good, keeps it from caches and referrers, and out of every log line',
@@ -168,7 +172,7 @@ export const dataAndLogs: readonly Requirement[] = [
   ),
   met(
     '14.2.2',
-    serverTests('core/exposure')(
+    serverTests('core/answer/exposure')(
       'no answer to a credential is kept by a browser or a cache, lists, single things and refusals alike',
     ),
   ),
@@ -176,7 +180,7 @@ export const dataAndLogs: readonly Requirement[] = [
   met(
     '14.2.3',
     hibp('lets five hexadecimal digits leave the process, and asks for padding'),
-    serverTests('core/signals')('tells the service no address that no rule asks about, and no private one'),
+    serverTests('core/guard/signals')('tells the service no address that no rule asks about, and no private one'),
     serverTests('modules/webhooks/webhooks')(
       'is told nothing personal unless it asks, and nothing that is gone when it is sent',
     ),
@@ -200,7 +204,7 @@ export const dataAndLogs: readonly Requirement[] = [
   met('14.3.1', serverTests('modules/sessions/sessions')('take the cookies of a browser away with the session')),
   met(
     '14.3.2',
-    serverTests('core/exposure')(
+    serverTests('core/answer/exposure')(
       'no answer to a credential is kept by a browser or a cache, lists, single things and refusals alike',
     ),
   ),
@@ -261,7 +265,7 @@ export const dataAndLogs: readonly Requirement[] = [
       'is the right-most hop that is not a trusted proxy, never the first entry a client wrote',
     ),
   ),
-  met('15.3.5', serverTests('core/validation')('is taken as it is: no text becomes a number, no number a text')),
+  met('15.3.5', serverTests('core/body/validation')('is taken as it is: no text becomes a number, no number a text')),
   met(
     '15.3.6',
     serverTests('modules/forms/definition/evaluate')('reads nothing from a prototype'),
@@ -301,7 +305,7 @@ export const dataAndLogs: readonly Requirement[] = [
   met(
     '16.2.5',
     logging('personal data and secrets'),
-    serverTests('core/auth')('never gets into the log'),
+    serverTests('core/access/auth')('never gets into the log'),
     testsOf('tests/acceptance/s0-public-api')('the log holds no personal data'),
   ),
   met(
@@ -370,7 +374,7 @@ export const dataAndLogs: readonly Requirement[] = [
   ),
   met(
     '16.5.3',
-    serverTests('core/guard')('a closed rule whose store does not answer'),
+    serverTests('core/guard/guard')('a closed rule whose store does not answer'),
     serverTests('database/tenant')('does not commit when the work hides the failure of a statement'),
     hasher('says so to the operator, and lets nobody in, when the key of a stored hash is gone'),
   ),

@@ -4,7 +4,7 @@ const accessToken = serverTests('core/tokens/access-token')
 const apiKeys = serverTests('modules/api-keys/api-keys')
 const auth = serverTests('modules/auth/auth')
 const lifetimes = serverTests('modules/sessions/lifetimes')
-const matrix = serverTests('core/endpoint-matrix')
+const matrix = serverTests('isolation/endpoint-matrix')
 const mfa = serverTests('modules/mfa/mfa')
 const oauth = serverTests('modules/oauth/oauth')
 const opaque = serverTests('core/credentials/opaque-token')
@@ -152,7 +152,7 @@ export const sessionsAndAccess: readonly Requirement[] = [
     serverTests('database/isolation')('holds for both serving roles against every attack on every table'),
     matrix('answers %s about an id of another tenant byte for byte as about one that nobody has'),
     serverTests('database/mutation')('a damaged schema'),
-    serverTests('core/identify')('the tenant of a call with a key'),
+    serverTests('core/access/identify')('the tenant of a call with a key'),
   ),
 ]
 

@@ -1,10 +1,10 @@
 import { met, notApplicable, type Requirement, serverTests, testsOf } from './requirement.ts'
 
 const auth = serverTests('modules/auth/auth')
-const cookies = serverTests('core/cookies')
-const cors = serverTests('core/cors')
-const exposure = serverTests('core/exposure')
-const headers = serverTests('core/security-headers')
+const cookies = serverTests('core/browser/cookies')
+const cors = serverTests('core/browser/cors')
+const exposure = serverTests('core/answer/exposure')
+const headers = serverTests('core/answer/security-headers')
 const hosted = serverTests('modules/forms/hosted/hosted')
 const leadExport = serverTests('modules/leads/export')
 const oauth = serverTests('modules/oauth/oauth')
@@ -12,7 +12,7 @@ const onTheWire = exposure('protects browsers with every answer, pages, files an
 const oneCookie = testsOf('tests/security/source-rules')(
   'cookies are made in one place, which gives each its prefix and its attributes',
 )
-const protocol = serverTests('core/protocol')
+const protocol = serverTests('core/request/protocol')
 const publicApi = testsOf('tests/acceptance/s0-public-api')
 
 const noFiles = 'No operation takes a file.'

@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import type { ReadInTenant } from '../database/reads.ts'
 import type { InTenant } from '../database/tenant.ts'
 import type { AuditOrigin } from './audit/append.ts'
-import type { Tenant } from './tenant-resolver.ts'
+import type { Tenant } from './tenant/resolver.ts'
 
 /** Somebody who is signed in. */
 export interface Person {

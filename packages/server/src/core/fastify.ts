@@ -7,9 +7,9 @@ import type {
   RawRequestDefaultExpression,
   RawServerDefault,
 } from 'fastify'
-import type { Access, Scope } from './access.ts'
+import type { Access, Scope } from './access/access.ts'
 import type { Context } from './context.ts'
-import type { LogFields } from './logging.ts'
+import type { LogFields } from './logging/logging.ts'
 
 /** The server as modules see it: schemas give the handlers their types. */
 export type App = FastifyInstance<

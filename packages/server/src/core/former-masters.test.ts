@@ -5,9 +5,9 @@ import { deriveKey } from 'altcha-lib/algorithms/pbkdf2'
 import type { FastifyRequest } from 'fastify'
 import { describe, expect, it } from 'vitest'
 import { createHeadSigner, isSigned } from './audit/heads.ts'
+import { createChallenges, proofHeader } from './challenge/proof-of-work.ts'
+import { createRenderTokens } from './challenge/render-token.ts'
 import { createKnownDevices } from './identity/known-device.ts'
-import { createChallenges, proofHeader } from './proof-of-work.ts'
-import { createRenderTokens } from './render-token.ts'
 import { deriveKeys, keyLabels, type Masters, mastersOf } from './secrets.ts'
 
 const [old, fresh] = [randomBytes(48).toString('base64'), randomBytes(48).toString('base64')]

@@ -3,7 +3,7 @@ import { createTenant } from '../modules/tenants/service.ts'
 import { createTestDatabase, type TestDatabase } from '../testing/database.ts'
 import { bearer, createPerson, signInOver } from '../testing/people.ts'
 import { startTestServer, type TestServer } from '../testing/server.ts'
-import { isScope, platformPermissions, scopes } from './access.ts'
+import { isScope, platformPermissions, scopes } from './access/access.ts'
 
 let database: TestDatabase
 let server: TestServer

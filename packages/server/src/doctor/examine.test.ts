@@ -3,7 +3,7 @@ import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createLogger } from '../core/logging.ts'
+import { createLogger } from '../core/logging/logging.ts'
 import { mastersOf } from '../core/secrets.ts'
 import { createSigningKeys } from '../core/tokens/signing-keys.ts'
 import { asOwner, createTestDatabase, type TestDatabase } from '../testing/database.ts'

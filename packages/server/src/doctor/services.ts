@@ -1,6 +1,6 @@
 import type { Config } from '../config.ts'
+import { createPolicySet } from '../core/guard/policy-set.ts'
 import { verifyMailServer } from '../core/mail/carrier.ts'
-import { createPolicySet } from '../core/policy-set.ts'
 import { inFile, readPolicyFile } from '../policy-file.ts'
 import { inspectRedisOf } from '../redis-guard-store.ts'
 import { readRoutePolicies } from '../route-policies.ts'

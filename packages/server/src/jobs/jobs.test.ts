@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { createLogger } from '../core/logging.ts'
+import { createLogger } from '../core/logging/logging.ts'
 import { JOB_SCHEMA_VERSION, jobSchemaVersion } from '../database/job-schema.ts'
 import { SchemaBehindError } from '../database/open.ts'
 import { asOwner, createTestDatabase, type TestDatabase } from '../testing/database.ts'

@@ -1,5 +1,5 @@
 import { type Config, ConfigError, type Environment, environmentWithFile, loadConfig, settings } from '../config.ts'
-import { createOutbounds, type OutboundOptions } from '../core/outbound.ts'
+import { createOutbounds, type OutboundOptions } from '../core/outbound/outbound.ts'
 import { openSecretStore } from './open.ts'
 import { type SecretStore, SecretStoreError } from './store.ts'
 

@@ -1,4 +1,4 @@
-import { OutboundRefusal } from '../core/outbound.ts'
+import { OutboundRefusal } from '../core/outbound/outbound.ts'
 
 /** Where settings are kept: names and values side by side in one place of a secret store. */
 export interface SecretStore {

@@ -1,5 +1,5 @@
 import { Registry } from '@prometheus-io/client'
-import { createLogger } from '../core/logging.ts'
+import { createLogger } from '../core/logging/logging.ts'
 import { startMailSender } from '../core/mail/sender.ts'
 import { createPool } from '../database/connect.ts'
 import { carrierTo, mailKeys } from './mail.ts'

@@ -1,5 +1,5 @@
 import { Registry } from '@prometheus-io/client'
-import { createLogger } from '../core/logging.ts'
+import { createLogger } from '../core/logging/logging.ts'
 import { createCarrier } from '../core/mail/carrier.ts'
 import type { Carrier } from '../core/mail/envelope.ts'
 import { createMailQueue, type MailQueue, type NewMail } from '../core/mail/outbox.ts'

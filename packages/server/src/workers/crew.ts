@@ -1,7 +1,7 @@
 import cluster, { type Worker } from 'node:cluster'
 import { Counter, Gauge } from '@prometheus-io/client'
 import type { Logger } from 'pino'
-import type { Metrics } from '../core/metrics.ts'
+import type { Metrics } from '../core/metrics/metrics.ts'
 import { mergeMetrics } from './merge-metrics.ts'
 import { type Assignment, type ToPrimary, type ToWorker, WorkersError } from './messages.ts'
 

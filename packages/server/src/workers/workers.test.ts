@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { ConfigError, loadConfig } from '../config.ts'
-import { createMetrics } from '../core/metrics.ts'
+import { createMetrics } from '../core/metrics/metrics.ts'
 import { restartWaitMs } from './crew.ts'
 import { mergeMetrics } from './merge-metrics.ts'
 import { poolShare } from './pool-share.ts'

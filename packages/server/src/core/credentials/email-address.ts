@@ -1,5 +1,5 @@
 import { domainToASCII, domainToUnicode } from 'node:url'
-import { canonicalEmail } from '../email.ts'
+import { canonicalEmail } from '../shapes/email.ts'
 
 /** An e-mail address in the two forms that are stored. */
 export interface EmailAddress {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { createOutbounds, type OutboundFactory, OutboundUnavailableError } from '../outbound.ts'
+import { createOutbounds, type OutboundFactory, OutboundUnavailableError } from '../outbound/outbound.ts'
 
 /** What the service says of a password. `unknown` lets the person go on: a check that is down must lock nobody out. */
 export type BreachAnswer =

@@ -1,5 +1,5 @@
 import type { Tx } from '../../database/tenant.ts'
-import { EVERYTHING, type Permission, permissions } from '../access.ts'
+import { EVERYTHING, type Permission, permissions } from '../access/access.ts'
 import { createId } from '../ids.ts'
 
 /** The roles that every tenant is made with. */

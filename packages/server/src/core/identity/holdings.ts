@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { Tx } from '../../database/tenant.ts'
-import { EVERYTHING } from '../access.ts'
+import { EVERYTHING } from '../access/access.ts'
 import type { Context, HeldGrant } from '../context.ts'
 import { ProblemError } from '../problem.ts'
 

@@ -1,5 +1,5 @@
 import { createHmac, createSecretKey, type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto'
-import { hostCookie, readCookie } from '../cookies.ts'
+import { hostCookie, readCookie } from '../browser/cookies.ts'
 
 /** Names a device on which somebody has signed in before, for the accounts of those who did. */
 export const DEVICE_COOKIE = '__Host-rmp_device'

@@ -2,7 +2,7 @@ import type { Context } from '../context.ts'
 import type { BreachCheck } from '../credentials/hibp.ts'
 import { defaultPasswordPolicy, type PasswordFault, passwordFaults } from '../credentials/password-rule.ts'
 import { type ContentFault, ProblemError } from '../problem.ts'
-import { readTenantSettings } from '../tenant-settings.ts'
+import { readTenantSettings } from '../tenant/settings.ts'
 
 type Fault = PasswordFault | 'breached'
 

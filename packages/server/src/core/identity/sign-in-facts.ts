@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Tx } from '../../database/tenant.ts'
 import { personSubject, type ReadKeys } from '../audit/subject-keys.ts'
-import type { TenantSettings } from '../tenant-settings.ts'
+import type { TenantSettings } from '../tenant/settings.ts'
 import { type Arrival, isKindSeen } from './new-device.ts'
 import { isEnrolledNow } from './second-factors.ts'
 

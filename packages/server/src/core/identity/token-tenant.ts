@@ -1,5 +1,5 @@
 import type { Pool } from '../../database/connect.ts'
-import type { Tenant, TenantResolver } from '../tenant-resolver.ts'
+import type { Tenant, TenantResolver } from '../tenant/resolver.ts'
 import type { OneTimePurpose } from './one-time-tokens.ts'
 
 /** Finds whose a token of a mail is: its link need not name the tenant. Undefined for nobody's, or a suspended tenant's. */

@@ -1,4 +1,4 @@
-import { html, type Markup } from '../html.ts'
+import { html, type Markup } from '../pages/html.ts'
 import type { MailContent, MailSurroundings } from './templates/content.ts'
 
 /** A mail as it is sent: both bodies say the same. */

@@ -1,7 +1,7 @@
 import type { Tx } from '../../database/tenant.ts'
-import { canonicalEmail } from '../email.ts'
 import { createId } from '../ids.ts'
 import type { Locale } from '../locale.ts'
+import { canonicalEmail } from '../shapes/email.ts'
 import { createMailLinks } from './links.ts'
 import { findAddressee, insertMail } from './outbox-queries.ts'
 import { type MailKeys, recipientHash, sealLetter } from './sealed-mail.ts'

@@ -2,7 +2,7 @@ import { Counter, type Registry } from '@prometheus-io/client'
 import type { Logger } from 'pino'
 import type { ConnectionTarget, Pool } from '../../database/connect.ts'
 import { inTenant } from '../../database/tenant.ts'
-import { startWorkLoop } from '../work-loop.ts'
+import { startWorkLoop } from '../work/work-loop.ts'
 import { deliver } from './delivery.ts'
 import type { Carrier } from './envelope.ts'
 import {

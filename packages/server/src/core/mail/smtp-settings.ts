@@ -1,5 +1,5 @@
 import type { Parsed } from '../../config-values.ts'
-import { canonicalEmail } from '../email.ts'
+import { canonicalEmail } from '../shapes/email.ts'
 
 /** A mail server, as the URL of the configuration names it. */
 export interface SmtpServer {

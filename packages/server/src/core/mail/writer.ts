@@ -1,5 +1,5 @@
 import { UnsealError } from '../credentials/sealing.ts'
-import { canonicalEmail } from '../email.ts'
+import { canonicalEmail } from '../shapes/email.ts'
 import type { Envelope } from './envelope.ts'
 import { layOut } from './layout.ts'
 import { createMailLinks } from './links.ts'

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import { asOwner, createTestDatabase, type TestDatabase } from '../../testing/database.ts'
 import { createKeyRing, seal } from '../credentials/sealing.ts'
 import { createId } from '../ids.ts'
-import { createLogger } from '../logging.ts'
+import { createLogger } from '../logging/logging.ts'
 import { keyLabels } from '../secrets.ts'
 import { createAccessTokens } from './access-token.ts'
 import { ACCESS_LIFETIME_S, SKEW_S } from './access-token-claims.ts'

@@ -1,5 +1,5 @@
-import { html, type Markup } from '../../core/html.ts'
 import type { Locale } from '../../core/locale.ts'
+import { html, type Markup } from '../../core/pages/html.ts'
 import { type AccountPage, commonWords, pageWords } from './words.ts'
 
 /** What a page asks for, and where its script sends it. */

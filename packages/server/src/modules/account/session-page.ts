@@ -1,5 +1,5 @@
-import { html, type Markup } from '../../core/html.ts'
 import type { Locale } from '../../core/locale.ts'
+import { html, type Markup } from '../../core/pages/html.ts'
 import { type SessionPage, type SessionWords, sessionWords } from './session-words.ts'
 
 /** A page to sign in on, or of who is signed in. What it shows of a person comes by its script, from the API. */

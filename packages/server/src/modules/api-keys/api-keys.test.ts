@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { isScope, type Scope, scopes } from '../../core/access.ts'
+import { isScope, type Scope, scopes } from '../../core/access/access.ts'
 import { createId } from '../../core/ids.ts'
 import { inTenant } from '../../database/tenant.ts'
 import { describedOperations } from '../../isolation/described-operations.ts'

@@ -1,6 +1,6 @@
 import type { App } from '../../core/fastify.ts'
-import { Ref } from '../../core/fields.ts'
-import { refusals } from '../../core/openapi.ts'
+import { refusals } from '../../core/openapi/openapi.ts'
+import { Ref } from '../../core/shapes/fields.ts'
 import { endApiKey, makeApiKey, pageApiKeys, readApiKey, rotateApiKey } from './personal.ts'
 import {
   ApiKey,

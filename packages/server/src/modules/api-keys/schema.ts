@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox'
-import { scopes } from '../../core/access.ts'
-import { Id, Instant, Line, Nullable, Ref, Strict } from '../../core/fields.ts'
-import { NumberedPageOf, NumberedPageQuery } from '../../core/pagination.ts'
+import { scopes } from '../../core/access/access.ts'
+import { Id, Instant, Line, Nullable, Ref, Strict } from '../../core/shapes/fields.ts'
+import { NumberedPageOf, NumberedPageQuery } from '../../core/shapes/pagination.ts'
 
 /** A key that a person makes ends by itself: after so many days when nothing is said, and after so many at most. */
 export const DEFAULT_DAYS = 90

@@ -1,5 +1,5 @@
-import type { Scope } from '../../core/access.ts'
-import { createApiKeyToken } from '../../core/api-key-token.ts'
+import type { Scope } from '../../core/access/access.ts'
+import { createApiKeyToken } from '../../core/access/api-key-token.ts'
 import { createId } from '../../core/ids.ts'
 import type { Pool } from '../../database/connect.ts'
 import { inTenant } from '../../database/tenant.ts'

@@ -2,8 +2,8 @@ import { Readable } from 'node:stream'
 import { Type } from 'typebox'
 import type { HeadSigner } from '../../core/audit/heads.ts'
 import type { App } from '../../core/fastify.ts'
-import { Ref } from '../../core/fields.ts'
-import { refusals } from '../../core/openapi.ts'
+import { refusals } from '../../core/openapi/openapi.ts'
+import { Ref } from '../../core/shapes/fields.ts'
 import { exportAudit } from './export.ts'
 import {
   AuditEntry,

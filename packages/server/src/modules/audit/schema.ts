@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { type AuditAction, auditActions } from '../../core/audit/actions.ts'
-import { Id, Instant, Nullable, Ref, Strict } from '../../core/fields.ts'
-import { NumberedPageQuery, PageOf } from '../../core/pagination.ts'
+import { Id, Instant, Nullable, Ref, Strict } from '../../core/shapes/fields.ts'
+import { NumberedPageQuery, PageOf } from '../../core/shapes/pagination.ts'
 
 const Action = Type.Unsafe<AuditAction>({ type: 'string', enum: [...auditActions] })
 const Seq = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })

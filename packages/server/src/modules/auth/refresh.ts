@@ -5,7 +5,7 @@ import { refreshSession } from '../../core/identity/refresh.ts'
 import type { OpenedSession, SessionKit } from '../../core/identity/session-kit.ts'
 import type { MailQueue } from '../../core/mail/outbox.ts'
 import { ProblemError } from '../../core/problem.ts'
-import type { TenantResolver } from '../../core/tenant-resolver.ts'
+import type { TenantResolver } from '../../core/tenant/resolver.ts'
 import type { Pool } from '../../database/connect.ts'
 import { type InTenant, inTenant } from '../../database/tenant.ts'
 

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { Email, Id, Instant, Nullable, Strict } from '../../core/fields.ts'
+import { Email, Id, Instant, Nullable, Strict } from '../../core/shapes/fields.ts'
 
 const Transport = Type.Union([Type.Literal('bearer'), Type.Literal('cookie')], {
   description: '`cookie`: the tokens come as `__Host-` cookies and not in the body. Default `bearer`.',

@@ -1,4 +1,4 @@
-import { includesPermission, permissions } from '../../core/access.ts'
+import { includesPermission, permissions } from '../../core/access/access.ts'
 import { appendAudit } from '../../core/audit/append.ts'
 import type { Context, Person } from '../../core/context.ts'
 import { revokeSessions } from '../../core/identity/session-queries.ts'

@@ -1,4 +1,4 @@
-import { readTenantSettings } from '../../core/tenant-settings.ts'
+import { readTenantSettings } from '../../core/tenant/settings.ts'
 import type { Pool } from '../../database/connect.ts'
 import { inTenant } from '../../database/tenant.ts'
 import { listTenants } from '../tenants/public.ts'

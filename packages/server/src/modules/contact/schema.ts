@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
-import { Email, Id, Instant, Line, Nullable, Paragraphs, Strict } from '../../core/fields.ts'
-import { PageOf, PageQuery } from '../../core/pagination.ts'
+import { Email, Id, Instant, Line, Nullable, Paragraphs, Strict } from '../../core/shapes/fields.ts'
+import { PageOf, PageQuery } from '../../core/shapes/pagination.ts'
 
 const trap = Type.Optional(
   Type.String({ maxLength: 10_000, description: 'Leave empty: a field that people do not see and bots fill.' }),

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { STEP_UP_SECONDS } from '../../core/authorise.ts'
+import { STEP_UP_SECONDS } from '../../core/access/authorise.ts'
 import { inTenant } from '../../database/tenant.ts'
 import { createTestDatabase, type TestDatabase } from '../../testing/database.ts'
 import { carrierTo, startTestSender, type TestSender } from '../../testing/mail.ts'

@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { Email, Strict } from '../../core/fields.ts'
+import { Email, Strict } from '../../core/shapes/fields.ts'
 
 export const EmailChangeInput = Strict({ email: Email }, { $id: 'EmailChangeInput' })
 

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
-import { Email, Id, Instant, Strict } from '../../core/fields.ts'
-import { Answers, defenceProperties } from '../../core/form-defence.ts'
+import { Answers, defenceProperties } from '../../core/challenge/form-defence.ts'
+import { Email, Id, Instant, Strict } from '../../core/shapes/fields.ts'
 import { PublicForm } from './definition/public-schema.ts'
 
 export const FormSlugParams = Strict({ slug: Type.String({ minLength: 1, maxLength: 64 }) })

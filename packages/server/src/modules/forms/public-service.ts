@@ -1,6 +1,6 @@
+import { judgeArrival } from '../../core/challenge/form-defence.ts'
+import type { RenderTokens } from '../../core/challenge/render-token.ts'
 import type { Context } from '../../core/context.ts'
-import { judgeArrival } from '../../core/form-defence.ts'
-import type { RenderTokens } from '../../core/render-token.ts'
 import { describePublic } from './definition/describe-public.ts'
 import { evaluatePublished, type PublishedForm, type PublishedForms, splitTrap } from './public.ts'
 import type { EvaluationInput, EvaluationResult, RenderedForm } from './public-schema.ts'

@@ -1,6 +1,6 @@
-import { partOf } from '../../core/page-part.ts'
-import type { PageRequest } from '../../core/pagination.ts'
-import { announceChange } from '../../core/tenant-feed.ts'
+import { partOf } from '../../core/shapes/page-part.ts'
+import type { PageRequest } from '../../core/shapes/pagination.ts'
+import { announceChange } from '../../core/tenant/feed.ts'
 import type { Tx } from '../../database/tenant.ts'
 import type { FormDefinition } from './definition/schema.ts'
 

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
-import { Id, Instant, Line, Nullable, Ref, Strict } from '../../core/fields.ts'
-import { PageOf, PageQuery } from '../../core/pagination.ts'
+import { Id, Instant, Line, Nullable, Ref, Strict } from '../../core/shapes/fields.ts'
+import { PageOf, PageQuery } from '../../core/shapes/pagination.ts'
 import { FormDefinition } from './definition/schema.ts'
 
 const FormSlug = Type.String({

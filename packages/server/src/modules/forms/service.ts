@@ -1,7 +1,7 @@
 import type { Context } from '../../core/context.ts'
 import { createId } from '../../core/ids.ts'
-import { type Page, pageReply, pageRequest } from '../../core/pagination.ts'
 import { ProblemError } from '../../core/problem.ts'
+import { type Page, pageReply, pageRequest } from '../../core/shapes/pagination.ts'
 import type { Tx } from '../../database/tenant.ts'
 import type { FormDefinition } from './definition/schema.ts'
 import { assertSensible } from './definition-input.ts'

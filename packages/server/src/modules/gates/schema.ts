@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox'
-import { Email, Id, Instant, Line, Nullable, Ref, Strict } from '../../core/fields.ts'
-import { defenceProperties } from '../../core/form-defence.ts'
-import { NumberedPageOf, NumberedPageQuery, PageOf, PageQuery } from '../../core/pagination.ts'
+import { defenceProperties } from '../../core/challenge/form-defence.ts'
+import { Email, Id, Instant, Line, Nullable, Ref, Strict } from '../../core/shapes/fields.ts'
+import { NumberedPageOf, NumberedPageQuery, PageOf, PageQuery } from '../../core/shapes/pagination.ts'
 
 /** In an address any text of this length may stand; what no gate can be called is an unknown gate. */
 export const GateParams = Strict({ slug: Type.String({ minLength: 1, maxLength: 64 }) })

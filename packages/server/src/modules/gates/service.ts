@@ -1,8 +1,14 @@
 import type { Context } from '../../core/context.ts'
-import { canonicalEmail } from '../../core/email.ts'
 import { createId } from '../../core/ids.ts'
-import { type NumberedPage, numberedPageReply, type Page, pageReply, pageRequest } from '../../core/pagination.ts'
 import { ProblemError } from '../../core/problem.ts'
+import { canonicalEmail } from '../../core/shapes/email.ts'
+import {
+  type NumberedPage,
+  numberedPageReply,
+  type Page,
+  pageReply,
+  pageRequest,
+} from '../../core/shapes/pagination.ts'
 import type { Tx } from '../../database/tenant.ts'
 import * as queries from './queries.ts'
 import type { Gate, GateChange, GateInput, GateQuery, Registration, RegistrationQuery } from './schema.ts'

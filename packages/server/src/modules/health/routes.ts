@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import type { App } from '../../core/fastify.ts'
-import { Ref, Strict } from '../../core/fields.ts'
-import { refusals } from '../../core/openapi.ts'
+import { refusals } from '../../core/openapi/openapi.ts'
+import { Ref, Strict } from '../../core/shapes/fields.ts'
 import { type HealthDependencies, readDeepHealth, readReadiness } from './service.ts'
 
 const Health = Strict({ status: Type.Literal('ok') }, { $id: 'Health' })

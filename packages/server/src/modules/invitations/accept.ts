@@ -16,7 +16,7 @@ import {
 import { lockOwners, OWNER } from '../../core/identity/owners.ts'
 import { findTokenTenant } from '../../core/identity/token-tenant.ts'
 import { ProblemError } from '../../core/problem.ts'
-import type { Tenant, TenantResolver } from '../../core/tenant-resolver.ts'
+import type { Tenant, TenantResolver } from '../../core/tenant/resolver.ts'
 import type { Pool } from '../../database/connect.ts'
 import { inTenant, type Tx, tenantScope } from '../../database/tenant.ts'
 import * as queries from './accept-queries.ts'

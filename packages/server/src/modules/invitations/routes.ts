@@ -1,7 +1,7 @@
 import type { App } from '../../core/fastify.ts'
-import { Ref } from '../../core/fields.ts'
 import type { MailQueue } from '../../core/mail/outbox.ts'
-import { refusals } from '../../core/openapi.ts'
+import { refusals } from '../../core/openapi/openapi.ts'
+import { Ref } from '../../core/shapes/fields.ts'
 import { type AcceptDependencies, acceptInvitation } from './accept.ts'
 import { invitationAcceptPolicy } from './policy.ts'
 import {

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
-import { Email, Id, Instant, Line, Nullable, Ref, Strict } from '../../core/fields.ts'
-import { NumberedPageOf, NumberedPageQuery } from '../../core/pagination.ts'
+import { Email, Id, Instant, Line, Nullable, Ref, Strict } from '../../core/shapes/fields.ts'
+import { NumberedPageOf, NumberedPageQuery } from '../../core/shapes/pagination.ts'
 
 const Locale = Type.Union([Type.Literal('en'), Type.Literal('fr')], { description: 'Language of mails and pages.' })
 

@@ -1,4 +1,4 @@
-import { includesPermission } from '../../core/access.ts'
+import { includesPermission } from '../../core/access/access.ts'
 import { appendAudit } from '../../core/audit/append.ts'
 import type { Context, Person } from '../../core/context.ts'
 import { accountAddress } from '../../core/identity/address.ts'
@@ -6,8 +6,8 @@ import { assertHoldsAll, holdingsOfActor } from '../../core/identity/holdings.ts
 import { INVITATION_DAYS, invitationEnd, issueInvitationToken } from '../../core/identity/invitation-token.ts'
 import { createId } from '../../core/ids.ts'
 import type { MailQueue } from '../../core/mail/outbox.ts'
-import { type NumberedPage, numberedPageReply, pageRequest } from '../../core/pagination.ts'
 import { ProblemError } from '../../core/problem.ts'
+import { type NumberedPage, numberedPageReply, pageRequest } from '../../core/shapes/pagination.ts'
 import * as queries from './queries.ts'
 import type { Invitation, InvitationInput, InvitationQuery, InvitationStatus } from './schema.ts'
 

@@ -1,6 +1,6 @@
 import type { Context } from '../../core/context.ts'
 import { ProblemError } from '../../core/problem.ts'
-import { calendarDay } from '../../core/time-zone.ts'
+import { calendarDay } from '../../core/shapes/time-zone.ts'
 import { toCsvRow } from './csv.ts'
 import * as queries from './export-queries.ts'
 import { toLead } from './lead-row.ts'

@@ -1,4 +1,4 @@
-import { type Batcher, createBatcher } from '../../core/batcher.ts'
+import { type Batcher, createBatcher } from '../../core/work/batcher.ts'
 import { isRowFault, type Pool } from '../../database/connect.ts'
 import { type Arrival, type SubmissionVerdict, submitLeads } from './intake-queries.ts'
 

@@ -1,5 +1,5 @@
-import { partOf } from '../../core/page-part.ts'
-import type { PageRequest } from '../../core/pagination.ts'
+import { partOf } from '../../core/shapes/page-part.ts'
+import type { PageRequest } from '../../core/shapes/pagination.ts'
 import type { ReadHandle } from '../../database/reads.ts'
 import type { Tx } from '../../database/tenant.ts'
 

@@ -2,9 +2,9 @@ import { Readable } from 'node:stream'
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import type { App } from '../../core/fastify.ts'
-import { Ref } from '../../core/fields.ts'
-import { refusals } from '../../core/openapi.ts'
-import { PageQuery } from '../../core/pagination.ts'
+import { refusals } from '../../core/openapi/openapi.ts'
+import { Ref } from '../../core/shapes/fields.ts'
+import { PageQuery } from '../../core/shapes/pagination.ts'
 import { exportLeads, type LeadExport } from './export.ts'
 import {
   Lead,

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
-import { Email, Id, Instant, Nullable, Paragraphs, Ref, Strict } from '../../core/fields.ts'
-import { PageOf, PageQuery } from '../../core/pagination.ts'
+import { Email, Id, Instant, Nullable, Paragraphs, Ref, Strict } from '../../core/shapes/fields.ts'
+import { PageOf, PageQuery } from '../../core/shapes/pagination.ts'
 
 export const LeadStatus = Type.Enum(['new', 'contacted', 'qualified', 'won', 'lost', 'archived', 'spam'])
 export type LeadStatus = Static<typeof LeadStatus>

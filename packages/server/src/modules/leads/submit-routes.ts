@@ -1,6 +1,6 @@
 import type { App } from '../../core/fastify.ts'
-import { Ref } from '../../core/fields.ts'
-import { refusals } from '../../core/openapi.ts'
+import { refusals } from '../../core/openapi/openapi.ts'
+import { Ref } from '../../core/shapes/fields.ts'
 import { type PublishedForms, requirePublishedForm } from '../forms/public.ts'
 import { leadSubmitPolicy } from './policy.ts'
 import { SubmissionInput, SubmissionReceipt, SubmitHeaders, SubmitParams } from './submit-schema.ts'

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
-import { Email, Id, Strict } from '../../core/fields.ts'
-import { Answers, defenceProperties } from '../../core/form-defence.ts'
+import { Answers, defenceProperties } from '../../core/challenge/form-defence.ts'
+import { Email, Id, Strict } from '../../core/shapes/fields.ts'
 
 export const SubmitParams = Strict({ formId: Id })
 

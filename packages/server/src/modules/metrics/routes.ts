@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { App } from '../../core/fastify.ts'
-import type { Metrics } from '../../core/metrics.ts'
-import { refusals } from '../../core/openapi.ts'
+import type { Metrics } from '../../core/metrics/metrics.ts'
+import { refusals } from '../../core/openapi/openapi.ts'
 import { ProblemError } from '../../core/problem.ts'
 import { metricsPolicy } from './policy.ts'
 

@@ -1,7 +1,7 @@
 import type { App } from '../../core/fastify.ts'
-import { Ref } from '../../core/fields.ts'
 import { FACTOR_POLICY_ID, factorAccount } from '../../core/identity/factor-reset.ts'
-import { refusals } from '../../core/openapi.ts'
+import { refusals } from '../../core/openapi/openapi.ts'
+import { Ref } from '../../core/shapes/fields.ts'
 import { mfaResetPolicy, mfaResetUsePolicy } from './policy.ts'
 import {
   type FactorResetDependencies,

@@ -1,9 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { App } from '../../core/fastify.ts'
-import { Ref } from '../../core/fields.ts'
 import { factorAccount } from '../../core/identity/factor-reset.ts'
 import { answerTokens, type ClientFacts, type TokenReply as Tokens } from '../../core/identity/session-kit.ts'
-import { refusals } from '../../core/openapi.ts'
+import { refusals } from '../../core/openapi/openapi.ts'
+import { Ref } from '../../core/shapes/fields.ts'
 import { type FactorDependencies, type FactorProof, personOf, proofOf } from './factor.ts'
 import { mfaVerifyPolicy } from './policy.ts'
 import {

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
-import { Id, Instant, Nullable, Strict } from '../../core/fields.ts'
 import type { TokenReply as Tokens } from '../../core/identity/session-kit.ts'
+import { Id, Instant, Nullable, Strict } from '../../core/shapes/fields.ts'
 
 const Code = Type.String({
   pattern: '^[0-9]{3} ?[0-9]{3}$',

@@ -1,5 +1,5 @@
+import { STEP_UP_SECONDS } from '../../core/access/authorise.ts'
 import { appendAudit } from '../../core/audit/append.ts'
-import { STEP_UP_SECONDS } from '../../core/authorise.ts'
 import type { Context, Person } from '../../core/context.ts'
 import { createRecoveryCodes } from '../../core/credentials/recovery-code.ts'
 import { seal, unseal } from '../../core/credentials/sealing.ts'

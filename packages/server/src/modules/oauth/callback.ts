@@ -1,5 +1,5 @@
 import { appendAudit } from '../../core/audit/append.ts'
-import { readCookie } from '../../core/cookies.ts'
+import { readCookie } from '../../core/browser/cookies.ts'
 import { parseEmailAddress } from '../../core/credentials/email-address.ts'
 import { createOpaqueToken } from '../../core/credentials/opaque-token.ts'
 import { lockAccount } from '../../core/identity/account-lock.ts'
@@ -10,7 +10,7 @@ import { type OpenedSession, openSession } from '../../core/identity/session-kit
 import { createId } from '../../core/ids.ts'
 import { ProblemError } from '../../core/problem.ts'
 import type { ProblemCode } from '../../core/problem-catalogue.ts'
-import { mayRegister } from '../../core/tenant-settings.ts'
+import { mayRegister } from '../../core/tenant/settings.ts'
 import { inTenant, type Tx } from '../../database/tenant.ts'
 import {
   auditSource,

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import * as openid from 'openid-client'
+import type { PublicFetch } from '../../core/outbound/public-fetch.ts'
 import { ProblemError } from '../../core/problem.ts'
-import type { PublicFetch } from '../../core/public-fetch.ts'
 
 /** A provider as it is asked. */
 export interface Provider {

@@ -1,7 +1,7 @@
-import { html } from '../../core/html.ts'
+import type { ProblemPage } from '../../core/answer/problem-page.ts'
 import type { Locale } from '../../core/locale.ts'
+import { html } from '../../core/pages/html.ts'
 import { type ProblemType, problemTypes } from '../../core/problem-catalogue.ts'
-import type { ProblemPage } from '../../core/problem-page.ts'
 
 /**
  * Shows a refusal to the person whom a provider sends back: a browser that asks for a page gets one, everything else

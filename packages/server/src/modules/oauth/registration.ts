@@ -6,7 +6,7 @@ import { type OpenedSession, openSession } from '../../core/identity/session-kit
 import { findTokenTenant } from '../../core/identity/token-tenant.ts'
 import { createId } from '../../core/ids.ts'
 import { ProblemError } from '../../core/problem.ts'
-import { mayRegister } from '../../core/tenant-settings.ts'
+import { mayRegister } from '../../core/tenant/settings.ts'
 import { inTenant, type Tx } from '../../database/tenant.ts'
 import { auditSource, isSameBrowser, type OAuthDependencies, type Visit } from './flow.ts'
 import * as queries from './queries.ts'

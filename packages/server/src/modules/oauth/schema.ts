@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { Id, Instant, Line, Nullable, Strict } from '../../core/fields.ts'
+import { Id, Instant, Line, Nullable, Strict } from '../../core/shapes/fields.ts'
 
 const Code = Type.String({
   maxLength: 32,

@@ -1,6 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { readCookie } from '../../core/browser/cookies.ts'
 import type { Context, Person } from '../../core/context.ts'
-import { readCookie } from '../../core/cookies.ts'
 import { createOpaqueToken, parseOpaqueToken } from '../../core/credentials/opaque-token.ts'
 import { consumeOneTimeToken, insertOneTimeToken } from '../../core/identity/one-time-tokens.ts'
 import type { Tx } from '../../database/tenant.ts'

@@ -1,4 +1,4 @@
-import { STEP_UP_SECONDS } from '../../core/authorise.ts'
+import { STEP_UP_SECONDS } from '../../core/access/authorise.ts'
 import type { Context, Person } from '../../core/context.ts'
 import type { SecondFactors } from '../../core/identity/second-factors.ts'
 import type { SessionKit } from '../../core/identity/session-kit.ts'

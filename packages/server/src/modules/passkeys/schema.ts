@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
-import { Id, Instant, Line, Nullable, Strict } from '../../core/fields.ts'
 import type { TokenReply as Tokens } from '../../core/identity/session-kit.ts'
+import { Id, Instant, Line, Nullable, Strict } from '../../core/shapes/fields.ts'
 
 const Base64Url = (maxLength: number, description?: string) =>
   Type.String({ minLength: 1, maxLength, pattern: '^[A-Za-z0-9_-]+$', ...(description && { description }) })

@@ -1,8 +1,8 @@
 import type { FastifyReply } from 'fastify'
 import { parseEmailAddress } from '../../core/credentials/email-address.ts'
 import type { App } from '../../core/fastify.ts'
-import { Ref, Strict } from '../../core/fields.ts'
-import { refusals } from '../../core/openapi.ts'
+import { refusals } from '../../core/openapi/openapi.ts'
+import { Ref, Strict } from '../../core/shapes/fields.ts'
 import { resetRequestPolicy, resetUsePolicy } from './policy.ts'
 import {
   LinkToken,

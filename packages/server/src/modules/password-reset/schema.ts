@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { Email, Strict } from '../../core/fields.ts'
+import { Email, Strict } from '../../core/shapes/fields.ts'
 
 /** As it was typed. What is asked of a new password is judged later, with a sentence of its own. */
 export const NewPassword = Type.String({ minLength: 1, maxLength: 1_024, examples: ['seven purple candles'] })

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { Instant, Nullable, Ref, Strict } from '../../core/fields.ts'
+import { Instant, Nullable, Ref, Strict } from '../../core/shapes/fields.ts'
 
 const RuleId = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$' })
 

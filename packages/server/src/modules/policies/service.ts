@@ -1,9 +1,9 @@
 import { describeFault, type LoadedPolicy, type PolicyFault, type RuleOverrides } from '@rempart/guard'
 import type { Context } from '../../core/context.ts'
-import type { ActivePolicies } from '../../core/guard.ts'
+import type { ActivePolicies } from '../../core/guard/guard.ts'
 import { ProblemError } from '../../core/problem.ts'
-import { announceChange } from '../../core/tenant-feed.ts'
-import type { TenantPolicies } from '../../core/tenant-policies.ts'
+import { announceChange } from '../../core/tenant/feed.ts'
+import type { TenantPolicies } from '../../core/tenant/policies.ts'
 import * as queries from './queries.ts'
 import type { EffectivePolicies, EffectivePolicy, PolicyOverrideInput } from './schema.ts'
 

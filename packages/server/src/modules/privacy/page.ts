@@ -1,6 +1,6 @@
-import { html, Markup } from '../../core/html.ts'
 import type { Locale } from '../../core/locale.ts'
-import { pageStyle } from '../../core/page-style.ts'
+import { html, Markup } from '../../core/pages/html.ts'
+import { pageStyle } from '../../core/pages/style.ts'
 import type { ExportedValue, ExportSection } from '../../core/privacy/export.ts'
 import type { Export } from './service.ts'
 

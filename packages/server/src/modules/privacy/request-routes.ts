@@ -1,6 +1,6 @@
 import type { App } from '../../core/fastify.ts'
-import { Ref } from '../../core/fields.ts'
-import { refusals } from '../../core/openapi.ts'
+import { refusals } from '../../core/openapi/openapi.ts'
+import { Ref } from '../../core/shapes/fields.ts'
 import { exportPolicy } from './policy.ts'
 import { closeRequest, eraseRequested, exportRequested, listRequests, openRequest, readRequest } from './requests.ts'
 import { answerErasure, exportedReply, sendExport } from './routes.ts'

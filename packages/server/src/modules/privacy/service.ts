@@ -1,4 +1,4 @@
-import { includesPermission } from '../../core/access.ts'
+import { includesPermission } from '../../core/access/access.ts'
 import { appendAudit } from '../../core/audit/append.ts'
 import type { Context, Person } from '../../core/context.ts'
 import type { KeyRing } from '../../core/credentials/sealing.ts'

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { Email, Line, Strict } from '../../core/fields.ts'
+import { Email, Line, Strict } from '../../core/shapes/fields.ts'
 
 export const RegisterInput = Strict(
   {

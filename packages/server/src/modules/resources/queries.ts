@@ -1,4 +1,4 @@
-import type { PageRequest } from '../../core/pagination.ts'
+import type { PageRequest } from '../../core/shapes/pagination.ts'
 import type { ReadHandle } from '../../database/reads.ts'
 import type { Tx } from '../../database/tenant.ts'
 

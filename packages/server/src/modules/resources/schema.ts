@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
-import { Id, Instant, Line, Nullable, Paragraphs, Ref, Strict } from '../../core/fields.ts'
-import { NumberedPageOf, NumberedPageQuery } from '../../core/pagination.ts'
+import { Id, Instant, Line, Nullable, Paragraphs, Ref, Strict } from '../../core/shapes/fields.ts'
+import { NumberedPageOf, NumberedPageQuery } from '../../core/shapes/pagination.ts'
 
 /** Long enough for any address that is meant to be shown; browsers and proxies cut much longer ones. */
 export const maxUrlLength = 2_048

@@ -1,7 +1,7 @@
 import type { Context } from '../../core/context.ts'
 import { createId } from '../../core/ids.ts'
-import { type NumberedPage, numberedPageReply, pageRequest } from '../../core/pagination.ts'
 import { ProblemError } from '../../core/problem.ts'
+import { type NumberedPage, numberedPageReply, pageRequest } from '../../core/shapes/pagination.ts'
 import * as queries from './queries.ts'
 import { maxUrlLength, type Resource, type ResourceChange, type ResourceInput, type ResourceQuery } from './schema.ts'
 

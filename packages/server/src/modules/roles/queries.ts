@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { createId } from '../../core/ids.ts'
-import type { PageRequest } from '../../core/pagination.ts'
+import type { PageRequest } from '../../core/shapes/pagination.ts'
 import type { Tx } from '../../database/tenant.ts'
 
 const columns = ['id', 'code', 'name', 'permissions', 'is_system', 'version', 'created_at', 'updated_at'] as const

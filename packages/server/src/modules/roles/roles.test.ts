@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { permissions, scopes } from '../../core/access.ts'
+import { permissions, scopes } from '../../core/access/access.ts'
 import { assignRole } from '../../core/identity/new-user.ts'
 import { createId } from '../../core/ids.ts'
 import { inTenant } from '../../database/tenant.ts'

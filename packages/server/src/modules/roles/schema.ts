@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox'
-import { permissions, platformPermissions } from '../../core/access.ts'
-import { Id, Instant, Line, Nullable, Ref, Strict } from '../../core/fields.ts'
-import { NumberedPageOf, NumberedPageQuery } from '../../core/pagination.ts'
+import { permissions, platformPermissions } from '../../core/access/access.ts'
+import { Id, Instant, Line, Nullable, Ref, Strict } from '../../core/shapes/fields.ts'
+import { NumberedPageOf, NumberedPageQuery } from '../../core/shapes/pagination.ts'
 
 /** What a role may be made of. `*` is the owner's alone. */
 const PermissionCode = Type.Unsafe<string>({ type: 'string', enum: [...permissions, ...platformPermissions] })

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
-import { partOf } from '../../core/page-part.ts'
-import type { PageRequest } from '../../core/pagination.ts'
+import { partOf } from '../../core/shapes/page-part.ts'
+import type { PageRequest } from '../../core/shapes/pagination.ts'
 import type { Pool } from '../../database/connect.ts'
 import type { Tx } from '../../database/tenant.ts'
 

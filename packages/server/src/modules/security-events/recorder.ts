@@ -2,7 +2,7 @@ import { Counter, type Registry } from '@prometheus-io/client'
 import type { EventListener, GuardEvent, Subjects } from '@rempart/guard'
 import type { FastifyRequest } from 'fastify'
 import { createId } from '../../core/ids.ts'
-import type { TenantKey } from '../../core/tenant-resolver.ts'
+import type { TenantKey } from '../../core/tenant/resolver.ts'
 import type { NewEvent } from './queries.ts'
 
 /** One event on its way to the database, with all that came after it and was the same. */

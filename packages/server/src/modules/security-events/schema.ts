@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
-import { Id, Instant, Nullable, Ref, Strict } from '../../core/fields.ts'
-import { PageOf, PageQuery } from '../../core/pagination.ts'
+import { Id, Instant, Nullable, Ref, Strict } from '../../core/shapes/fields.ts'
+import { PageOf, PageQuery } from '../../core/shapes/pagination.ts'
 
 const EventType = Type.Union(
   [Type.Literal('refused'), Type.Literal('challenged'), Type.Literal('shadow-refused'), Type.Literal('alert')],

@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { createLogger } from '../../core/logging.ts'
+import { createLogger } from '../../core/logging/logging.ts'
 import { inTenant } from '../../database/tenant.ts'
 import { asOwner, createTestDatabase, type TestDatabase } from '../../testing/database.ts'
 import { startTestServer, type TestServer, type TestServerOptions } from '../../testing/server.ts'

@@ -1,6 +1,6 @@
 import type { Context } from '../../core/context.ts'
-import { type Page, pageReply, pageRequest } from '../../core/pagination.ts'
 import { ProblemError } from '../../core/problem.ts'
+import { type Page, pageReply, pageRequest } from '../../core/shapes/pagination.ts'
 import { explainEvent } from './explain.ts'
 import * as queries from './queries.ts'
 import { millisOf } from './recorder.ts'

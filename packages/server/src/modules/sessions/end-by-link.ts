@@ -11,7 +11,7 @@ import {
 import { revokeSessions } from '../../core/identity/session-queries.ts'
 import { findTokenTenant } from '../../core/identity/token-tenant.ts'
 import { ProblemError } from '../../core/problem.ts'
-import type { TenantResolver } from '../../core/tenant-resolver.ts'
+import type { TenantResolver } from '../../core/tenant/resolver.ts'
 import type { Pool } from '../../database/connect.ts'
 import { inTenant, type Tx } from '../../database/tenant.ts'
 

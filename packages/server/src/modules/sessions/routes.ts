@@ -1,8 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { App } from '../../core/fastify.ts'
-import { Ref } from '../../core/fields.ts'
 import { forgetCookies, type SessionKit } from '../../core/identity/session-kit.ts'
-import { refusals } from '../../core/openapi.ts'
+import { refusals } from '../../core/openapi/openapi.ts'
+import { Ref } from '../../core/shapes/fields.ts'
 import { endByLink, type LinkDependencies } from './end-by-link.ts'
 import { sessionLinkPolicy } from './policy.ts'
 import {

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
-import { Id, Instant, Nullable, Ref, Strict } from '../../core/fields.ts'
-import { NumberedPageOf, NumberedPageQuery } from '../../core/pagination.ts'
+import { Id, Instant, Nullable, Ref, Strict } from '../../core/shapes/fields.ts'
+import { NumberedPageOf, NumberedPageQuery } from '../../core/shapes/pagination.ts'
 
 /** What anybody who may see a session is shown of it. */
 const facts = {

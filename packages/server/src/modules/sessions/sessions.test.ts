@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { scopes } from '../../core/access.ts'
+import { scopes } from '../../core/access/access.ts'
 import { createId } from '../../core/ids.ts'
 import { createTestDatabase, type TestDatabase } from '../../testing/database.ts'
 import { bearer, createPerson, nextAddress, signInOver, type TestPerson } from '../../testing/people.ts'

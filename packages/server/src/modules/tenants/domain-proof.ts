@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { Resolver } from 'node:dns/promises'
-import { parseHost } from '../../core/trusted-hosts.ts'
+import { parseHost } from '../../core/request/trusted-hosts.ts'
 
 /** Reads the TXT records of a name; none where there are none, or nobody answers. */
 export type ReadTxt = (name: string) => Promise<readonly string[]>

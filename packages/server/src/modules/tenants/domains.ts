@@ -1,7 +1,7 @@
 import { appendAudit } from '../../core/audit/append.ts'
 import type { Context } from '../../core/context.ts'
 import { ProblemError } from '../../core/problem.ts'
-import { announceChange } from '../../core/tenant-feed.ts'
+import { announceChange } from '../../core/tenant/feed.ts'
 import { claimable, isProven, newProof, proofRecord, type ReadTxt } from './domain-proof.ts'
 import * as queries from './domain-queries.ts'
 import type { TenantDomain } from './schema.ts'

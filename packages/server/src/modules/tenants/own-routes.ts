@@ -1,7 +1,7 @@
 import type { Context } from '../../core/context.ts'
 import type { App } from '../../core/fastify.ts'
-import { Ref } from '../../core/fields.ts'
-import { refusals } from '../../core/openapi.ts'
+import { refusals } from '../../core/openapi/openapi.ts'
+import { Ref } from '../../core/shapes/fields.ts'
 import { claimDomain, type DomainDependencies, listDomains, removeDomain, verifyDomain } from './domains.ts'
 import {
   DomainInput,

@@ -1,8 +1,8 @@
-import type { PlatformPermission } from '../../core/access.ts'
+import type { PlatformPermission } from '../../core/access/access.ts'
 import type { Context } from '../../core/context.ts'
 import type { App } from '../../core/fastify.ts'
-import { Ref } from '../../core/fields.ts'
-import { refusals } from '../../core/openapi.ts'
+import { refusals } from '../../core/openapi/openapi.ts'
+import { Ref } from '../../core/shapes/fields.ts'
 import { grantOperator, listGrants, revokeGrant } from './grants.ts'
 import {
   assertPlatform,

@@ -1,8 +1,8 @@
 import { type Static, type TSchema, Type } from 'typebox'
-import { permissions } from '../../core/access.ts'
-import { Id, Instant, Line, Nullable, Ref, Strict } from '../../core/fields.ts'
-import { NumberedPageOf, NumberedPageQuery } from '../../core/pagination.ts'
-import { settingBounds } from '../../core/tenant-settings.ts'
+import { permissions } from '../../core/access/access.ts'
+import { Id, Instant, Line, Nullable, Ref, Strict } from '../../core/shapes/fields.ts'
+import { NumberedPageOf, NumberedPageQuery } from '../../core/shapes/pagination.ts'
+import { settingBounds } from '../../core/tenant/settings.ts'
 
 const Slug = Type.String({ minLength: 1, maxLength: 63, pattern: '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$' })
 const Locale = Type.Union([Type.Literal('en'), Type.Literal('fr')])

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { SessionLife, TenantSettings } from '../../core/tenant-settings.ts'
+import type { SessionLife, TenantSettings } from '../../core/tenant/settings.ts'
 import type { Tx } from '../../database/tenant.ts'
 
 /** The settings of a tenant, kept as they are until the transaction ends. */

@@ -1,5 +1,5 @@
 import { type Expression, type SqlBool, sql } from 'kysely'
-import type { PageRequest } from '../../core/pagination.ts'
+import type { PageRequest } from '../../core/shapes/pagination.ts'
 import type { Tx } from '../../database/tenant.ts'
 import type { UserStatus } from './schema.ts'
 

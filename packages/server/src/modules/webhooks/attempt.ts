@@ -1,4 +1,4 @@
-import { type PublicFetch, PublicFetchError } from '../../core/public-fetch.ts'
+import { type PublicFetch, PublicFetchError } from '../../core/outbound/public-fetch.ts'
 import { retryAfterOf } from './schedule.ts'
 import { signedHeaders } from './secret.ts'
 

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
-import { Id, Instant, Line, Nullable, Ref, Strict } from '../../core/fields.ts'
-import { NumberedPageOf, NumberedPageQuery, PageOf, PageQuery } from '../../core/pagination.ts'
+import { Id, Instant, Line, Nullable, Ref, Strict } from '../../core/shapes/fields.ts'
+import { NumberedPageOf, NumberedPageQuery, PageOf, PageQuery } from '../../core/shapes/pagination.ts'
 import { type WebhookEvent, webhookEvents } from '../../core/webhooks/events.ts'
 
 const Events = Type.Array(Type.Unsafe<WebhookEvent>({ type: 'string', enum: [...webhookEvents] }), {

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { isPublicAddress } from '../../core/public-fetch.ts'
+import { isPublicAddress } from '../../core/outbound/public-fetch.ts'
 
 /** Where https is served, besides its own port. Anything else is somebody's database rather than a receiver. */
 const ports: ReadonlySet<string> = new Set(['', '8443'])

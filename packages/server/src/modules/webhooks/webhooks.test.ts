@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createPublicFetch } from '../../core/public-fetch.ts'
+import { createPublicFetch } from '../../core/outbound/public-fetch.ts'
 import { createTestDatabase, type TestDatabase } from '../../testing/database.ts'
 import { bearer, createPerson, nextAddress, signInOver } from '../../testing/people.ts'
 import { startTestServer, type TestServer } from '../../testing/server.ts'

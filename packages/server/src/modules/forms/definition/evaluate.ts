@@ -1,4 +1,4 @@
-import { calendarDay } from '../../../core/time-zone.ts'
+import { calendarDay } from '../../../core/shapes/time-zone.ts'
 import type { CompiledField, CompiledForm } from './compile.ts'
 import type { ValuesByPosition } from './condition.ts'
 import { type Refusal, type RefusalCode, refusalMessage } from './messages.ts'

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { type ConstantText, constantText } from '../../../core/constant-text.ts'
+import { type ConstantText, constantText } from '../../../core/answer/constant-text.ts'
 import type { App } from '../../../core/fastify.ts'
-import { pageStyle } from '../../../core/page-style.ts'
+import { pageStyle } from '../../../core/pages/style.ts'
 import type { AssetUrls } from './page.ts'
 
 /** No form can have this slug. */

@@ -1,6 +1,6 @@
 import type { ProofChallenge } from '@rempart/guard'
-import { html, type Markup } from '../../../core/html.ts'
 import type { Locale } from '../../../core/locale.ts'
+import { html, type Markup } from '../../../core/pages/html.ts'
 import { attributesOf } from './field-view.ts'
 import type { AssetUrls } from './page.ts'
 import { pageWords } from './words.ts'

@@ -1,4 +1,4 @@
-import { html, type Markup } from '../../../core/html.ts'
+import { html, type Markup } from '../../../core/pages/html.ts'
 import { type FormField, type FormLocale, textIn } from '../definition/schema.ts'
 import { autocompleteOf } from './autocomplete.ts'
 import { dayOf, liveRules } from './live-rules.ts'

@@ -1,6 +1,6 @@
 import type { Context } from '../../../core/context.ts'
-import { html, type Markup } from '../../../core/html.ts'
-import { calendarDay } from '../../../core/time-zone.ts'
+import { html, type Markup } from '../../../core/pages/html.ts'
+import { calendarDay } from '../../../core/shapes/time-zone.ts'
 import type { FormField, FormLocale } from '../definition/schema.ts'
 import { textIn } from '../definition/schema.ts'
 import type { PublishedForm } from '../public.ts'

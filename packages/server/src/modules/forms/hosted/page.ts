@@ -1,5 +1,5 @@
-import { html, type Markup } from '../../../core/html.ts'
 import type { Locale } from '../../../core/locale.ts'
+import { html, type Markup } from '../../../core/pages/html.ts'
 
 /** Where a page's own files are. */
 export interface AssetUrls {

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
+import type { RenderTokens } from '../../../core/challenge/render-token.ts'
 import type { Context } from '../../../core/context.ts'
-import type { RenderTokens } from '../../../core/render-token.ts'
 import { textIn } from '../definition/schema.ts'
 import type { PublishedForm } from '../public.ts'
 import { type ChallengeView, challengeHead, challengePlace } from './challenge-view.ts'

@@ -1,4 +1,4 @@
-import { calendarDay } from '../../../core/time-zone.ts'
+import { calendarDay } from '../../../core/shapes/time-zone.ts'
 import type { CompiledForm } from '../definition/compile.ts'
 import { type EvaluationMoment, evaluateAnswers } from '../definition/evaluate.ts'
 

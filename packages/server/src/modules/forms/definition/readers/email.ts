@@ -1,4 +1,4 @@
-import { canonicalEmail } from '../../../../core/email.ts'
+import { canonicalEmail } from '../../../../core/shapes/email.ts'
 import type { Refusal } from '../messages.ts'
 import type { Reader } from './reader.ts'
 
