@@ -43,6 +43,28 @@ export async function findRoleCodes(tx: Tx, tenantId: string, userId: string): P
   return rows.map(({ code }) => code)
 }
 
+/**
+ * Holds an account until the transaction ends, as `lockAccount` does, if what was found of it before still stands: it is on,
+ * and this is the hash of its password. Its password is held too: it may be another's by the time the account is free.
+ */
+export async function holdStanding(tx: Tx, tenantId: string, userId: string, hash: string): Promise<boolean> {
+  const row = await tx
+    .selectFrom('user_account as u')
+    .innerJoin('password_credential as p', (join) =>
+      join.onRef('p.tenant_id', '=', 'u.tenant_id').onRef('p.user_id', '=', 'u.id'),
+    )
+    .select('u.id')
+    .where('u.tenant_id', '=', tenantId)
+    .where('u.id', '=', userId)
+    .where('u.is_active', '=', true)
+    .where('u.deleted_at', 'is', null)
+    .where('u.erased_at', 'is', null)
+    .where('p.hash', '=', hash)
+    .forNoKeyUpdate(['u', 'p'])
+    .executeTakeFirst()
+  return row !== undefined
+}
+
 /** Stores another hash of the same password; nothing when the password has been changed meanwhile. */
 export async function replaceHash(
   tx: Tx,

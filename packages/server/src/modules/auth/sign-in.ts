@@ -66,7 +66,7 @@ export async function signIn(
   const rehashed = verdict.needsRehash ? await hasher.hash(credentials.password) : undefined
   const { id: userId, hash } = found
 
-  return context.inTenant(async (tx) => {
+  const signedIn = await context.inTenant(async (tx): Promise<SignedIn | undefined> => {
     if (rehashed !== undefined && hash !== null) {
       await lockAccount(tx, tenantId, userId)
       await queries.replaceHash(tx, tenantId, userId, { from: hash, to: rehashed })
@@ -75,7 +75,13 @@ export async function signIn(
     const nowMs = kit.clock.now()
     const { client, transport } = session
     const place = { tenantId, userId, userAgent: client.userAgent, nowMs }
-    const facts = await readSignInFacts(tx, place)
+    // What was verified a moment ago is looked at again under the lock: a new password, or switching the account off, ends
+    // every session, and one that is opened after that would stay.
+    const [isStanding, facts] = await Promise.all([
+      queries.holdStanding(tx, tenantId, userId, rehashed ?? hash ?? ''),
+      readSignInFacts(tx, place),
+    ])
+    if (!isStanding) return undefined
     const { isEnrolled, isRequired, isResetAsked, isKindSeen, settings, auditKeys } = facts
     const isFactorReset = isResetAsked && (await completeDueReset(tx, { mail, clock: kit.clock }, source, userId))
     if (isEnrolled && !isFactorReset) {
@@ -96,6 +102,9 @@ export async function signIn(
     ])
     return { outcome: 'session', session: opened, isFactorReset }
   })
+  if (signedIn !== undefined) return signedIn
+  await auditRefusal(context, userId, 'changed-meanwhile')
+  throw new ProblemError('sign-in-refused')
 }
 
 /** Why a sign-in is refused, for the tenant's audit log alone; undefined when it is not. */
