@@ -31,7 +31,8 @@ export async function readOwner(context: Context) {
  * and other tokens, and links that were sent to choose a password are worth nothing any more.
  *
  * @param owner - of `readOwner`.
- * @throws ProblemError `sign-in-refused` for a wrong present password, `invalid-content` for a new one that will not do.
+ * @throws ProblemError `sign-in-refused` for a wrong present password, `invalid-content` for a new one that will not do,
+ * `credential-invalid` when the session has ended meanwhile.
  */
 export async function changePassword(
   context: Context,
@@ -54,7 +55,9 @@ export async function changePassword(
     // Of two at once that know the same password, one changes it.
     if (!(await queries.changeHash(tx, tenantId, owner.id, { from, to }))) throw new ProblemError('sign-in-refused')
     const end = await queries.findSessionEnd(tx, tenantId, person.sessionId)
-    await revokeSessions(tx, tenantId, { userId: owner.id }, 'password-changed')
+    const ended = await revokeSessions(tx, tenantId, { userId: owner.id }, 'password-changed')
+    // It goes on in the place of this session: of one that was ended meanwhile nothing goes on.
+    if (!ended.includes(person.sessionId)) throw new ProblemError('credential-invalid', { reason: 'session' })
     await withdrawOneTimeTokens(tx, tenantId, owner.id, outdatedByPassword)
     const at = new Date(context.clock.now()).toISOString()
     await mail.queueMail(tx, { template: 'password-changed', to: { userId: owner.id }, data: { at } })

@@ -67,10 +67,6 @@ export async function signIn(
   const { id: userId, hash } = found
 
   const signedIn = await context.inTenant(async (tx): Promise<SignedIn | undefined> => {
-    if (rehashed !== undefined && hash !== null) {
-      await lockAccount(tx, tenantId, userId)
-      await queries.replaceHash(tx, tenantId, userId, { from: hash, to: rehashed })
-    }
     const source: AuditSource = { ...context, actor: { kind: 'user', id: userId } }
     const nowMs = kit.clock.now()
     const { client, transport } = session
@@ -78,7 +74,7 @@ export async function signIn(
     // What was verified a moment ago is looked at again under the lock: a new password, or switching the account off, ends
     // every session, and one that is opened after that would stay.
     const [isStanding, facts] = await Promise.all([
-      queries.holdStanding(tx, tenantId, userId, rehashed ?? hash ?? ''),
+      hold(tx, { tenantId, userId, hash: hash ?? '', rehashed }),
       readSignInFacts(tx, place),
     ])
     if (!isStanding) return undefined
@@ -105,6 +101,23 @@ export async function signIn(
   if (signedIn !== undefined) return signedIn
   await auditRefusal(context, userId, 'changed-meanwhile')
   throw new ProblemError('sign-in-refused')
+}
+
+/** Holds an account for a sign-in, if it is as it was found; stores the new hash of its password when there is one. */
+async function hold(
+  tx: Tx,
+  account: {
+    readonly tenantId: string
+    readonly userId: string
+    readonly hash: string
+    readonly rehashed: string | undefined
+  },
+): Promise<boolean> {
+  const { tenantId, userId, hash, rehashed } = account
+  if (rehashed === undefined) return queries.holdStanding(tx, tenantId, userId, hash)
+  await lockAccount(tx, tenantId, userId)
+  await queries.replaceHash(tx, tenantId, userId, { from: hash, to: rehashed })
+  return queries.holdStanding(tx, tenantId, userId, rehashed)
 }
 
 /** Why a sign-in is refused, for the tenant's audit log alone; undefined when it is not. */

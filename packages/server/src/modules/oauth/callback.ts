@@ -114,6 +114,7 @@ async function link(
   holder: string | undefined,
 ): Promise<Outcome> {
   const tenantId = flow.tenant.id
+  await lockAccount(tx, tenantId, asked.userId)
   if (!(await queries.isSessionAlive(tx, tenantId, asked.userId, asked.sessionId))) {
     throw new ProblemError('oauth-state-invalid', { reason: 'session' })
   }
@@ -138,15 +139,17 @@ type Linked = NonNullable<Awaited<ReturnType<typeof queries.findLinked>>>
 async function enter(
   tx: Tx,
   dependencies: OAuthDependencies,
-  { flow: { tenant, transport }, client, cookieHeader }: Settled,
-  person: Linked,
+  { flow: { tenant, transport }, identity, client, cookieHeader }: Settled,
+  found: Linked,
 ): Promise<Outcome> {
   const { kit, secondFactors, mail, devices } = dependencies
-  if (!person.may_sign_in) throw new ProblemError('oauth-refused', { reason: 'inactive' })
+  await lockAccount(tx, tenant.id, found.id)
+  // Read under the lock: it may have been switched off, or the link taken away, while the lock was waited for.
+  const person = await queries.findLinked(tx, tenant.id, identity.iss, identity.sub)
+  if (person?.id !== found.id || !person.may_sign_in) throw new ProblemError('oauth-refused', { reason: 'inactive' })
   if (person.email_verified_at === null) throw new ProblemError('email-unverified')
   const [tenantId, userId, nowMs] = [tenant.id, person.id, kit.clock.now()]
   const source = auditSource(dependencies, tenantId, userId, client)
-  await lockAccount(tx, tenantId, userId)
   const isFactorReset = await completeDueReset(tx, { mail, clock: kit.clock }, source, userId)
   if (await secondFactors.isEnrolled(tx, tenantId, userId)) {
     const { token, hash } = createOpaqueToken('mfaChallenge')

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../testing/database.ts'
+import { changedDuring, livingSessions } from '../../testing/held-account.ts'
 import { type ProviderAnswers, startTestProvider, type TestProvider } from '../../testing/identity-provider.ts'
 import { bearer, createPerson, nextAddress, signInOver } from '../../testing/people.ts'
 import { enrolOver, nextCode, postTo } from '../../testing/second-factors.ts'
@@ -159,6 +160,19 @@ describe('signing in with a provider', () => {
     await asTenant('update user_account set is_active = false where id = $1', [id])
     const { answer } = await signIn()
     expect([answer.statusCode, codeOf(answer)]).toEqual([401, 'oauth-refused'])
+  })
+})
+
+describe('class 6: an account that is switched off, or unlinked, while its person comes back from a provider', () => {
+  it.each([
+    ['switched off', 'update user_account set is_active = false where id = $1'],
+    ['unlinked', 'delete from oauth_account where user_id = $1'],
+  ])('is %s: nothing is opened', async (_, change) => {
+    const who = newcomer()
+    const { user } = await me((await register(who)).accessToken)
+    const answer = await changedDuring(server, user.id, [change], async () => (await signIn()).answer)
+    expect(codeOf(answer)).toBe('oauth-refused')
+    expect(await livingSessions(server, user.id)).toBe(0)
   })
 })
 
