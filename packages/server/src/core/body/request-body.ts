@@ -8,6 +8,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Whether the route declares a body; set when it registers. */
     takesBody?: boolean
+    /** Whether a call without a body is the same as one with an empty object. */
+    bodyOptional?: boolean
   }
 }
 
@@ -17,7 +19,8 @@ export const bodyLimitBytes = 1_048_576
 /**
  * Judges a body by its header fields before any byte of it is read, and parses it as strict JSON.
  *
- * A route that declares no body takes none, whatever the method. One that does takes the media types its schema
+ * A route that declares no body takes none, whatever the method; but programs that put `Content-Type` on every call, or
+ * `{}` in every POST, say nothing with it, and are served. A route that declares one takes the media types its schema
  * `consumes`, or JSON: in UTF-8, without content coding, in a length that is known or chunked. Install last, so that
  * `100 Continue` goes out only to a client that guard and authentication let pass.
  */
@@ -32,13 +35,28 @@ export function installRequestBodies(app: App): void {
     done()
   })
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
+  app.addHook('preValidation', (request, _reply, done) => {
+    // `null` was sent, and is no object.
+    if (request.route.bodyOptional === true && request.body === undefined) request.body = {}
+    done()
+  })
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     try {
-      done(null, parseJsonBody(Buffer.isBuffer(body) ? body : Buffer.from(body)))
+      done(null, readJson(request, Buffer.isBuffer(body) ? body : Buffer.from(body)))
     } catch (error) {
       done(error instanceof Error ? error : new Error('the body could not be parsed'))
     }
   })
+}
+
+const emptyObject = Buffer.from('{}')
+
+/** @returns undefined when nothing was sent to a route that can do without. */
+function readJson({ route }: FastifyRequest, body: Buffer): unknown {
+  if (route.takesBody === true)
+    return body.length === 0 && route.bodyOptional === true ? undefined : parseJsonBody(body)
+  if (body.length > 0 && !body.equals(emptyObject)) throw new ProblemError('unexpected-body')
+  return undefined
 }
 
 function hasBody({ headers }: FastifyRequest): boolean {
@@ -53,7 +71,7 @@ function bodyRefusal(request: FastifyRequest): Error | undefined {
   if (!hasBody(request)) return undefined
   if (hasStrangeFraming(request)) return new ProblemError('malformed-request')
   const { config, schema, bodyLimit } = request.routeOptions
-  if (config.takesBody !== true) return new ProblemError('unexpected-body')
+  if (config.takesBody !== true) return mayBeEmptyObject(request) ? undefined : new ProblemError('unexpected-body')
   if (!isAccepted(headers, schema?.consumes)) return new ProblemError('unsupported-media-type')
   return Number(headers['content-length'] ?? 0) > bodyLimit ? new ProblemError('body-too-large') : undefined
 }
@@ -64,6 +82,10 @@ function hasStrangeFraming({ raw, headers }: FastifyRequest): boolean {
   const coding = headers['transfer-encoding']
   return coding !== undefined && (coding.toLowerCase() !== 'chunked' || raw.httpVersionMinor === 0)
 }
+
+/** Read to the end by {@link readJson}. Of other methods than POST nobody expects a body. */
+const mayBeEmptyObject = ({ method, headers }: FastifyRequest): boolean =>
+  method === 'POST' && headers['content-length'] === String(emptyObject.length) && isAccepted(headers)
 
 const json: readonly string[] = ['application/json']
 const mediaType = /^([a-z0-9.+/-]+)\s*(?:;\s*charset\s*=\s*(?:utf-8|"utf-8")\s*)?$/i

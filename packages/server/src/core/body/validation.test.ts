@@ -88,3 +88,35 @@ describe('a query', () => {
     }
   })
 })
+
+describe('an instant', () => {
+  let staff: Readonly<Record<string, string>>
+  beforeAll(async () => {
+    staff = { authorization: `Bearer ${await server.apiKey(['security:read'])}` }
+  })
+  const since = (instant: string) =>
+    server.app.inject({ url: '/api/v1/security-events', query: { since: instant }, headers: staff })
+
+  it.each([
+    '2026-11-21T15:00:00Z',
+    '2026-11-21t15:00:00.123456789z',
+    '2028-02-29T23:59:59+05:30',
+    '0001-01-02T00:00:00Z',
+  ])('is taken as %s', async (instant) => expect((await since(instant)).statusCode).toBe(200))
+
+  it.each([
+    ['a leap second', '2026-12-31T23:59:60Z'],
+    ['a leap second elsewhere', '2027-01-01T05:29:60+05:30'],
+    ['a year beyond 9999 in UTC', '9999-12-31T23:59:59-12:00'],
+    ['a year before 1 in UTC', '0001-01-01T00:00:00+12:00'],
+    ['the 30th of February', '2026-02-30T00:00:00Z'],
+    ['month 13', '2026-13-01T00:00:00Z'],
+    ['an hour 24', '2026-11-21T24:00:00Z'],
+    ['no offset', '2026-11-21T15:00:00'],
+    ['no time', '2026-11-21'],
+  ])('is refused as %s', async (_what, instant) => {
+    const reply = await since(instant)
+    expect(reply.statusCode).toBe(422)
+    expect(faults(reply)).toMatchObject([{ pointer: 'since', code: 'format' }])
+  })
+})

@@ -25,9 +25,30 @@ export function createValidatorCompiler(shared: readonly AnySchema[]): FastifySc
 }
 
 function withFormats(ajv: Ajv): Ajv {
-  formats.default(ajv, ['date-time', 'date', 'uri'])
+  formats.default(ajv, ['date', 'uri'])
+  ajv.addFormat('date-time', { type: 'string', validate: isInstant })
   // The package's own format also takes `urn:uuid:…`, which PostgreSQL does not read.
   ajv.addFormat('uuid', /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i)
   ajv.addFormat('email', { type: 'string', validate: (text: string) => canonicalEmail(text) !== undefined })
   return ajv
+}
+
+const rfc3339 =
+  /^(\d{4}-\d{2}-\d{2})[T ](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/i
+
+/**
+ * RFC 3339, of what `Date` and PostgreSQL hold and an answer can say again: no leap second, and no year beyond 9999 in
+ * UTC, whatever the offset says.
+ */
+function isInstant(text: string): boolean {
+  const [, day] = rfc3339.exec(text) ?? []
+  if (day === undefined || !isDay(day)) return false
+  const year = new Date(text).getUTCFullYear()
+  return year >= 1 && year <= 9_999
+}
+
+/** `Date` takes the 30th of February for the 2nd of March. */
+function isDay(day: string): boolean {
+  const midnight = new Date(`${day}T00:00:00Z`)
+  return !Number.isNaN(midnight.getTime()) && midnight.toISOString().startsWith(day)
 }

@@ -25,14 +25,18 @@ interface Parameter extends Referable {
   example?: unknown
 }
 
+/** Marks an operation whose body may be left out, until the document is whole. */
+export const BODY_OPTIONAL = 'x-body-optional'
+
 /** One operation of the document, as the collected routes give it. */
 export interface Operation {
   operationId?: string
   parameters?: Parameter[]
-  requestBody?: { content?: Record<string, MediaType> }
+  requestBody?: { required?: boolean; content?: Record<string, MediaType> }
   responses?: Record<string, Response>
   'x-access'?: string
   'x-guard'?: string
+  [BODY_OPTIONAL]?: boolean
 }
 
 /** The document before it is whole. */
@@ -135,6 +139,7 @@ export function completeDocument<T extends OpenApiDocument>(document: T): T {
   const responses: Record<string, unknown> = {}
   for (const operation of operations) {
     addParameters(operation, table)
+    unmarkBody(operation)
     for (const media of Object.values(operation.requestBody?.content ?? {})) addExample(media, table, 'request')
     for (const [status, response] of Object.entries(operation.responses ?? {})) {
       if (operation.responses)
@@ -162,6 +167,12 @@ function addParameters(operation: Operation, table: SchemaTable): void {
   const tenant = operation['x-access'] === 'none' ? [] : ['TenantHeader', 'TenantQuery']
   const shared = [...tenant, 'ApiVersion', 'AcceptLanguage', 'RequestId']
   operation.parameters = [...own, ...shared.map((name) => reference('parameters', name))]
+}
+
+function unmarkBody(operation: Operation): void {
+  const { requestBody, [BODY_OPTIONAL]: isOptional } = operation
+  if (requestBody !== undefined && isOptional === true) requestBody.required = false
+  delete operation[BODY_OPTIONAL]
 }
 
 function addExample(media: MediaType, table: SchemaTable, side: 'request' | 'response'): void {

@@ -5,7 +5,7 @@ import { ACCESS_COOKIE } from '../browser/cookies.ts'
 import type { App } from '../fastify.ts'
 import { generalPolicy } from '../guard/guard.ts'
 import { Problem } from '../problem.ts'
-import { completeDocument, type OpenApiDocument } from './document.ts'
+import { BODY_OPTIONAL, completeDocument, type OpenApiDocument } from './document.ts'
 
 const descriptions: Readonly<Record<number, string>> = {
   400: 'The request cannot be read, or its form token does not hold.',
@@ -140,6 +140,7 @@ export async function installOpenApi(
           ...schema,
           'x-access': access,
           'x-guard': policy,
+          ...(route.config?.bodyOptional === true && { [BODY_OPTIONAL]: true }),
         },
         url,
       }

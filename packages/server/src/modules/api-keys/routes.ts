@@ -104,7 +104,7 @@ export function apiKeyRoutes(app: App): void {
         body: Ref(ApiKeyRotation),
         response: { 201: Ref(NewApiKey), ...refusals(400, 401, 403, 404, 409, 413, 415, 422, 429, 503) },
       },
-      config: { access: 'api-keys:write', stepUp: true, uncompressed: true },
+      config: { access: 'api-keys:write', stepUp: true, uncompressed: true, bodyOptional: true },
     },
     async (request, reply) => {
       const made = await rotateApiKey(request.context, request.params.id, request.body)

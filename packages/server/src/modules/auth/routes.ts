@@ -132,7 +132,7 @@ export function authRoutes(app: App, dependencies: AuthDependencies): void {
         body: Ref(RefreshInput),
         response: { 200: Ref(TokenReply), ...refusals(400, 401, 403, 413, 415, 422, 429, 503) },
       },
-      config: { access: 'public', guard: refreshPolicy, uncompressed: true },
+      config: { access: 'public', guard: refreshPolicy, uncompressed: true, bodyOptional: true },
     },
     async (request, reply) => {
       const inCookie = readCookie(request.headers.cookie, REFRESH_COOKIE)
@@ -162,7 +162,7 @@ export function authRoutes(app: App, dependencies: AuthDependencies): void {
           ...refusals(400, 401, 403, 413, 415, 422, 429, 503),
         },
       },
-      config: { access: 'session', restricted: true },
+      config: { access: 'session', restricted: true, bodyOptional: true },
     },
     async (request, reply) => {
       const { context } = request

@@ -195,7 +195,7 @@ export function formRoutes(app: App, { onFormChanged }: FormRouteDependencies): 
         body: Ref(PublishInput),
         response: { 200: Ref(Form), ...refusals(400, 401, 403, 404, 409, 413, 415, 422, 429, 503) },
       },
-      config: { access: 'forms:write' },
+      config: { access: 'forms:write', bodyOptional: true },
       // No body at all asks for the latest version, as an empty object does.
       preValidation: (request, _reply, done) => {
         if (request.body === undefined) request.body = {}

@@ -38,7 +38,7 @@ export function passkeySignInRoutes(app: App, dependencies: PasskeySignInDepende
         body: Ref(PasskeySignInInput),
         response: { 200: Ref(PasskeyRequestOptions), ...refusals(400, 403, 413, 415, 422, 429, 503) },
       },
-      config: { access: 'public', guard: passkeyChallengePolicy, uncompressed: true },
+      config: { access: 'public', guard: passkeyChallengePolicy, uncompressed: true, bodyOptional: true },
     },
     (request, reply) => {
       const { transport = 'bearer' } = request.body

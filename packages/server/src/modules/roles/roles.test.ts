@@ -166,6 +166,17 @@ describe('giving roles', () => {
     const input = { roleId: await roleId('viewer'), expiresAt: '2020-01-01T00:00:00Z' }
     expect((await call('POST', `/users/${person.id}/roles`, headers, input)).statusCode).toBe(422)
   })
+
+  it.each(['9999-12-31T23:59:59-12:00', '2036-12-31T23:59:60Z'])(
+    'refuses an end that no answer could say again: %s',
+    async (expiresAt) => {
+      const { headers } = await signedIn(['admin'])
+      const person = await createPerson(server)
+      const input = { roleId: await roleId('viewer'), expiresAt }
+      expect((await call('POST', `/users/${person.id}/roles`, headers, input)).statusCode).toBe(422)
+      expect((await call('GET', `/users/${person.id}/roles`, headers)).json()).toEqual({ items: [] })
+    },
+  )
 })
 
 describe('privilege escalation by roles (class 38)', () => {
