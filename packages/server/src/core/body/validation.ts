@@ -1,4 +1,4 @@
-import { Ajv, type AnySchema, type Options } from 'ajv'
+import { Ajv, type AnySchema, type ErrorObject, type Options, type ValidateFunction } from 'ajv'
 import formats from 'ajv-formats'
 import type { FastifySchemaCompiler } from 'fastify'
 import { canonicalEmail } from '../shapes/email.ts'
@@ -16,12 +16,39 @@ const common: Options = {
 
 /**
  * Compiles the schemas of a route. Bodies are taken as they are; query strings, parameters and headers are text, so a
- * number there is read from its digits.
+ * number there is read from its digits. Each is compiled for its first request: a start compiles none, and what nobody
+ * calls costs nothing.
+ *
+ * @param shared - every schema with an `$id` that routes refer to.
  */
 export function createValidatorCompiler(shared: readonly AnySchema[]): FastifySchemaCompiler<AnySchema> {
-  const strict = withFormats(new Ajv({ ...common, coerceTypes: false, schemas: [...shared] }))
-  const coercing = withFormats(new Ajv({ ...common, coerceTypes: true, schemas: [...shared] }))
-  return ({ schema, httpPart }) => (httpPart === 'body' ? strict : coercing).compile(schema)
+  const strict = createCompiler({ ...common, coerceTypes: false }, shared)
+  const coercing = createCompiler({ ...common, coerceTypes: true }, shared)
+  return ({ schema, httpPart }) => {
+    const compile = httpPart === 'body' ? strict : coercing
+    let compiled: ValidateFunction | undefined
+    const validate: Validator = (value) => {
+      compiled ??= compile(schema)
+      const isValid = compiled(value)
+      validate.errors = compiled.errors ?? null
+      return isValid
+    }
+    return validate
+  }
+}
+
+/** As Fastify calls it: what is wrong stands on the function itself until the next call. */
+interface Validator {
+  (value: unknown): boolean
+  errors?: ErrorObject[] | null
+}
+
+function createCompiler(options: Options, shared: readonly AnySchema[]): (schema: AnySchema) => ValidateFunction {
+  let ajv: Ajv | undefined
+  return (schema) => {
+    ajv ??= withFormats(new Ajv({ ...options, schemas: [...shared] }))
+    return ajv.compile(schema)
+  }
 }
 
 function withFormats(ajv: Ajv): Ajv {

@@ -10,15 +10,18 @@ import { narrowErrors } from './narrow-errors.ts'
 
 /**
  * Compiles the schemas of a route whose body holds a definition. It is taken as it is, without the defaults of its
- * schema, and a field with a fault is judged as a field of its own type, not as one of every type there is.
+ * schema, and a field with a fault is judged as a field of its own type, not as one of every type there is. Each is
+ * compiled for its first request.
  *
  * @param shared - the schemas that the route's own refer to.
  */
 export function definitionValidator(shared: readonly TSchema[]): FastifySchemaCompiler<AnySchemaObject> {
-  const compilers = createCompilers(shared)
+  let compilers: Compilers | undefined
   return ({ schema }) => {
-    const check = createCheck(schema, compilers)
+    let check: Check | undefined
     const validate: { (value: unknown): boolean; errors?: ErrorObject[] } = (value) => {
+      compilers ??= createCompilers(shared)
+      check ??= createCheck(schema, compilers)
       validate.errors = check(value)
       return validate.errors.length === 0
     }
@@ -91,7 +94,7 @@ function createCompilers(shared: readonly AnySchemaObject[]): Compilers {
 
 /**
  * The same schema, with each union whose branches bear a `type` or an `op` of their own judged by that alone, and with
- * one copy of what a condition is instead of ten: the validator is compiled at every start.
+ * one copy of what a condition is instead of ten: whoever sends the first definition waits for the compiler.
  */
 function byKind(schema: AnySchemaObject): AnySchemaObject {
   const { anyOf, ...rest } = schema
