@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { Context } from './core/context.ts'
 import { createId } from './core/ids.ts'
 import type { Tenant } from './core/tenant/resolver.ts'
+import { tenantCalls } from './database/calls.ts'
 import type { Pool } from './database/connect.ts'
 import { createTenantReads } from './database/reads.ts'
 import { tenantScope } from './database/tenant.ts'
@@ -26,6 +27,7 @@ export function operatorContext(
     log: terminal.log,
     inTenant: tenantScope(pool, tenant.id),
     readInTenant: createTenantReads(pool).of(tenant.id),
+    callInTenant: tenantCalls(pool, tenant.id),
     audit: { ring: undefined, address: undefined, userAgent: undefined },
   }
   return Object.freeze(context)

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import type { CallInTenant } from '../database/calls.ts'
 import type { ReadInTenant } from '../database/reads.ts'
 import type { InTenant } from '../database/tenant.ts'
 import type { AuditOrigin } from './audit/append.ts'
@@ -61,6 +62,8 @@ export interface Context {
   readonly inTenant: InTenant
   /** For a statement that finds a row by its key: it travels with those of other requests. */
   readonly readInTenant: ReadInTenant
+  /** For one statement that is all of a transaction. */
+  readonly callInTenant: CallInTenant
   /** What entries of the audit log are written with. */
   readonly audit: AuditOrigin
 }

@@ -1,8 +1,8 @@
 import { type CompiledQuery, Kysely, type QueryResult } from 'kysely'
 import pg from 'pg'
 import type { Pool } from './connect.ts'
-import { type BatchPart, ReadBatch } from './read-batch.ts'
 import { singleConnectionDialect } from './single-connection.ts'
+import { type BatchPart, sendBatch, toText } from './statement-batch.ts'
 import { createStatementNames } from './statement-name.ts'
 import type { DB } from './tables.generated.ts'
 
@@ -128,36 +128,17 @@ async function runBatch(pool: Pick<Pool, 'connect'>, reads: readonly Read[]): Pr
     owners.push(read)
   }
   const connection = await pool.connect()
-  const { batch, error } = await submit(connection, parts)
-  connection.release(error !== undefined && (batch.leavesDoubt || !(error instanceof pg.DatabaseError)))
+  const { answered, error } = await sendBatch(connection, parts)
   if (error === undefined) {
     for (const read of reads) read.resolve(read.statement.rows)
     return []
   }
   // The connection broke: nobody knows what became of any of them.
   if (!(error instanceof pg.DatabaseError)) throw error
-  const failed = owners[batch.answered]
+  const failed = owners[answered]
   if (failed === undefined) throw error
   const index = reads.indexOf(failed)
   for (const read of reads.slice(0, index)) read.resolve(read.statement.rows)
   failed.reject(error)
   return reads.slice(index + 1)
-}
-
-function submit(
-  connection: pg.PoolClient,
-  parts: readonly BatchPart[],
-): Promise<{ readonly batch: ReadBatch; readonly error: Error | undefined }> {
-  return new Promise((resolve) => {
-    const batch: ReadBatch = new ReadBatch(parts, (error) => resolve({ batch, error: error ?? undefined }))
-    connection.query(batch)
-  })
-}
-
-/** A parameter as PostgreSQL reads it in text. @throws TypeError for an array or an object. */
-function toText(value: unknown): string | Buffer | null {
-  if (value === null || typeof value === 'string' || Buffer.isBuffer(value)) return value
-  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value)
-  if (value instanceof Date) return value.toISOString()
-  throw new TypeError(`a read takes no parameter of this kind: ${typeof value}`)
 }

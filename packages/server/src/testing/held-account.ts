@@ -21,10 +21,13 @@ export async function changedDuring<Answer>(
     await connection.query('begin')
     await connection.query(`select set_config('rempart.tenant_id', $1, true)`, [tenant.id])
     await connection.query('select from user_account where id = $1 for no key update', [personId])
+    const holder = (await connection.query('select pg_backend_pid() as pid')).rows[0]?.pid
     const answer = call()
-    const waiting = `select count(*)::int as n from pg_locks where not granted and pid in
-      (select pid from pg_stat_activity where datname = current_database())`
-    await expect.poll(async () => (await connection.query(waiting)).rows[0]?.n, { timeout: 10_000 }).toBe(1)
+    // Over another connection: within one transaction the list of connections stays as it was first seen.
+    const waiting = 'select count(*)::int as n from pg_stat_activity where $1::int = any (pg_blocking_pids(pid))'
+    await expect
+      .poll(async () => (await database.worker.query(waiting, [holder])).rows[0]?.n, { timeout: 20_000 })
+      .toBe(1)
     await connection.query(text, [personId, ...values])
     await connection.query(`update session set revoked_at = now(), revoked_reason = 'test' where user_id = $1`, [
       personId,
@@ -32,7 +35,8 @@ export async function changedDuring<Answer>(
     await connection.query('commit')
     return await answer
   } finally {
-    connection.release()
+    // Whatever it did not commit goes with it.
+    connection.release(true)
   }
 }
 

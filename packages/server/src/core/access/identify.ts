@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
+import { tenantCalls } from '../../database/calls.ts'
 import type { Pool } from '../../database/connect.ts'
 import type { TenantReads } from '../../database/reads.ts'
 import { tenantScope } from '../../database/tenant.ts'
@@ -271,13 +272,17 @@ function contextOf(request: FastifyRequest, tenant: Tenant, actor: Actor, depend
 }
 
 // A tenant object serves thousands of requests before it is read anew; its scope is made once.
-type TenantScope = Pick<Context, 'inTenant' | 'readInTenant'>
+type TenantScope = Pick<Context, 'inTenant' | 'readInTenant' | 'callInTenant'>
 const scopes = new WeakMap<Tenant, TenantScope>()
 
 function scopeOf({ pool, reads }: Pick<IdentifyDependencies, 'pool' | 'reads'>, tenant: Tenant): TenantScope {
   let scope = scopes.get(tenant)
   if (scope === undefined) {
-    scope = { inTenant: tenantScope(pool, tenant.id), readInTenant: reads.of(tenant.id) }
+    scope = {
+      inTenant: tenantScope(pool, tenant.id),
+      readInTenant: reads.of(tenant.id),
+      callInTenant: tenantCalls(pool, tenant.id),
+    }
     scopes.set(tenant, scope)
   }
   return scope

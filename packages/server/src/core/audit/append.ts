@@ -4,7 +4,7 @@ import { type KeyRing, seal } from '../credentials/sealing.ts'
 import { isToldOutside } from '../webhooks/events.ts'
 import { queueWebhook } from '../webhooks/queue.ts'
 import type { AuditAction, AuditOutcome } from './actions.ts'
-import { type AuditSubject, personSubject, type ReadKeys, useSubjectKey } from './subject-keys.ts'
+import { type AuditSubject, personSubject, type ReadKeys, subjectKeyAtHand, useSubjectKey } from './subject-keys.ts'
 import { clientSubjects, type EntryPeople, valueAad } from './values.ts'
 
 /** What an audit entry is written with; part of each `Context`. */
@@ -69,7 +69,31 @@ export async function appendAudit(tx: Tx, source: AuditSource, event: AuditEvent
     ${personalSealed ?? null}, ${clientSealed ?? null})`.execute(tx)
 }
 
-const peopleOf = ({ actor }: AuditSource, { resource, personal }: AuditEvent): EntryPeople => ({
+/**
+ * Address and User-Agent of an entry that a function of the database will add with `audit_append`, sealed with keys that are
+ * at hand.
+ *
+ * @param read - see `appendAudit`.
+ * @returns null for an entry that has none; undefined when a key is not at hand: then `appendAudit` is the way.
+ */
+export function sealClientAtHand(
+  source: AuditSource,
+  event: Pick<AuditEvent, 'resource'>,
+  read: ReadKeys,
+): Buffer | null | undefined {
+  const { ring } = source.audit
+  const text = clientText(source.audit)
+  if (text === undefined || ring === undefined) return null
+  let value: Buffer = Buffer.from(text)
+  for (const subject of clientSubjects(Date.now(), peopleOf(source, event)).toReversed()) {
+    const key = subjectKeyAtHand(ring, source.tenant.id, subject, read)
+    if (key === undefined) return undefined
+    value = seal(key, value, valueAad(source.tenant.id, subject))
+  }
+  return value
+}
+
+const peopleOf = ({ actor }: AuditSource, { resource, personal }: Omit<AuditEvent, 'action'>): EntryPeople => ({
   actor_kind: actor.kind,
   actor_id: actor.id ?? null,
   resource_type: resource?.type ?? null,

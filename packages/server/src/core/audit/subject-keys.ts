@@ -25,19 +25,30 @@ export async function useSubjectKey(
   subject: AuditSubject,
   read: ReadKeys = {},
 ): Promise<KeyRing> {
-  const sealed = read[subject]
-  if (sealed) return openKey(ring, tenantId, subject, sealed)
-  const kept = subject.startsWith('month:') ? monthKeysOf(ring) : undefined
-  const known = kept?.get(`${tenantId} ${subject}`)
-  if (known !== undefined) return known
+  const atHand = subjectKeyAtHand(ring, tenantId, subject, read)
+  if (atHand !== undefined) return atHand
   const [found] = await findSubjectKeys(tx, ring, tenantId, [subject])
   if (found === undefined) return makeSubjectKey(tx, ring, tenantId, subject)
-  kept?.set(`${tenantId} ${subject}`, found.key)
+  if (isMonth(subject)) monthKeysOf(ring).set(`${tenantId} ${subject}`, found.key)
   return found.key
 }
 
+/** The key of a subject, as far as it takes no look-up: it was read already, or it is a month's and known. */
+export function subjectKeyAtHand(
+  ring: KeyRing,
+  tenantId: string,
+  subject: AuditSubject,
+  read: ReadKeys,
+): KeyRing | undefined {
+  const sealed = read[subject]
+  if (sealed) return openKey(ring, tenantId, subject, sealed)
+  return isMonth(subject) ? monthKeysOf(ring).get(`${tenantId} ${subject}`) : undefined
+}
+
+const isMonth = (subject: AuditSubject): boolean => subject.startsWith('month:')
+
 /** Whose key stands for that of nobody. */
-const nobody = '00000000-0000-0000-0000-000000000000'
+export const nobody = '00000000-0000-0000-0000-000000000000'
 
 /**
  * The key of a person, made when there is none yet, by the same statements whether there was one, there was none or there

@@ -23,15 +23,25 @@ export interface Arrival {
 /** A kind of device that has not been seen for so long is told of again. */
 const seenDays = 90
 
+/** What is to be known before an arrival goes untold: nothing, or that its kind was seen since then; or it is told. */
+export type Novelty = 'known' | 'told' | { readonly unlessSeenSince: Date }
+
+/** How new the device of an arrival is, as far as the arrival itself says it. */
+export function noveltyOf({ transport, isKnownDevice, lastLoginAt, nowMs }: Omit<Arrival, 'userAgent'>): Novelty {
+  if (isKnownDevice || lastLoginAt === null) return 'known'
+  return transport === 'bearer' ? { unlessSeenSince: new Date(nowMs - seenDays * 86_400_000) } : 'told'
+}
+
 /**
  * Tells the owner of an account of a sign-in from a device that it has not been used on, with a link that ends every
  * session. The first sign-in of all has no other to be told apart from. A client that asks for bearer tokens keeps no
  * cookies as a rule, so it is new when no session of the account was opened by its kind ("Firefox, Linux").
  */
 export async function tellNewDevice(tx: Tx, mail: MailQueue, arrival: Arrival): Promise<void> {
-  const { tenantId, userId, userAgent, transport, isKnownDevice, lastLoginAt, nowMs } = arrival
-  if (isKnownDevice || lastLoginAt === null) return
-  if (transport === 'bearer' && (arrival.isKindSeen ?? (await lookUpKind(tx, arrival)))) return
+  const { tenantId, userId, userAgent, nowMs } = arrival
+  const novelty = noveltyOf(arrival)
+  if (novelty === 'known') return
+  if (novelty !== 'told' && (arrival.isKindSeen ?? (await lookUpKind(tx, arrival)))) return
   const token = await issueSessionsEnd(tx, tenantId, userId, nowMs)
   const device = deviceLabel(userAgent)
   const at = new Date(nowMs).toISOString()

@@ -100,7 +100,13 @@ export const clientAad = (tenantId: string, sessionId: string): readonly string[
 
 const longestUserAgent = 512
 
-function sealClient(ring: KeyRing, { address, userAgent }: ClientFacts, tenantId: string, sessionId: string): Buffer {
+/** Address and User-Agent of a session, as they are stored. */
+export function sealClient(
+  ring: KeyRing,
+  { address, userAgent }: ClientFacts,
+  tenantId: string,
+  sessionId: string,
+): Buffer {
   const text = JSON.stringify({ address, userAgent: userAgent?.slice(0, longestUserAgent).toWellFormed() ?? null })
   return seal(ring, Buffer.from(text), clientAad(tenantId, sessionId))
 }

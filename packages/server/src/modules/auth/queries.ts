@@ -1,20 +1,83 @@
 import { sql } from 'kysely'
+import { nobody } from '../../core/audit/subject-keys.ts'
 import type { ReadHandle } from '../../database/reads.ts'
 import type { Tx } from '../../database/tenant.ts'
 
-/** What signing in needs of a person; undefined for an address nobody has. */
-export function findForSignIn(handle: ReadHandle, tenantId: string, emailNorm: string) {
-  return handle
-    .selectFrom('user_account as u')
-    .leftJoin('password_credential as p', (join) =>
-      join.onRef('p.tenant_id', '=', 'u.tenant_id').onRef('p.user_id', '=', 'u.id'),
+/** What signing in needs of an account; `id` null for an address nobody has. */
+export interface SignInAccount {
+  readonly id: string | null
+  readonly is_active: boolean | null
+  readonly email_verified_at: Date | null
+  readonly last_login_at: Date | null
+  readonly hash: string | null
+  /** Of the person, for the audit log; null where there is none yet. */
+  readonly sealed_key: Buffer | null
+}
+
+/** Looks the account of an address up, by as many look-ups and with as many rows whether somebody has it or not. */
+export async function findForSignIn(handle: ReadHandle, tenantId: string, emailNorm: string): Promise<SignInAccount> {
+  const row = await handle
+    .selectFrom(sql<{ one: number }>`(values (1))`.as<'here'>(sql`here (one)`))
+    .leftJoin('user_account as u', (join) =>
+      join
+        .on('u.tenant_id', '=', tenantId)
+        .on('u.email_norm', '=', emailNorm)
+        .on('u.deleted_at', 'is', null)
+        .on('u.erased_at', 'is', null),
     )
-    .select(['u.id', 'u.is_active', 'u.mfa_required', 'u.email_verified_at', 'u.last_login_at', 'p.hash'])
-    .where('u.tenant_id', '=', tenantId)
-    .where('u.email_norm', '=', emailNorm)
-    .where('u.deleted_at', 'is', null)
-    .where('u.erased_at', 'is', null)
+    .leftJoin('password_credential as p', (join) =>
+      join.on('p.tenant_id', '=', tenantId).on('p.user_id', '=', sql<string>`coalesce(u.id, ${nobody}::uuid)`),
+    )
+    .leftJoin('audit_subject_key as k', (join) =>
+      join
+        .on('k.tenant_id', '=', tenantId)
+        .on('k.subject', '=', sql<string>`'person:' || coalesce(u.id, ${nobody}::uuid)`),
+    )
+    .select([
+      'u.id',
+      'u.is_active',
+      'u.mfa_required',
+      'u.email_verified_at',
+      'u.last_login_at',
+      'p.hash',
+      'k.sealed_key',
+    ])
     .executeTakeFirst()
+  if (row === undefined) throw new Error('a look-up that always has a row had none')
+  return row
+}
+
+/** A session to be opened for somebody whose password was right; see `open_password_session`. */
+export interface PasswordSession {
+  readonly userId: string
+  /** The hash that was compared with. */
+  readonly hash: string
+  readonly sessionId: string
+  readonly transport: 'bearer' | 'cookie'
+  readonly deviceLabel: string | null
+  readonly clientSealed: Buffer
+  readonly now: Date
+  /** Of the installation; what the tenant has set is shorter. */
+  readonly idleMinutes: number
+  readonly maxHours: number
+  readonly tokenHash: Buffer
+  /** Whether this kind of device must have opened a session since then. */
+  readonly mustBeSeen: boolean
+  readonly seenSince: Date
+  readonly requestId: string
+  /** JSON, for the audit log. */
+  readonly changes: string
+  readonly auditClient: Buffer | null
+}
+
+/** Opens it with all that belongs to it. @returns false when nothing was done, because there is more to this sign-in. */
+export async function openPasswordSession(handle: Tx, session: PasswordSession): Promise<boolean> {
+  const { rows } = await sql<{ is_open: boolean }>`
+    select open_password_session(${session.userId}, ${session.hash}, ${session.sessionId}, ${session.transport},
+      ${session.deviceLabel}, ${session.clientSealed}, ${session.now}, ${session.idleMinutes}, ${session.maxHours},
+      ${session.tokenHash}, ${session.mustBeSeen}, ${session.seenSince}, ${session.requestId}, ${session.changes},
+      ${session.auditClient}) as is_open`.execute(handle)
+  return rows[0]?.is_open === true
 }
 
 export function findPerson(tx: Tx, tenantId: string, userId: string) {
@@ -41,28 +104,6 @@ export async function findRoleCodes(tx: Tx, tenantId: string, userId: string): P
     .orderBy('r.code')
     .execute()
   return rows.map(({ code }) => code)
-}
-
-/**
- * Holds an account until the transaction ends, as `lockAccount` does, if what was found of it before still stands: it is on,
- * and this is the hash of its password. Its password is held too: it may be another's by the time the account is free.
- */
-export async function holdStanding(tx: Tx, tenantId: string, userId: string, hash: string): Promise<boolean> {
-  const row = await tx
-    .selectFrom('user_account as u')
-    .innerJoin('password_credential as p', (join) =>
-      join.onRef('p.tenant_id', '=', 'u.tenant_id').onRef('p.user_id', '=', 'u.id'),
-    )
-    .select('u.id')
-    .where('u.tenant_id', '=', tenantId)
-    .where('u.id', '=', userId)
-    .where('u.is_active', '=', true)
-    .where('u.deleted_at', 'is', null)
-    .where('u.erased_at', 'is', null)
-    .where('p.hash', '=', hash)
-    .forNoKeyUpdate(['u', 'p'])
-    .executeTakeFirst()
-  return row !== undefined
 }
 
 /** Stores another hash of the same password; nothing when the password has been changed meanwhile. */

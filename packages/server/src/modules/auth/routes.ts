@@ -18,6 +18,7 @@ import { refusals } from '../../core/openapi/openapi.ts'
 import { ProblemError } from '../../core/problem.ts'
 import { canonicalEmail } from '../../core/shapes/email.ts'
 import { Ref } from '../../core/shapes/fields.ts'
+import { MFA_CHALLENGE_SECONDS } from './admission.ts'
 import { changePassword, type PasswordChanger, readOwner } from './change-password.ts'
 import { clientPolicy, loginPolicy, passwordCheckPolicy, refreshPolicy, verifyTokenPolicy } from './policy.ts'
 import { type Refresher, refreshTokens } from './refresh.ts'
@@ -32,7 +33,7 @@ import {
   VerifyTokenReply,
 } from './schema.ts'
 import { describeMe, personOf, signOut } from './service.ts'
-import { MFA_CHALLENGE_SECONDS, type SignInDependencies, signIn } from './sign-in.ts'
+import { type SignInDependencies, signIn } from './sign-in.ts'
 import { type Introspection, introspect } from './verify-token.ts'
 
 export const authSchemas = [

@@ -162,6 +162,7 @@ describe('any export', () => {
       clock: { now: () => server.clock.nowMs },
       log: server.app.log as unknown as Context['log'],
       readInTenant: () => Promise.reject(new Error('an export reads in transactions')),
+      callInTenant: () => Promise.reject(new Error('an export reads in transactions')),
       inTenant: (work) => {
         transactions += 1
         return tenantScope(database.app, tenant.id)(work)

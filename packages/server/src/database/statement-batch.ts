@@ -38,7 +38,7 @@ const prepared = new WeakMap<object, Map<string, Shape | undefined>>()
  *
  * @see PostgreSQL, "Frontend/Backend Protocol", Extended Query: Pipelining
  */
-export class ReadBatch extends pg.Query {
+export class StatementBatch extends pg.Query {
   /** Parts that were answered; when the batch fails, the index of the one that failed. */
   answered = 0
   readonly #parts: readonly BatchPart[]
@@ -121,4 +121,35 @@ function rowOf(shape: Shape, fields: readonly (string | null)[]): Record<string,
     if (column !== undefined) row[column.name] = value === null ? null : column.parse(value)
   }
   return row
+}
+
+/**
+ * Sends a batch over a connection of the pool and gives the connection back: to be closed, when nobody knows what became of
+ * it.
+ *
+ * @returns how many parts were answered, and the error of the one behind them or of the connection.
+ */
+export function sendBatch(
+  connection: pg.PoolClient,
+  parts: readonly BatchPart[],
+): Promise<{ readonly answered: number; readonly error: Error | undefined }> {
+  return new Promise((resolve) => {
+    const batch: StatementBatch = new StatementBatch(parts, (error) => {
+      connection.release(error !== undefined && (batch.leavesDoubt || isOver(error)))
+      resolve({ answered: batch.answered, error })
+    })
+    connection.query(batch)
+  })
+}
+
+/** Whether a connection ended with an error: the database says so (SQLSTATE 57P01 to 57P05, 25P03, 25P04), or says nothing. */
+const isOver = (error: Error): boolean =>
+  !(error instanceof pg.DatabaseError) || /^(57P0[1-5]|25P0[34]|08)/.test(error.code ?? '')
+
+/** A parameter as PostgreSQL reads it in text. @throws TypeError for an array or an object. */
+export function toText(value: unknown): string | Buffer | null {
+  if (value === null || typeof value === 'string' || Buffer.isBuffer(value)) return value
+  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value)
+  if (value instanceof Date) return value.toISOString()
+  throw new TypeError(`a batch takes no parameter of this kind: ${typeof value}`)
 }
