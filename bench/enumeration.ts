@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs'
 import { createPasswordHasher } from '../packages/server/src/core/credentials/password-hasher.ts'
 import { insertUser } from '../packages/server/src/core/identity/new-user.ts'
 import { inTenant, type Tx } from '../packages/server/src/database/tenant.ts'
@@ -5,17 +6,19 @@ import { startInstallation } from './installation.ts'
 import { median, record } from './support.ts'
 
 /**
- * Whether the time of an answer tells which addresses have an account: sign-in with a wrong password and the request for
- * a new one, for known, unknown, switched-off, unconfirmed and passwordless accounts, one of each in turn, each address
- * once. The Mann-Whitney test of each kind against the unknown ones: |z| under 3 is what chance gives.
+ * Whether the time of an answer tells which addresses have an account: sign-in with a wrong password, the request for a
+ * new one and a registration, for known, unknown, switched-off, unconfirmed and passwordless accounts, one of each in a
+ * random order, each address once. The Mann-Whitney test of each kind against the unknown ones: |z| under 3 is what
+ * chance gives.
  *
- * Usage: npm run bench:enumeration -- [samples]
+ * Usage: npm run bench:enumeration -- [samples] [sign-in|password-reset|registration]
  */
-const samples = Number(process.argv[2] ?? 400)
+const [, , count = '400', only] = process.argv
+const samples = Number(count)
 const kinds = ['known', 'unknown', 'switched off', 'unconfirmed', 'without password'] as const
 type Kind = (typeof kinds)[number]
 
-const installation = await startInstallation(['general', 'auth.login', 'password-reset.request'])
+const installation = await startInstallation(['general', 'auth.login', 'password-reset.request', 'auth.register'])
 const { server, pool, tenantId } = installation
 const hash = await createPasswordHasher().hash('seven purple candles')
 const addressOf = (kind: Kind, index: number): string => `${kind.replaceAll(' ', '-')}-${index}@example.org`
@@ -51,6 +54,13 @@ async function ask(path: string, body: object): Promise<{ readonly ms: number; r
   return { ms: performance.now() - startedMs, status: answer.status }
 }
 
+function shuffled<T>(all: readonly T[]): readonly T[] {
+  return all
+    .map((each) => ({ each, at: Math.random() }))
+    .sort((one, other) => one.at - other.at)
+    .map(({ each }) => each)
+}
+
 /** The normal approximation of the Mann-Whitney statistic: how many standard deviations the ranks lie apart. */
 function mannWhitneyZ(left: readonly number[], right: readonly number[]): number {
   const all = [...left.map((ms) => ({ ms, isLeft: true })), ...right.map((ms) => ({ ms, isLeft: false }))]
@@ -63,9 +73,13 @@ function mannWhitneyZ(left: readonly number[], right: readonly number[]): number
 
 const routes = {
   'sign-in': (email: string) => ask('/auth/login', { email, password: 'eight purple candles' }),
-  'password reset': (email: string) => ask('/password-reset/request', { email }),
+  'password-reset': (email: string) => ask('/password-reset/request', { email }),
+  registration: (email: string) => ask('/auth/register', { email, password: 'seven purple candles' }),
 }
-const results: Record<string, object> = {}
+/** A run of one route keeps the figures of the others. */
+const file = 'bench/results/enumeration.json'
+const results: Record<string, object> =
+  only === undefined || !existsSync(file) ? {} : JSON.parse(readFileSync(file, 'utf8')).results
 for (const [route, send] of Object.entries(routes)) {
   const times: Record<Kind, number[]> = {
     known: [],
@@ -74,11 +88,11 @@ for (const [route, send] of Object.entries(routes)) {
     unconfirmed: [],
     'without password': [],
   }
+  if (only !== undefined && only !== route) continue
   const statuses = new Set<number>()
   for (let index = 0; index < samples; index += 1) {
-    // In another order each time: whoever comes after a slow one may be slower.
-    const order = kinds.map((_, place) => kinds[(place + index) % kinds.length] as Kind)
-    for (const kind of order) {
+    // In any order: whoever comes after one that leaves work behind may be slower.
+    for (const kind of shuffled(kinds)) {
       const { ms, status } = await send(addressOf(kind, index))
       times[kind].push(ms)
       statuses.add(status)
@@ -94,7 +108,7 @@ for (const [route, send] of Object.entries(routes)) {
     ]),
   )
   console.log(route, [...statuses], compared)
-  results[route] = { statuses: [...statuses], kinds: compared }
+  results[route] = { samples, statuses: [...statuses], kinds: compared }
 }
-record('enumeration', { samples, target: '|z| under 3 for each kind', results })
+record('enumeration', { target: '|z| under 3 for each kind', results })
 await installation.stop()

@@ -315,6 +315,10 @@ export interface LeadNote {
 
 export interface MailOutbox {
   attempts: Generated<number>;
+  /**
+   * Asked for by an address that anybody may have typed: the sender looks up whose it is, so that the request does the same for all.
+   */
+  awaits_holder: Generated<boolean>;
   created_at: Generated<Timestamp>;
   expires_at: Timestamp;
   id: string;

@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import { createHeadSigner } from '../core/audit/heads.ts'
 import { createKeyRing } from '../core/credentials/sealing.ts'
+import { createHolderRules } from '../core/identity/holder-rules.ts'
 import { createCarrier } from '../core/mail/carrier.ts'
 import { createMailQueue } from '../core/mail/outbox.ts'
 import { createMailKeys } from '../core/mail/sealed-mail.ts'
@@ -41,6 +42,7 @@ export async function startBackground(
   const nowMs = (): number => Date.now()
   const signing = { worker, signer: createHeadSigner(masters), anchorFile, nowMs, log }
   const mailKeys = createMailKeys(masters)
+  const mail = createMailQueue(mailKeys)
   const privacy = {
     mailKeys,
     receiptSigner: createReceiptSigner(masters),
@@ -60,6 +62,7 @@ export async function startBackground(
     pool: worker,
     listenAt: workerTarget,
     keys: mailKeys,
+    holderRules: createHolderRules(mail),
     carrier: createCarrier({
       smtp: config.smtp,
       from: config.mailFrom ?? { name: '', address: `no-reply@${hostname}` },
@@ -79,7 +82,7 @@ export async function startBackground(
       timeoutMs: 15_000,
       readsAnswer: false,
     }),
-    mail: createMailQueue(createMailKeys(masters)),
+    mail,
     registry: metrics.registry,
     log,
   })

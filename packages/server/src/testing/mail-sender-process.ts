@@ -1,5 +1,7 @@
 import { Registry } from '@prometheus-io/client'
+import { createHolderRules } from '../core/identity/holder-rules.ts'
 import { createLogger } from '../core/logging/logging.ts'
+import { createMailQueue } from '../core/mail/outbox.ts'
 import { startMailSender } from '../core/mail/sender.ts'
 import { createPool } from '../database/connect.ts'
 import { carrierTo, mailKeys } from './mail.ts'
@@ -22,6 +24,7 @@ startMailSender({
   ),
   listenAt: target,
   keys: mailKeys,
+  holderRules: createHolderRules(createMailQueue(mailKeys)),
   carrier: carrierTo(Number(smtpPort)),
   publicUrl: 'https://app.example.org',
   registry: new Registry(),

@@ -1,4 +1,5 @@
 import { Registry } from '@prometheus-io/client'
+import { createHolderRules } from '../core/identity/holder-rules.ts'
 import { createLogger } from '../core/logging/logging.ts'
 import { createCarrier } from '../core/mail/carrier.ts'
 import type { Carrier } from '../core/mail/envelope.ts'
@@ -56,6 +57,7 @@ export function startTestSender(
     pool: database.worker,
     listenAt: database.target('rempart_worker'),
     keys: mailKeys,
+    holderRules: createHolderRules(queue),
     publicUrl: 'https://app.example.org',
     registry,
     log: createLogger({ level: 'trace', destination: { write: (line) => void logLines.push(line) } }),

@@ -32,6 +32,8 @@ export interface NewMail {
   readonly recipientHash: Buffer
   readonly sealed: Buffer
   readonly isDecoy: boolean
+  /** Whose address it is, is looked up by the sender. */
+  readonly awaitsHolder: boolean
   readonly perHour: number
   readonly perDay: number
   readonly lifetimeMs: number
@@ -41,7 +43,7 @@ export interface NewMail {
 export async function insertMail(tx: Tx, mail: NewMail): Promise<boolean> {
   const { rows } = await sql<{ sent: boolean }>`
     select queue_mail(${mail.id}, ${mail.template}, ${mail.locale}, ${mail.userId}, ${mail.recipientHash}, ${mail.sealed},
-      ${mail.isDecoy}, ${mail.perHour}, ${mail.perDay}, ${mail.lifetimeMs}) as sent`.execute(tx)
+      ${mail.isDecoy}, ${mail.awaitsHolder}, ${mail.perHour}, ${mail.perDay}, ${mail.lifetimeMs}) as sent`.execute(tx)
   return rows[0]?.sent ?? false
 }
 
@@ -64,6 +66,8 @@ export interface DueMail {
   readonly locale: Locale
   readonly sealed: Buffer
   readonly is_dropped: boolean
+  /** Whose address it is has not been looked up yet. */
+  readonly awaits_holder: boolean
   /** This one included. */
   readonly attempts: number
   readonly expires_at: Date
@@ -83,7 +87,7 @@ export async function claimMails(tx: Tx, limit: number, leaseMs: number): Promis
       order by m.next_attempt_at limit ${limit} for update skip locked
     ) due
     where o.tenant_id = due.tenant_id and o.id = due.id
-    returning o.tenant_id, o.id, o.template, o.locale, o.sealed, o.is_dropped, o.attempts, o.expires_at, o.created_at`.execute(
+    returning o.tenant_id, o.id, o.template, o.locale, o.sealed, o.is_dropped, o.awaits_holder, o.attempts, o.expires_at, o.created_at`.execute(
     tx,
   )
   return rows

@@ -4,15 +4,20 @@ import type { Locale } from '../locale.ts'
 import { canonicalEmail } from '../shapes/email.ts'
 import { createMailLinks } from './links.ts'
 import { findAddressee, insertMail } from './outbox-queries.ts'
-import { type MailKeys, recipientHash, sealLetter } from './sealed-mail.ts'
+import { type MailKeys, type MailLetter, recipientHash, sealLetter } from './sealed-mail.ts'
 import type { MailTemplate } from './templates/content.ts'
 import { findTemplate, type MailData, type MailTemplateName } from './templates.ts'
 
 /**
- * Who gets a mail: a person, at the address the account has now; an address, such as a new one that is to be proved; or
- * nobody, for a request that names an address without an account, so that it takes what any other takes.
+ * Who gets a mail: a person, at the address the account has now; an address, such as that of an invitation; nobody, so
+ * that it takes what any other takes; or whoever turns out to have an address that anybody may have typed, other than the
+ * person who asked. The last is looked up by the sender: the request does the same whoever it is.
  */
-export type MailRecipient = { readonly userId: string } | { readonly address: string } | { readonly nobodyAt: string }
+export type MailRecipient =
+  | { readonly userId: string }
+  | { readonly address: string }
+  | { readonly nobodyAt: string }
+  | { readonly holderOf: string; readonly besides?: string }
 
 /** A mail to be queued. */
 export type NewMail = {
@@ -32,7 +37,7 @@ export interface MailQueue {
    * statements run whether the recipient exists and whether the cap on mails to one address is reached; the answer to a
    * request must not depend on what it returns.
    *
-   * @returns whether it will be sent. When not, a link that was sent before should stay good: whoever asks for mails in
+   * @returns whether it will be sent, as far as is known before its holder is. When not, a link that was sent before should stay good: whoever asks for mails in
    * somebody's name must not end the one link that arrived.
    * @throws RangeError the address is not one that mail can go to, or the token could not stand in a link.
    */
@@ -47,22 +52,30 @@ export function createMailQueue(keys: MailKeys): MailQueue {
       // What cannot be written is a fault of the caller, who hears of it now and not in the log of a sender.
       write(data, { locale: 'en', site: '', links: createMailLinks('') })
       const person = await findAddressee(tx, 'userId' in to ? to.userId : undefined)
-      const address = 'address' in to ? deliverable(to.address) : (person.email ?? '')
+      const letter = letterTo(to, person.email, data)
       const row = { tenantId: person.tenantId, id: createId(), template }
       return insertMail(tx, {
         id: row.id,
         template,
         locale: locale ?? person.locale ?? 'en',
         userId: person.userId,
-        recipientHash: recipientHash(keys, row.tenantId, 'nobodyAt' in to ? to.nobodyAt : address),
-        sealed: sealLetter(keys, { to: address, data }, row),
-        isDecoy: address === '',
+        recipientHash: recipientHash(keys, row.tenantId, 'nobodyAt' in to ? to.nobodyAt : letter.to),
+        sealed: sealLetter(keys, letter, row),
+        isDecoy: letter.to === '',
+        awaitsHolder: 'holderOf' in to,
         perHour,
         perDay,
         lifetimeMs,
       })
     },
   }
+}
+
+function letterTo(to: MailRecipient, email: string | null, data: unknown): MailLetter {
+  if ('address' in to) return { to: deliverable(to.address), data }
+  if (!('holderOf' in to)) return { to: email ?? '', data }
+  const asked = { to: deliverable(to.holderOf), data }
+  return to.besides === undefined ? asked : { ...asked, besides: to.besides }
 }
 
 function templateOf(name: MailTemplateName): MailTemplate<unknown> {

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto'
-import { createKeyRing, type KeyRing, seal, unseal } from '../credentials/sealing.ts'
+import { createKeyRing, type KeyRing, seal, UnsealError, unseal } from '../credentials/sealing.ts'
 import { deriveKey, keyLabels, type Masters } from '../secrets.ts'
 
 /** What is needed to write and send one mail. Whoever has only the row has none of it. */
@@ -7,6 +7,8 @@ export interface MailLetter {
   /** Empty for a mail that nobody gets. */
   readonly to: string
   readonly data: unknown
+  /** Whoever asked, where the address may be their own already: the id of a person. */
+  readonly besides?: string
 }
 
 /** Which row a letter is sealed for: it opens in no other. */
@@ -47,6 +49,16 @@ export function sealLetter(keys: MailKeys, letter: MailLetter, row: MailRow): Bu
 export function openLetter(keys: MailKeys, sealed: Uint8Array, row: MailRow): MailLetter {
   // Only `sealLetter` can have made what opens.
   return JSON.parse(unseal(keys.ring, sealed, mailAad(row)).toString()) as MailLetter
+}
+
+/** The letter of a row; undefined when it was sealed under another key, or for another row. */
+export function openIfOurs(keys: MailKeys, sealed: Uint8Array, row: MailRow): MailLetter | undefined {
+  try {
+    return openLetter(keys, sealed, row)
+  } catch (error) {
+    if (error instanceof UnsealError) return undefined
+    throw error
+  }
 }
 
 /** Whose a letter is. */

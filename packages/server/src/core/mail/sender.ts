@@ -5,6 +5,7 @@ import { inTenant } from '../../database/tenant.ts'
 import { startWorkLoop } from '../work/work-loop.ts'
 import { deliver } from './delivery.ts'
 import type { Carrier } from './envelope.ts'
+import { type HolderRules, settleHolder } from './holder.ts'
 import {
   claimMails,
   type DueMail,
@@ -25,6 +26,8 @@ export interface MailSenderDependencies {
   readonly listenAt: ConnectionTarget
   readonly keys: MailKeys
   readonly carrier: Carrier
+  /** Who gets what was asked for by an address. */
+  readonly holderRules: HolderRules
   readonly publicUrl: string
   readonly registry: Registry
   readonly log: Logger
@@ -60,7 +63,10 @@ export function startMailSender(dependencies: MailSenderDependencies): MailSende
   const mayGoOn = (): boolean => !stopping.signal.aborted && !absence.isWaiting()
 
   const handle = async (tenant: TenantWithMail, mail: DueMail): Promise<void> => {
-    const { outcome, again } = await deliver(delivery, tenant, mail)
+    const isAsked = mail.awaits_holder && !mail.is_dropped && tenant.is_active
+    const settled = isAsked ? await settleHolder(dependencies, mail) : mail
+    if (settled === undefined) return count.inc({ template: mail.template, outcome: 'dropped' })
+    const { outcome, again } = await deliver(delivery, tenant, settled)
     count.inc({ template: mail.template, outcome })
     await inTenant(pool, mail.tenant_id, (tx) =>
       again === undefined ? deleteMail(tx, mail.id) : postponeMail(tx, mail.id, again.pauseMs, again.isCounted),
@@ -72,7 +78,8 @@ export function startMailSender(dependencies: MailSenderDependencies): MailSende
     const done = await Promise.allSettled(due.map((mail) => handle(tenant, mail)))
     // What could not be recorded is sent again when its lease is over.
     for (const each of done) if (each.status === 'rejected') throw each.reason
-    return due.length === batch
+    // What was asked for by an address may have led to another mail, to whoever has it.
+    return due.length === batch || due.some((mail) => mail.awaits_holder)
   }
   const sendAll = async (tenant: TenantWithMail): Promise<void> => {
     let isMore = true

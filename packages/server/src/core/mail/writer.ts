@@ -1,11 +1,10 @@
-import { UnsealError } from '../credentials/sealing.ts'
 import { canonicalEmail } from '../shapes/email.ts'
 import type { Envelope } from './envelope.ts'
 import { layOut } from './layout.ts'
 import { createMailLinks } from './links.ts'
 import type { DueMail } from './outbox-queries.ts'
 import { oneLine } from './plain-values.ts'
-import { type MailKeys, openLetter } from './sealed-mail.ts'
+import { type MailKeys, openIfOurs } from './sealed-mail.ts'
 import { findTemplate } from './templates.ts'
 
 /** What mails are written with. */
@@ -23,7 +22,8 @@ export function createWriter({
   const links = createMailLinks(publicUrl)
   return (site, mail) => {
     const template = findTemplate(mail.template)
-    const letter = letterOf(keys, mail)
+    const row = { tenantId: mail.tenant_id, id: mail.id, template: mail.template }
+    const letter = openIfOurs(keys, mail.sealed, row)
     if (template === undefined || letter === undefined) return undefined
     const to = canonicalEmail(letter.to)
     if (to === undefined) return undefined
@@ -35,14 +35,5 @@ export function createWriter({
       // Data that another release queued for a template of the same name.
       return undefined
     }
-  }
-}
-
-function letterOf(keys: MailKeys, mail: DueMail) {
-  try {
-    return openLetter(keys, mail.sealed, { tenantId: mail.tenant_id, id: mail.id, template: mail.template })
-  } catch (error) {
-    if (error instanceof UnsealError) return undefined
-    throw error
   }
 }

@@ -147,6 +147,7 @@ export const operations: TableClasses<
       recipient_hash: withheld('pseudonym'),
       sealed: withheld('identity'),
       is_dropped: plain,
+      awaits_holder: plain,
       attempts: plain,
       next_attempt_at: plain,
       expires_at: plain,

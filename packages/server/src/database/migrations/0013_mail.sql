@@ -9,6 +9,7 @@ create table mail_outbox (
   recipient_hash bytea check (length(recipient_hash) = 32),
   sealed bytea not null check (length(sealed) between 1 and 16384),
   is_dropped boolean not null,
+  awaits_holder boolean not null default false,
   attempts smallint not null default 0,
   next_attempt_at timestamptz not null default now(),
   expires_at timestamptz not null,
@@ -23,6 +24,8 @@ comment on column mail_outbox.sealed is 'Recipient and what the text is rendered
 comment on column mail_outbox.is_dropped is
   'Never sent: the recipient had enough of them, or there is nobody to send it to. Stored all the same, so that the clock does not tell.';
 comment on column mail_outbox.next_attempt_at is 'When it is due; while a process sends it, when another may take it over.';
+comment on column mail_outbox.awaits_holder is
+  'Asked for by an address that anybody may have typed: the sender looks up whose it is, so that the request does the same for all.';
 create index mail_outbox_due on mail_outbox (next_attempt_at, tenant_id);
 create index mail_outbox_of_user on mail_outbox (tenant_id, user_id) where user_id is not null;
 
@@ -33,7 +36,7 @@ create policy tenant_isolation on mail_outbox as permissive for all to rempart_a
   with check (tenant_id = (select nullif(current_setting('rempart.tenant_id', true), '')::uuid));
 -- Who serves puts mail in and cannot read it again.
 grant insert, select (tenant_id, id, template, locale) on mail_outbox to rempart_app;
-grant select, insert, update (attempts, next_attempt_at), delete on mail_outbox to rempart_worker;
+grant select, insert, update (attempts, next_attempt_at, awaits_holder, user_id, locale), delete on mail_outbox to rempart_worker;
 
 create table mail_recipient (
   tenant_id uuid not null references tenant (id),
@@ -58,7 +61,7 @@ grant select, insert, update (sent_at, updated_at), delete on mail_recipient to 
 -- The same statements run whether the mail will be sent or not.
 create function queue_mail(
   p_id uuid, p_template text, p_locale text, p_user_id uuid, p_recipient_hash bytea, p_sealed bytea, p_is_decoy boolean,
-  p_per_hour integer, p_per_day integer, p_lifetime_ms double precision
+  p_awaits_holder boolean, p_per_hour integer, p_per_day integer, p_lifetime_ms double precision
 ) returns boolean
 language plpgsql security invoker set search_path = ''
 as $$
@@ -83,16 +86,16 @@ begin
   update public.mail_recipient r set sent_at = v_sent, updated_at = v_now
   where r.tenant_id = v_tenant and r.recipient_hash = p_recipient_hash and r.template = p_template;
 
-  insert into public.mail_outbox (tenant_id, id, template, locale, user_id, recipient_hash, sealed, is_dropped, expires_at)
+  insert into public.mail_outbox (tenant_id, id, template, locale, user_id, recipient_hash, sealed, is_dropped, awaits_holder, expires_at)
   values (v_tenant, p_id, p_template, p_locale, p_user_id, p_recipient_hash, p_sealed, p_is_decoy or not v_fits,
-          now() + make_interval(secs => p_lifetime_ms / 1000));
+          p_awaits_holder, now() + make_interval(secs => p_lifetime_ms / 1000));
   perform pg_notify('rempart_mail', '');
   return v_fits and not p_is_decoy;
 end
 $$;
 comment on function queue_mail is 'Queues a mail of the transaction''s tenant. Whether it will be sent: false beyond the cap, and for a decoy.';
-revoke all on function queue_mail(uuid, text, text, uuid, bytea, bytea, boolean, integer, integer, double precision) from public;
-grant execute on function queue_mail(uuid, text, text, uuid, bytea, bytea, boolean, integer, integer, double precision)
+revoke all on function queue_mail(uuid, text, text, uuid, bytea, bytea, boolean, boolean, integer, integer, double precision) from public;
+grant execute on function queue_mail(uuid, text, text, uuid, bytea, bytea, boolean, boolean, integer, integer, double precision)
   to rempart_app, rempart_worker;
 
 -- The sender works through the tenants that have mail, each in transactions of its own.

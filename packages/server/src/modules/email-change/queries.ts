@@ -1,18 +1,6 @@
 import { sql } from 'kysely'
 import type { Tx } from '../../database/tenant.ts'
 
-/** Whoever has an address, switched off or not; undefined for nobody. */
-export function findHolder(tx: Tx, tenantId: string, emailNorm: string) {
-  return tx
-    .selectFrom('user_account')
-    .select('id')
-    .where('tenant_id', '=', tenantId)
-    .where('email_norm', '=', emailNorm)
-    .where('deleted_at', 'is', null)
-    .where('erased_at', 'is', null)
-    .executeTakeFirst()
-}
-
 /** The address of a person who may sign in, held until the transaction ends; undefined for who may not. */
 export function lockAddress(tx: Tx, tenantId: string, userId: string, isToChange: boolean) {
   const account = tx

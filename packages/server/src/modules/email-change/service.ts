@@ -42,8 +42,8 @@ const sentBefore: readonly OneTimePurpose[] = [
 ]
 
 /**
- * Sends a link to the address that a person wants, and word of it to the one they have. The same is done for an address
- * that somebody has already, who is told, and nothing is answered that tells the two apart.
+ * Sends a link to the address that a person wants, and word of it to the one they have. Whether somebody else has it is
+ * looked up after the answer, by whoever sends the mail: that person is told instead, and the link is nobody's.
  *
  * @throws ProblemError `invalid-content` for an address that could pass for another.
  */
@@ -59,20 +59,14 @@ export async function requestEmailChange(
   await context.inTenant(async (tx) => {
     const own = await queries.lockAddress(tx, tenant.id, userId, false)
     if (own === undefined) throw new ProblemError('credential-invalid')
-    const holder = await queries.findHolder(tx, tenant.id, address.norm)
-    const isFree = holder === undefined || holder.id === userId
     await withdrawOneTimeTokens(tx, tenant.id, userId, ['change-email'])
-    await mail.queueMail(
-      tx,
-      isFree
-        ? { template: 'change-email', to: { address: address.display }, data: { token, present: own.email } }
-        : { template: 'account-exists', to: { userId: holder.id }, data: {} },
-    )
+    const to = { holderOf: address.display, besides: userId }
+    await mail.queueMail(tx, { template: 'change-email', to, data: { token, present: own.email } })
     const end = await issueSessionsEnd(tx, tenant.id, userId, clock.now())
     const at = new Date(clock.now()).toISOString()
     const notice = { newAddress: address.display, at, token: end }
     await mail.queueMail(tx, { template: 'email-change-asked', to: { userId }, data: notice })
-    // Where somebody has the address the token was sent to no one.
+    // Where somebody else has the address the token is sent to no one.
     await insertOneTimeToken(tx, {
       tenantId: tenant.id,
       hash,

@@ -1,23 +1,7 @@
 import { sql } from 'kysely'
 import type { Tx } from '../../database/tenant.ts'
 
-/**
- * The person of an address who may have a new password; undefined when there is none. Nobody erases them until the
- * transaction ends: the account before the mail to it, see `lockAccount`.
- */
-export function findByEmail(tx: Tx, tenantId: string, emailNorm: string) {
-  return tx
-    .selectFrom('user_account')
-    .select(['id'])
-    .where('tenant_id', '=', tenantId)
-    .where('email_norm', '=', emailNorm)
-    .where('is_active', '=', true)
-    .where('deleted_at', 'is', null)
-    .where('erased_at', 'is', null)
-    .forKeyShare()
-    .executeTakeFirst()
-}
-
+/** The person of a link who may have a new password; undefined when they may not. */
 export function findActive(tx: Tx, tenantId: string, userId: string) {
   return tx
     .selectFrom('user_account')

@@ -34,7 +34,7 @@ export function passwordResetRoutes(app: App, dependencies: ResetDependencies): 
     async (request, reply) => {
       const address = parseEmailAddress(request.body.email)
       // What nobody can have an account under, nobody has.
-      if (!('fault' in address)) await requestReset(request.context, dependencies, address)
+      if (!('fault' in address)) await requestReset(request.context, dependencies, address.display)
       return reply.code(202).send({ status: 'sent' })
     },
   )

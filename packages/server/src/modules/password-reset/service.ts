@@ -7,7 +7,6 @@ import { unlessBusy } from '../../core/identity/busy.ts'
 import { assertNewPassword, type PasswordJudge } from '../../core/identity/new-password.ts'
 import {
   consumeOneTimeToken,
-  insertOneTimeToken,
   outdatedByPassword,
   peekOneTimeToken,
   withdrawOneTimeTokens,
@@ -32,30 +31,14 @@ export interface ResetDependencies extends PasswordJudge {
 }
 
 /**
- * Sends a link to the address of an account: to the one that is stored, whatever was submitted. The same is done for an
- * address that nobody has, down to the rows that are written, and nothing is answered that tells the two apart.
+ * Sends a link to the address of an account: to the one that is stored, whatever was submitted. Whether anybody has it is
+ * looked up after the answer, by whoever sends the mail (see `createHolderRules`): until then no account is touched, so
+ * that neither what is answered nor how long it takes tells whether there is one.
  */
-export async function requestReset(
-  { tenant, inTenant: scoped, clock }: Context,
-  { mail }: ResetDependencies,
-  address: { readonly display: string; readonly norm: string },
-): Promise<void> {
-  const { token, hash } = createOpaqueToken('passwordReset')
-  await scoped(async (tx) => {
-    const found = await queries.findByEmail(tx, tenant.id, address.norm)
-    const to = found === undefined ? { nobodyAt: address.display } : { userId: found.id }
-    const isSent = await mail.queueMail(tx, { template: 'reset-password', to, data: { token, minutes: LINK_MINUTES } })
-    // Whoever asks for mails in somebody's name must not end the one link that has arrived.
-    if (isSent && found !== undefined) await withdrawOneTimeTokens(tx, tenant.id, found.id, ['reset-password'])
-    await insertOneTimeToken(tx, {
-      tenantId: tenant.id,
-      hash,
-      purpose: 'reset-password',
-      userId: found?.id ?? null,
-      data: {},
-      expiresAt: new Date(clock.now() + LINK_MINUTES * 60_000),
-    })
-  })
+export async function requestReset(context: Context, { mail }: ResetDependencies, address: string): Promise<void> {
+  const { token } = createOpaqueToken('passwordReset')
+  const data = { token, minutes: LINK_MINUTES }
+  await context.inTenant((tx) => mail.queueMail(tx, { template: 'reset-password', to: { holderOf: address }, data }))
 }
 
 /** Whether a link would be good now. */

@@ -19,7 +19,6 @@ import type { TenantResolver } from '../../core/tenant/resolver.ts'
 import { mayRegister } from '../../core/tenant/settings.ts'
 import type { Pool } from '../../database/connect.ts'
 import { inTenant } from '../../database/tenant.ts'
-import { findHolder } from './queries.ts'
 import type { RegisterInput } from './schema.ts'
 
 /** How long an address waits to be confirmed. */
@@ -47,7 +46,7 @@ interface Pending {
 
 /**
  * Takes a registration. No account is made before its address is confirmed, so that nobody can prepare one for somebody
- * else. The same is done for an address that has an account, whose owner gets a mail that says so.
+ * else. Whether the address has one is looked up after the answer, by whoever sends the mail: its owner is told instead.
  *
  * @throws ProblemError `registration-closed`, or `invalid-content` for an address or a password that will not do.
  */
@@ -68,18 +67,9 @@ export async function register(
   const { token, hash } = createOpaqueToken('emailVerification')
 
   await context.inTenant(async (tx) => {
-    const holder = await findHolder(tx, tenant.id, address.norm)
-    if (holder === undefined) {
-      await dependencies.mail.queueMail(tx, {
-        template: 'verify-email',
-        to: { address: address.display },
-        locale,
-        data: { token },
-      })
-    } else {
-      await dependencies.mail.queueMail(tx, { template: 'account-exists', to: { userId: holder.id }, data: {} })
-    }
-    // Where there is an account already the token is nobody's: it was sent to no one.
+    const to = { holderOf: address.display }
+    await dependencies.mail.queueMail(tx, { template: 'verify-email', to, locale, data: { token } })
+    // Where there is an account already the token is nobody's: it is sent to no one.
     await insertOneTimeToken(tx, {
       tenantId: tenant.id,
       hash,

@@ -6,7 +6,7 @@ export const resetPassword: MailTemplate<{
   /** How long the link is good for. */
   readonly minutes: number
 }> = {
-  lifetimeMs: hourMs,
+  lifetimeMs: hourMs / 2,
   // Anybody may ask for it in somebody else's name.
   perHour: 3,
   perDay: 6,

@@ -1,0 +1,45 @@
+import type { Tx } from '../../database/tenant.ts'
+import { parseOpaqueToken } from '../credentials/opaque-token.ts'
+import type { AskedMail, HolderRule, HolderRules } from '../mail/holder.ts'
+import type { AddressHolder } from '../mail/holder-queries.ts'
+import type { MailQueue } from '../mail/outbox.ts'
+import type { MailData } from '../mail/templates.ts'
+import { insertOneTimeToken, withdrawOneTimeTokens } from './one-time-tokens.ts'
+
+/**
+ * What becomes of the mails that anybody may ask for by an address: who has it is looked up after the answer, which cannot
+ * depend on it, in the time it takes as little as in what it says.
+ */
+export function createHolderRules(mail: MailQueue): HolderRules {
+  /** A link for an address that is free; for one that somebody has, word to them, and the link is nobody's. */
+  const unlessTaken: HolderRule = async (tx, { besides }, holder) => {
+    if (holder === undefined || holder.id === besides) return 'address'
+    await mail.queueMail(tx, { template: 'account-exists', to: { userId: holder.id }, data: {} })
+    return 'nobody'
+  }
+  return { 'verify-email': unlessTaken, 'change-email': unlessTaken, 'reset-password': giveResetLink }
+}
+
+/** Makes the link good that the mail is to hold, and every earlier one worth nothing. */
+async function giveResetLink(
+  tx: Tx,
+  asked: AskedMail,
+  holder: AddressHolder | undefined,
+): Promise<'holder' | 'nobody'> {
+  if (holder === undefined || !holder.is_active) return 'nobody'
+  const { tenantId, askedAt } = asked
+  // Sealed with its template by `queueMail`.
+  const { token, minutes } = asked.data as MailData<'reset-password'>
+  const parsed = parseOpaqueToken('passwordReset', token)
+  if (parsed === undefined) return 'nobody'
+  await withdrawOneTimeTokens(tx, tenantId, holder.id, ['reset-password'])
+  await insertOneTimeToken(tx, {
+    tenantId,
+    hash: parsed.hash,
+    purpose: 'reset-password',
+    userId: holder.id,
+    data: {},
+    expiresAt: new Date(askedAt.getTime() + minutes * 60_000),
+  })
+  return 'holder'
+}
