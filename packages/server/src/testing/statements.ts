@@ -11,7 +11,7 @@ export async function statementsDuring(act: () => Promise<unknown>): Promise<rea
     await act()
     const calls = query.mock.calls as unknown as [string | { readonly text?: string } | undefined][]
     return calls
-      .map(([statement]) => (typeof statement === 'string' ? statement : (statement?.text ?? 'a batch of reads')))
+      .map(([statement]) => (typeof statement === 'string' ? statement : statement?.text || 'a batch of reads'))
       .filter((text) => !beside.test(text))
   } finally {
     query.mockRestore()
