@@ -251,7 +251,7 @@ export const settings = {
     'REMPART_SECURITY_CONTACT',
     contactList,
     [],
-    'Where to report a vulnerability, as `/.well-known/security.txt` says it: comma-separated `mailto:`, `https:` or `tel:` addresses, the preferred one first.',
+    'Where to report a vulnerability, as `/.well-known/security.txt` says it: comma-separated `mailto:`, `https:` or `tel:` addresses, the preferred one first. When empty, `security@` the host of the public URL (RFC 2142): make that mailbox, or name another.',
   ),
   apiContact: optional(
     'REMPART_API_CONTACT',

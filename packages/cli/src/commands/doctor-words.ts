@@ -25,6 +25,10 @@ const en = {
     'Name your proxies and nothing else.',
   ],
   'host-open': ({ host }) => [`The server listens on ${host}: keep its port to the proxies`],
+  'security-contact-none': ({ hostname }) => [
+    `/.well-known/security.txt sends reports to security@${hostname}, which nobody has confirmed`,
+    'Make that mailbox, or name another in REMPART_SECURITY_CONTACT.',
+  ],
   'secrets-ok': () => ['No secret is a default or an example'],
   'secret-weak': ({ name }) => [
     `${name} holds a default or an example secret`,
@@ -146,6 +150,10 @@ const fr: Readonly<Record<keyof typeof en, Words[string]>> = {
     'Nommez vos mandataires et rien d’autre.',
   ],
   'host-open': ({ host }) => [`Le serveur écoute sur ${host} : réservez son port aux mandataires`],
+  'security-contact-none': ({ hostname }) => [
+    `/.well-known/security.txt envoie les signalements à security@${hostname}, que personne n’a confirmée`,
+    'Créez cette boîte, ou nommez-en une autre dans REMPART_SECURITY_CONTACT.',
+  ],
   'secrets-ok': () => ['Aucun secret n’est une valeur par défaut ou d’exemple'],
   'secret-weak': ({ name }) => [
     `${name} contient un secret par défaut ou d’exemple`,

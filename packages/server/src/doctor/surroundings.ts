@@ -11,16 +11,19 @@ export function examineNode(version = process.versions.node): Finding {
 }
 
 /** How the public reaches the server. What the configuration itself refuses is not asked again. */
-export function examineUrl({ publicUrl, trustedProxies, host }: Config): readonly Finding[] {
+export function examineUrl({ publicUrl, trustedProxies, host, securityContact }: Config): readonly Finding[] {
   const { protocol, hostname } = new URL(publicUrl)
   const isLocal = hostname === 'localhost' || /^(127\.|\[::1\])/.test(hostname)
-  if (protocol === 'http:') return [isLocal ? ok('url-local', { publicUrl }) : warn('url-plain', { publicUrl })]
-  if (trustedProxies.length === 0) return [warn('proxies-none', { publicUrl })]
+  const unnamed = isLocal || securityContact.length > 0 ? [] : [warn('security-contact-none', { hostname })]
+  if (protocol === 'http:')
+    return [isLocal ? ok('url-local', { publicUrl }) : warn('url-plain', { publicUrl }), ...unnamed]
+  if (trustedProxies.length === 0) return [warn('proxies-none', { publicUrl }), ...unnamed]
   const isWide = trustedProxies.some((each) => /\/0$/.test(each))
   const isOpen = host !== '127.0.0.1' && host !== '::1'
   return [
     isWide ? fail('proxies-all', {}) : ok('url-ok', { publicUrl }),
     ...(isOpen ? [ok('host-open', { host })] : []),
+    ...unnamed,
   ]
 }
 

@@ -79,10 +79,10 @@ describe('GET /.well-known/security.txt', () => {
     expect(leftMs).toBeLessThan(365 * 86_400_000)
   })
 
-  it('is not there unless somebody is named', async () => {
+  it('names the usual mailbox of the host while nobody else is named (RFC 2142)', async () => {
     const silent = await startTestServer(database)
     const response = await silent.app.inject({ url: '/.well-known/security.txt' })
-    expect([response.statusCode, response.json().code]).toEqual([404, 'not-found'])
+    expect([response.statusCode, response.body.split('\n')[0]]).toEqual([200, 'Contact: mailto:security@localhost'])
     await silent.close()
   })
 

@@ -3,14 +3,13 @@ import { type ConstantText, constantText } from '../../core/answer/constant-text
 import type { Clock } from '../../core/context.ts'
 import type { App } from '../../core/fastify.ts'
 import { refusals } from '../../core/openapi/openapi.ts'
-import { ProblemError } from '../../core/problem.ts'
 import type { KeySet, SigningKeys } from '../../core/tokens/signing-keys.ts'
-import { securityText } from './security-text.ts'
+import { securityText, usualContact } from './security-text.ts'
 
 export interface WellKnownDependencies {
   readonly signingKeys: Pick<SigningKeys, 'ready'>
   readonly publicUrl: string
-  /** Where to report a vulnerability; nothing is served when empty. */
+  /** Where to report a vulnerability; the usual address of the host when empty. */
   readonly contacts: readonly string[]
   readonly clock: Clock
 }
@@ -24,6 +23,7 @@ const cachedForADay = 'public, max-age=86400'
 export function wellKnownRoutes(server: App, { signingKeys, publicUrl, contacts, clock }: WellKnownDependencies): void {
   // What is sent is text already: no schema gives it a type.
   const app = server.withTypeProvider<FastifyTypeProviderDefault>()
+  const named = contacts.length > 0 ? contacts : [usualContact(publicUrl)]
   let shown: { readonly set: KeySet; readonly text: ConstantText } | undefined
 
   app.get(
@@ -55,7 +55,7 @@ export function wellKnownRoutes(server: App, { signingKeys, publicUrl, contacts,
     {
       schema: {
         operationId: 'securityContact',
-        summary: 'Whom to tell of a vulnerability; not found unless REMPART_SECURITY_CONTACT is set',
+        summary: 'Whom to tell of a vulnerability',
         tags: ['well-known'],
         response: {
           200: {
@@ -64,14 +64,13 @@ export function wellKnownRoutes(server: App, { signingKeys, publicUrl, contacts,
               'text/plain': { schema: { type: 'string', examples: ['Contact: mailto:security@example.org\n'] } },
             },
           },
-          ...refusals(400, 404, 429),
+          ...refusals(400, 429),
         },
       },
       config: { access: 'none' },
     },
     async (request, reply) => {
-      if (contacts.length === 0) throw new ProblemError('not-found')
-      const text = securityText({ contacts, publicUrl, nowMs: clock.now() })
+      const text = securityText({ contacts: named, publicUrl, nowMs: clock.now() })
       return constantText('text/plain; charset=utf-8', text).send(request, reply, cachedForADay)
     },
   )

@@ -19,3 +19,6 @@ export function securityText(said: {
   const canonical = said.publicUrl.startsWith('https:') ? [`Canonical: ${said.publicUrl}/.well-known/security.txt`] : []
   return [...said.contacts.map((contact) => `Contact: ${contact}`), `Expires: ${expires}`, ...canonical, ''].join('\n')
 }
+
+/** Where a host is told of a vulnerability when nobody said otherwise. @see RFC 2142 §4 */
+export const usualContact = (publicUrl: string): string => `mailto:security@${new URL(publicUrl).hostname}`

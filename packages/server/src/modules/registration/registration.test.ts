@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../testing/database.ts'
 import { carrierTo, startTestSender, type TestSender } from '../../testing/mail.ts'
-import { bearer, createPerson, nextAddress } from '../../testing/people.ts'
+import { bearer, createPerson, nextAddress, signInOver } from '../../testing/people.ts'
 import { startTestServer, type TestServer } from '../../testing/server.ts'
 import { type SmtpSink, startSmtpSink } from '../../testing/smtp-sink.ts'
 
@@ -55,6 +55,16 @@ describe('a registration', () => {
     const tokens = (await login(email)).json()
     const me = await server.app.inject({ method: 'GET', url: '/api/v1/auth/me', headers: bearer(tokens.access_token) })
     expect(me.json()).toMatchObject({ user: { name: 'Ada', locale: 'fr' }, roles: [], permissions: [] })
+    const owner = await signInOver(server, await createPerson(server, { roles: ['owner'] }))
+    const { items } = (
+      await server.app.inject({
+        url: `/api/v1/audit?resourceId=${me.json().user.id}&action=user.created`,
+        headers: bearer(owner.accessToken),
+      })
+    ).json()
+    expect(items).toMatchObject([
+      { actor: { kind: 'public' }, outcome: 'done', changes: { by: 'registration' }, personal: { email, name: 'Ada' } },
+    ])
   })
 
   it('answers alike for a free address and one that has an account, whose owner is told', async () => {

@@ -45,7 +45,7 @@ export function registrationRoutes(app: App, dependencies: RegistrationDependenc
       config: { access: 'public', guard: verifyEmailPolicy },
     },
     async (request, reply) => {
-      await verifyEmail(dependencies, request.body.token, request.body.password)
+      await verifyEmail(request.context, dependencies, request.body.token, request.body.password)
       return reply.code(204).send(null)
     },
   )

@@ -1,3 +1,4 @@
+import { appendAudit } from '../../core/audit/append.ts'
 import type { Context } from '../../core/context.ts'
 import { type EmailAddress, parseEmailAddress } from '../../core/credentials/email-address.ts'
 import { createOpaqueToken, parseOpaqueToken } from '../../core/credentials/opaque-token.ts'
@@ -88,6 +89,7 @@ export async function register(
  * @throws ProblemError `link-invalid`, or `sign-in-refused` for another password, five times for one link.
  */
 export async function verifyEmail(
+  context: Context,
   dependencies: RegistrationDependencies,
   token: string,
   password: string,
@@ -119,6 +121,17 @@ export async function verifyEmail(
       }))
     // Somebody else was faster, with another link to the same mailbox.
     if (made === undefined) throw new ProblemError('link-invalid')
+    // The link names its tenant, whatever tenant the request names.
+    await appendAudit(
+      tx,
+      { ...context, tenant },
+      {
+        action: 'user.created',
+        resource: { type: 'user', id: made },
+        changes: { by: 'registration' },
+        personal: { userId: made, values: { email: pending.email, name: pending.name } },
+      },
+    )
   })
 }
 

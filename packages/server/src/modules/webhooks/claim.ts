@@ -48,7 +48,7 @@ export function claim(
     const deliveries = await claimDeliveries(tx, webhook, { limit, leaseMs })
     return {
       receiver: { url: row.url, secrets },
-      deliveries: row.include_data ? await withPersonal(tx, tenantId, deliveries) : deliveries,
+      deliveries: row.include_data ? await withPersonal(tx, tenantId, row.events, deliveries) : deliveries,
     }
   })
 }
@@ -67,10 +67,16 @@ function secretsOf(row: ReceiverRow, open: (sealed: Buffer) => string): readonly
   }
 }
 
-async function withPersonal(tx: Tx, tenantId: string, deliveries: readonly DueDelivery[]): Promise<DueDelivery[]> {
+/** Of what the webhook asks for now: who said what it is told of may not have been allowed to read the rest. */
+async function withPersonal(
+  tx: Tx,
+  tenantId: string,
+  events: readonly string[],
+  deliveries: readonly DueDelivery[],
+): Promise<DueDelivery[]> {
   const told: DueDelivery[] = []
   for (const each of deliveries) {
-    const personal = await readPersonal(tx, tenantId, each.data['resource'])
+    const personal = events.includes(each.type) ? await readPersonal(tx, tenantId, each.data['resource']) : undefined
     told.push(personal === undefined ? each : { ...each, data: { ...each.data, personal } })
   }
   return told

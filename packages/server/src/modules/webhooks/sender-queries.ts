@@ -26,7 +26,15 @@ export async function listDueWebhooks(
 export function findReceiver(tx: Tx, tenantId: string, id: string) {
   return tx
     .selectFrom('webhook')
-    .select(['url', 'include_data', 'sealed_secret', 'previous_sealed_secret', 'previous_until', 'failing_since'])
+    .select([
+      'url',
+      'events',
+      'include_data',
+      'sealed_secret',
+      'previous_sealed_secret',
+      'previous_until',
+      'failing_since',
+    ])
     .where('tenant_id', '=', tenantId)
     .where('id', '=', id)
     .where('is_enabled', '=', true)

@@ -4,6 +4,7 @@ import type { KeyRing } from '../../core/credentials/sealing.ts'
 import { createId } from '../../core/ids.ts'
 import { ProblemError } from '../../core/problem.ts'
 import { type NumberedPage, numberedPageReply, pageRequest } from '../../core/shapes/pagination.ts'
+import { assertMayRead } from './personal-rights.ts'
 import * as queries from './queries.ts'
 import type { NewWebhook, Webhook, WebhookChange, WebhookInput, WebhookQuery } from './schema.ts'
 import { createSecret, sealSecret } from './secret.ts'
@@ -36,7 +37,8 @@ export async function readWebhook({ tenant, inTenant }: Context, id: string): Pr
 /**
  * Makes a webhook and the secret that it is sent with.
  *
- * @throws ProblemError `invalid-content` for an address that will not do; `webhook-limit`.
+ * @throws ProblemError `invalid-content` for an address that will not do; `beyond-own-rights` for personal data that whoever
+ * makes it may not read; `webhook-limit`.
  */
 export function createWebhook(
   context: Context,
@@ -48,6 +50,7 @@ export function createWebhook(
   const id = createId()
   const secret = createSecret()
   return inTenant(async (tx) => {
+    if (input.includeData === true) await assertMayRead(tx, context, input.events)
     const row = await queries.insertWebhook(tx, {
       ...{ tenant_id: tenant.id, id, url: input.url, description: input.description ?? null, events: input.events },
       include_data: input.includeData ?? false,
@@ -64,7 +67,12 @@ export function createWebhook(
   })
 }
 
-/** @throws ProblemError `invalid-content` for an address that will not do; `webhook-not-found`. */
+/**
+ * Changes what is named and leaves the rest.
+ *
+ * @throws ProblemError `invalid-content` for an address that will not do; `webhook-not-found`; `beyond-own-rights` for
+ * personal data that whoever changes it may not read: switched off, or told nothing personal, it may be by anybody.
+ */
 export function changeWebhook(
   context: Context,
   { allowsPrivateWebhooks }: WebhookDependencies,
@@ -81,6 +89,9 @@ export function changeWebhook(
         ...(isEnabled !== undefined && { is_enabled: isEnabled }),
       }),
     )
+    const tellsMore =
+      includeData === true || isEnabled === true || named.url !== undefined || named.events !== undefined
+    if (row.include_data && tellsMore) await assertMayRead(tx, context, row.events)
     await appendAudit(tx, context, {
       action: 'webhook.changed',
       resource: { type: 'webhook', id },

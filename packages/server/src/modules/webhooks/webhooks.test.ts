@@ -258,6 +258,51 @@ describe('a webhook', () => {
 })
 
 describe('who may', () => {
+  it('has nobody told what they may not read themselves (class 38)', async () => {
+    const receiver = await receiverThat()
+    const permissions = ['webhooks:read', 'webhooks:write', 'users:read']
+    expect((await call('POST', '/roles', { code: 'integrator', name: 'Integrator', permissions })).statusCode).toBe(201)
+    const integrator = await signedIn('integrator')
+    const as = (method: 'POST' | 'PATCH', url: string, payload: object) => call(method, url, payload, integrator)
+    const wanted = { url: receiver.url, events: ['contact.received', 'user.created'] }
+    for (const event of ['lead.submitted', 'contact.received', 'gate.registered']) {
+      const refused = await as('POST', '/webhooks', { url: receiver.url, events: [event], includeData: true })
+      expect([event, refused.statusCode, refused.json().code]).toEqual([event, 403, 'beyond-own-rights'])
+    }
+    expect((await as('POST', '/webhooks', { ...wanted, events: ['user.created'], includeData: true })).statusCode).toBe(
+      201,
+    )
+    const own = (await as('POST', '/webhooks', wanted)).json().webhook.id
+    expect((await as('PATCH', `/webhooks/${own}`, { includeData: true })).json().code).toBe('beyond-own-rights')
+    // Somebody else's, which may be told: it is neither turned elsewhere nor switched on again.
+    const { id } = await hook(receiver.url, ['contact.received'], { includeData: true })
+    for (const change of [{ url: `${receiver.url}/mine` }, { events: ['lead.submitted'] }, { isEnabled: true }]) {
+      expect((await as('PATCH', `/webhooks/${id}`, change)).json().code).toBe('beyond-own-rights')
+    }
+    expect((await call('GET', `/webhooks/${id}`)).json()).toMatchObject({
+      url: receiver.url,
+      events: ['contact.received'],
+    })
+    for (const change of [{ description: 'x' }, { isEnabled: false }, { includeData: false }]) {
+      expect((await as('PATCH', `/webhooks/${id}`, change)).statusCode).toBe(200)
+    }
+  })
+
+  it('is told nothing personal of events that it does not ask for any more', async () => {
+    const receiver = await receiverThat()
+    const { id, secret } = await hook(receiver.url, ['contact.received'])
+    await contact()
+    await receiver.waitFor(1)
+    const [delivery] = await settledOf(id)
+    const change = { events: ['user.created'], includeData: true }
+    expect((await call('PATCH', `/webhooks/${id}`, change)).statusCode).toBe(200)
+    expect((await call('POST', `/webhooks/${id}/deliveries/${delivery.id}/replay`)).statusCode).toBe(202)
+    await receiver.waitFor(2)
+    const [, replayed] = receiver.received
+    if (replayed === undefined) throw new Error('nothing came again')
+    expect(verified(secret, replayed)['data']).not.toHaveProperty('personal')
+  })
+
   it('is whom a role lets, with a fresh proof; and never an API key', async () => {
     const input = { url: 'https://hooks.example.org/', events: ['user.created'] }
     for (const role of ['editor', 'viewer']) {
