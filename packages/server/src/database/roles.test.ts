@@ -46,6 +46,12 @@ const NOT_ALLOWED = '42501'
 const NOT_LET_IN = '28000'
 
 describe('the roles', () => {
+  it('that serve plan for a disk that reads anywhere at the same cost', async () => {
+    for (const role of ['rempart_app', 'rempart_worker'] as const) {
+      expect(await query(role, 'show random_page_cost')).toEqual([['1.1']])
+    }
+  })
+
   it('hold no attribute but the right to log in, whatever they held before', async () => {
     const attributes = await query(
       'rempart_app',

@@ -39,7 +39,7 @@ export function roleStatements({ passwords = {} }: Pick<RoleOptions, 'passwords'
     const password = passwords[role]
     if (password !== undefined) statements.push(`alter role ${role} password ${literal(password)}`)
   }
-  return statements
+  return [...statements, ...SERVING_ROLES.map(preferIndexes)]
 }
 
 /** The statement that makes the database, empty and owned by `rempart_owner`. Not safe to repeat. */
@@ -102,6 +102,24 @@ function makeRole(role: string, login: 'login' | 'nologin'): string {
         or rolcanlogin <> ${login === 'login'})
   ) then
     alter role ${role} ${limits};
+  end if;`)
+}
+
+/** Roles that answer requests, and work for them. */
+const SERVING_ROLES = ['rempart_app', 'rempart_worker'] as const satisfies readonly LoginRole[]
+
+/**
+ * A connection plans a statement while its table is small, and keeps the plan while it grows. At the default cost of a random
+ * read, which is that of a spinning disk, that plan reads the whole table until statistics are taken again, a minute later:
+ * each sign-in then costs more than the one before.
+ */
+function preferIndexes(role: (typeof SERVING_ROLES)[number]): string {
+  const setting = 'random_page_cost=1.1'
+  return block(`if not exists (
+    select from pg_db_role_setting s join pg_roles r on r.oid = s.setrole
+    where r.rolname = '${role}' and s.setdatabase = 0 and '${setting}' = any (s.setconfig)
+  ) then
+    alter role ${role} set ${setting.replace('=', ' = ')};
   end if;`)
 }
 

@@ -101,6 +101,7 @@ create function audit_append(
   p_request_id text, p_changes text, p_subject_id uuid, p_personal bytea, p_client bytea
 ) returns bigint
 language plpgsql volatile security definer set search_path = ''
+set plan_cache_mode = 'force_generic_plan'
 as $$
 declare
   v_tenant constant uuid := nullif(current_setting('rempart.tenant_id', true), '')::uuid;

@@ -5,6 +5,8 @@ create function open_password_session(
   p_request_id text, p_changes text, p_audit_client bytea
 ) returns boolean
 language plpgsql volatile security invoker set search_path = ''
+-- Planned once per connection: PostgreSQL would plan parts of it anew for each call.
+set plan_cache_mode = 'force_generic_plan'
 as $$
 declare
   v_tenant constant uuid := nullif(current_setting('rempart.tenant_id', true), '')::uuid;
