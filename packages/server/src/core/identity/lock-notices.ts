@@ -6,6 +6,7 @@ import { inTenant, type Tx } from '../../database/tenant.ts'
 import { appendAudit } from '../audit/append.ts'
 import type { Clock, Context } from '../context.ts'
 import type { MailQueue } from '../mail/outbox.ts'
+import { type Rounds, startRounds } from '../work/rounds.ts'
 import { FACTOR_POLICY_ID } from './factor-reset.ts'
 
 declare module 'fastify' {
@@ -27,14 +28,11 @@ export interface LockNoticeDependencies {
 }
 
 /** Tells of accounts that a ladder has locked: the audit log and its webhooks of each lock, the owner of the first. */
-export interface LockNotices {
+export interface LockNotices extends Rounds {
   /** Takes an event of the guard. Never throws, and waits for nothing. */
   readonly hear: EventListener
   /** Takes back what is not told yet of an account: the attempt that locked it has succeeded, and the lock is gone. */
   takeBack(policyId: string, account: string): void
-  /** Tells what there is to tell. Never rejects. */
-  flush(): Promise<void>
-  stop(): Promise<void>
 }
 
 /** Whose ladder has locked, as its attempts were counted. */
@@ -75,9 +73,9 @@ export function startLockNotices(dependencies: LockNoticeDependencies): LockNoti
   const { log, clock, requestOf, passwordPolicies } = dependencies
   let waiting: Notice[] = []
   let lost = 0
-  let writing: Promise<void> = Promise.resolve()
 
-  const writeAll = async (heardBeforeMs: number): Promise<void> => {
+  const round = async (isAsked: boolean): Promise<void> => {
+    const heardBeforeMs = isAsked ? Number.POSITIVE_INFINITY : performance.now() - settledMs
     const due = waiting.filter(({ heardMs }) => heardMs <= heardBeforeMs)
     waiting = waiting.filter(({ heardMs }) => heardMs > heardBeforeMs)
     if (lost > 0) log.warn({ lost }, 'so many accounts were locked at once that some of it was told to nobody')
@@ -90,15 +88,10 @@ export function startLockNotices(dependencies: LockNoticeDependencies): LockNoti
       }
     }
   }
-  const writeHeard = (heardBeforeMs: number): Promise<void> => {
-    writing = writing.then(() => writeAll(heardBeforeMs))
-    return writing
-  }
-  const timer = setInterval(() => void writeHeard(performance.now() - settledMs), everyMs)
-  timer.unref()
-  const flush = (): Promise<void> => writeHeard(Number.POSITIVE_INFINITY)
+  const rounds = startRounds({ everyMs, round, log })
 
   return {
+    ...rounds,
     hear(event, subjects) {
       const { type, policyId, ruleId, lockMs } = event
       const { account } = subjects
@@ -119,11 +112,6 @@ export function startLockNotices(dependencies: LockNoticeDependencies): LockNoti
     takeBack(policyId, account) {
       if (waiting.length === 0) return
       waiting = waiting.filter((notice) => notice.policyId !== policyId || notice.account !== account)
-    },
-    flush,
-    async stop() {
-      clearInterval(timer)
-      await flush()
     },
   }
 }

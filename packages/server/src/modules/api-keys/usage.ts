@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { Clock, Context } from '../../core/context.ts'
 import type { App } from '../../core/fastify.ts'
+import { startRounds } from '../../core/work/rounds.ts'
 import type { Pool } from '../../database/connect.ts'
 import { inTenant } from '../../database/tenant.ts'
 import { requireKey } from './personal.ts'
@@ -47,25 +48,13 @@ export function installKeyUsage(app: App, dependencies: KeyUsageDependencies): v
     }
     done()
   })
-  const store = async (): Promise<void> => {
+  const round = async (): Promise<void> => {
     const taken = cells
     cells = new Map()
     for (const failed of await storeCells([...taken.values()], dependencies)) add(cells, failed)
   }
-  let storing: Promise<void> | undefined
-  const flush = (): Promise<void> => {
-    storing ??= store().finally(() => {
-      storing = undefined
-    })
-    return storing
-  }
-  const timer = setInterval(() => void flush(), everyMs)
-  timer.unref()
-  app.addHook('onClose', async () => {
-    clearInterval(timer)
-    await storing
-    await flush()
-  })
+  const rounds = startRounds({ everyMs, round, log: dependencies.log })
+  app.addHook('onClose', () => rounds.stop())
 }
 
 function add(cells: Map<string, Cell>, cell: Cell): void {

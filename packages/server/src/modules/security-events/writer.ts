@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import { type Rounds, startRounds } from '../../core/work/rounds.ts'
 import type { Pool } from '../../database/connect.ts'
 import { inTenant } from '../../database/tenant.ts'
 import { type NewEvent, saveEvents } from './queries.ts'
@@ -7,7 +8,7 @@ import type { EventRecorder, OpenEvent } from './recorder.ts'
 declare module 'fastify' {
   interface FastifyInstance {
     /** Stores security events beside the requests. */
-    eventWriter: EventWriter
+    eventWriter: Rounds
   }
 }
 
@@ -19,41 +20,17 @@ export interface EventWriterDependencies {
   readonly log: Logger
 }
 
-/** Stores events beside the requests. */
-export interface EventWriter {
-  /** Stores what there is. Never rejects. */
-  flush(): Promise<void>
-  /** Stores what there is, and ends. */
-  stop(): Promise<void>
-}
-
 /** How long an event may wait to be stored. */
 const everyMs = 1_000
 /** Rows of one statement. */
 const mostRows = 200
 
 /** Stores what the recorder holds once a second, a transaction for each tenant. What fails is tried again. */
-export function startEventWriter(dependencies: EventWriterDependencies): EventWriter {
-  let flushing: Promise<void> | undefined
-  const flush = (): Promise<void> => {
-    flushing ??= flushOnce(dependencies).finally(() => {
-      flushing = undefined
-    })
-    return flushing
-  }
-  const timer = setInterval(() => void flush(), everyMs)
-  timer.unref()
-  return {
-    flush,
-    async stop() {
-      clearInterval(timer)
-      await flushing
-      await flush()
-    },
-  }
+export function startEventWriter(dependencies: EventWriterDependencies): Rounds {
+  return startRounds({ everyMs, log: dependencies.log, round: () => storeAll(dependencies) })
 }
 
-async function flushOnce(dependencies: EventWriterDependencies): Promise<void> {
+async function storeAll(dependencies: EventWriterDependencies): Promise<void> {
   const { recorder, log } = dependencies
   const events = recorder.unstored()
   try {
