@@ -5,11 +5,11 @@ import {
   auditActions,
   auditHeadKeys,
   exportAudit,
-  headKeyOf,
   listAudit,
   readConfig,
   type SignedHead,
   verifyExport,
+  verifyingKeyOf,
 } from '@rempart/server'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import * as parse from '../arguments.ts'
@@ -101,7 +101,7 @@ interface VerifyOptions {
 /** Reads the files alone: no database is opened, and no setting is read. */
 async function verify(file: string, { key, anchors, json }: VerifyOptions): Promise<void> {
   const found = await verifyExport(linesOf(file), {
-    ...(key !== undefined && { keys: [headKeyOf(key)] }),
+    ...(key !== undefined && { keys: [verifyingKeyOf(key)] }),
     ...(anchors !== undefined && { anchors: await readAnchors(anchors) }),
   })
   process.exitCode = found.verdict === 'whole' ? 0 : 1

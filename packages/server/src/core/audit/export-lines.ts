@@ -1,5 +1,6 @@
+import type { VerifyingKey } from '../credentials/master-signer.ts'
 import { BEFORE_THE_FIRST, type ChainEntry, walkChain } from './chain.ts'
-import { type HeadKey, isSigned, type SignedHead } from './heads.ts'
+import { isSigned, type SignedHead } from './heads.ts'
 
 /*
  * An export is lines of JSON: a header, then entries in the order of the chain, each signed head somewhere before the entry
@@ -15,7 +16,7 @@ export interface ExportHeader {
   /** RFC 3339, UTC. */
   readonly exportedAt: string
   /** What signs heads here, as far as the exporter knows. */
-  readonly keys: readonly HeadKey[]
+  readonly keys: readonly VerifyingKey[]
 }
 
 export type ExportLine =
@@ -50,14 +51,14 @@ export interface ExportVerdict {
 
 export interface ExportTrust {
   /** Keys that are believed; absent: those of the file. Without any, no signature is checked. */
-  readonly keys?: readonly HeadKey[]
+  readonly keys?: readonly VerifyingKey[]
   /** Heads that were kept elsewhere, such as in the anchor file. Those of other tenants, and newer ones, are passed over. */
   readonly anchors?: readonly SignedHead[]
 }
 
 interface Walk {
   header: ExportHeader | undefined
-  keys: readonly HeadKey[]
+  keys: readonly VerifyingKey[]
   seq: number
   hash: string
   heads: number

@@ -1,12 +1,9 @@
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { type VerifyingKey, verifyingKeyOf } from '../credentials/master-signer.ts'
 import { type KeyRing, seal, unseal } from '../credentials/sealing.ts'
 
 /** The public part of a key as it is published. @see RFC 8037 §2 */
-export interface PublicJwk {
-  readonly kty: 'OKP'
-  readonly crv: 'Ed25519'
-  readonly x: string
-  readonly kid: string
+export interface PublicJwk extends VerifyingKey {
   readonly alg: 'EdDSA'
   readonly use: 'sig'
 }
@@ -70,11 +67,8 @@ export function openKey({ purpose, kid, sealedPrivate }: SealedKey, ring: KeyRin
 /** A sealed key moved to another row, or to another purpose, does not open there. */
 export const signingKeyAad = (purpose: string, kid: string): readonly string[] => ['signing-key', purpose, kid]
 
-/** @see RFC 7638 §3, RFC 8037 §2: the members of the thumbprint in their order. */
 function jwkOf(publicKey: KeyObject): PublicJwk {
   const { x } = publicKey.export({ format: 'jwk' })
   if (x === undefined) throw new TypeError('not an Ed25519 key')
-  const required = { crv: 'Ed25519', kty: 'OKP', x } as const
-  const kid = createHash('sha256').update(JSON.stringify(required)).digest('base64url')
-  return { kty: required.kty, crv: required.crv, x, kid, alg: 'EdDSA', use: 'sig' }
+  return { ...verifyingKeyOf(x), alg: 'EdDSA', use: 'sig' }
 }

@@ -3,8 +3,9 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { appendAudit } from '../../core/audit/append.ts'
 import { verifyExport } from '../../core/audit/export-lines.ts'
-import { createHeadSigner, headKeyOf } from '../../core/audit/heads.ts'
+import { createHeadSigner } from '../../core/audit/heads.ts'
 import { destroyMonthKeys, destroyPersonKey } from '../../core/audit/subject-keys.ts'
+import { verifyingKeyOf } from '../../core/credentials/master-signer.ts'
 import { createKeyRing } from '../../core/credentials/sealing.ts'
 import { keyLabels, mastersOf } from '../../core/secrets.ts'
 import { inTenant } from '../../database/tenant.ts'
@@ -249,7 +250,7 @@ describe('an export', () => {
     await signAll()
     await append('after the head')
     const file = await exported()
-    const keys = [headKeyOf(signer.key.x)]
+    const keys = [verifyingKeyOf(signer.key.x)]
     expect(await check(file, { keys })).toMatchObject({ verdict: 'whole', entries: 7, signedTo: 6, isOwnKey: false })
     expect(await check(file)).toMatchObject({ verdict: 'whole', isOwnKey: true })
     const other = createHeadSigner(mastersOf('7'.repeat(32))).key

@@ -1,6 +1,7 @@
 import { exportLine } from '../../core/audit/export-lines.ts'
-import { createHeadSigner, type HeadKey } from '../../core/audit/heads.ts'
+import { createHeadSigner } from '../../core/audit/heads.ts'
 import type { Context } from '../../core/context.ts'
+import type { VerifyingKey } from '../../core/credentials/master-signer.ts'
 import { loadMasters } from '../../core/secrets.ts'
 import * as queries from './queries.ts'
 import { chainEntryOf, signedHeadOf } from './rows.ts'
@@ -13,7 +14,7 @@ export async function auditHeadKeys(config: {
   readonly previousSecretKeys: readonly string[]
   readonly embedded: boolean
   readonly dataDir: string
-}): Promise<readonly HeadKey[]> {
+}): Promise<readonly VerifyingKey[]> {
   if (config.secretKey === undefined && !config.embedded) return []
   return createHeadSigner(await loadMasters(config)).keys
 }
@@ -24,7 +25,7 @@ export async function auditHeadKeys(config: {
  *
  * @param keys - what signs heads here; none where that is not known.
  */
-export async function* exportAudit(context: Context, keys: readonly HeadKey[]): AsyncGenerator<string> {
+export async function* exportAudit(context: Context, keys: readonly VerifyingKey[]): AsyncGenerator<string> {
   const { tenant } = context
   // The head first: one that is signed while the entries are counted is of an entry that this export does not have.
   const { lastHead, upTo } = await context.inTenant(async (tx) => ({

@@ -1,7 +1,7 @@
-import type { HeadKey } from '../../core/audit/heads.ts'
 import { findSubjectKeys } from '../../core/audit/subject-keys.ts'
 import { openClient, openPersonal, type SubjectKeys, subjectsOf } from '../../core/audit/values.ts'
 import type { Context } from '../../core/context.ts'
+import type { VerifyingKey } from '../../core/credentials/master-signer.ts'
 import { type Page, pageRequest } from '../../core/shapes/pagination.ts'
 import * as queries from './queries.ts'
 import { type EntryRow, signedHeadOf } from './rows.ts'
@@ -34,7 +34,7 @@ export async function listAudit(context: Context, query: AuditQuery): Promise<Pa
 /** The signed heads of the tenant's log, newest first. */
 export function listAuditHeads(
   context: Context,
-  keys: readonly HeadKey[],
+  keys: readonly VerifyingKey[],
   { cursor, pageSize = 20 }: { readonly cursor?: number; readonly pageSize?: number },
 ): Promise<AuditHeads> {
   return context.inTenant(async (tx) => {

@@ -1,6 +1,7 @@
 import { type ChainEnd, EMPTY_CHAIN, walkChain } from '../../core/audit/chain.ts'
-import { type HeadKey, isSigned, type SignedHead } from '../../core/audit/heads.ts'
+import { isSigned, type SignedHead } from '../../core/audit/heads.ts'
 import type { Context } from '../../core/context.ts'
+import type { VerifyingKey } from '../../core/credentials/master-signer.ts'
 import * as queries from './queries.ts'
 import { chainEntryOf, type HeadRow, signedHeadOf } from './rows.ts'
 import type { AuditVerdict } from './schema.ts'
@@ -20,7 +21,7 @@ interface Stretch {
 
 /** Whose signatures are believed. */
 interface Trust {
-  readonly keys: readonly HeadKey[]
+  readonly keys: readonly VerifyingKey[]
   /**
    * The newest head, when one of the keys signed it: it vouches for every entry before it, and so for heads that were
    * signed under a master secret that is gone. Else 0.
@@ -35,7 +36,7 @@ interface Trust {
  * @param keys - what signs heads now, and what else is believed.
  * @param after - the last entry of the stretch before; 0 for the beginning.
  */
-export async function verifyAudit(context: Context, keys: readonly HeadKey[], after = 0): Promise<AuditVerdict> {
+export async function verifyAudit(context: Context, keys: readonly VerifyingKey[], after = 0): Promise<AuditVerdict> {
   const { tenant } = context
   // The head first: one that is signed while the entries are counted is of an entry that was not counted.
   const { head, lastSeq, start } = await context.inTenant(async (tx) => ({
@@ -87,7 +88,7 @@ async function checkBatch(context: Context, trust: Trust, { end, signedTo }: Str
   return { fault: undefined, end: walked, signedTo: heads.at(-1)?.seq ?? signedTo }
 }
 
-const vouchedTo = (head: HeadRow | undefined, keys: readonly HeadKey[]): number =>
+const vouchedTo = (head: HeadRow | undefined, keys: readonly VerifyingKey[]): number =>
   head !== undefined && isSigned(signedHeadOf(head), keys) ? head.seq : 0
 
 function isBelieved(head: SignedHead, { keys, vouchedTo }: Trust): boolean {
