@@ -1,5 +1,6 @@
 import type { Locale } from '../../core/locale.ts'
 import { html, type Markup } from '../../core/pages/html.ts'
+import { assetLinks, type PageAssets, pageText } from '../../core/pages/page.ts'
 import { type AccountPage, commonWords, pageWords } from './words.ts'
 
 /** What a page asks for, and where its script sends it. */
@@ -41,35 +42,20 @@ const inputs: Readonly<
 }
 
 /** A page of accounts. The token of its link stands in the fragment, which the page's own script reads. */
-export function accountPage(
-  page: AccountPage,
-  locale: Locale,
-  assets: { readonly style: string; readonly script: string },
-): string {
+export function accountPage(page: AccountPage, locale: Locale, assets: PageAssets): string {
   const { title, text, submit, done } = pageWords[locale][page]
   const content =
     page === 'security' ? linkTo(commonWords[locale].forgot) : formOf(page, locale, submit ?? '', done ?? '')
-  return html`<!doctype html>
-<html lang="${locale}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="robots" content="noindex">
-<title>${title}</title>
-<link rel="icon" href="data:,">
-<link rel="stylesheet" href="${assets.style}">
-<script type="module" src="${assets.script}"></script>
-</head>
-<body>
-<main>
+  return pageText({
+    locale,
+    title,
+    head: assetLinks(assets),
+    body: html`<main>
 <h1>${title}</h1>
 <p class="lead">${text}</p>
 ${content}
-</main>
-</body>
-</html>
-`.text
+</main>`,
+  })
 }
 
 const linkTo = (text: string): Markup => html`<p><a href="/account/forgot">${text}</a></p>`

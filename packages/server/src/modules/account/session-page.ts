@@ -1,38 +1,24 @@
 import type { Locale } from '../../core/locale.ts'
 import { html, type Markup } from '../../core/pages/html.ts'
+import { assetLinks, type PageAssets, pageText } from '../../core/pages/page.ts'
 import { type SessionPage, type SessionWords, sessionWords } from './session-words.ts'
 
 /** A page to sign in on, or of who is signed in. What it shows of a person comes by its script, from the API. */
-export function sessionPage(
-  page: SessionPage,
-  locale: Locale,
-  assets: { readonly style: string; readonly script: string },
-): string {
+export function sessionPage(page: SessionPage, locale: Locale, assets: PageAssets): string {
   const words = sessionWords[locale][page]
-  return html`<!doctype html>
-<html lang="${locale}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="robots" content="noindex">
-<title>${words.title}</title>
-<link rel="icon" href="data:,">
-<link rel="stylesheet" href="${assets.style}">
-<script type="module" src="${assets.script}"></script>
-</head>
-<body>
-<main data-page="${page}" data-said="${JSON.stringify(words.said)}">
+  return pageText({
+    locale,
+    title: words.title,
+    head: assetLinks(assets),
+    body: html`<main data-page="${page}" data-said="${JSON.stringify(words.said)}">
 <h1>${words.title}</h1>
 <p class="lead">${words.text}</p>
 <noscript><p class="fault">${words.noScript}</p></noscript>
 <p class="fault" role="alert" hidden></p>
 <p class="done" role="status" hidden></p>
 ${page === 'sign-in' ? signInOf(words) : passkeysOf(words)}
-</main>
-</body>
-</html>
-`.text
+</main>`,
+  })
 }
 
 const signInOf = (words: SessionWords): Markup => html`<form method="post">

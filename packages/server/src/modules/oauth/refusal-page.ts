@@ -1,6 +1,7 @@
 import type { ProblemPage } from '../../core/answer/problem-page.ts'
 import type { Locale } from '../../core/locale.ts'
 import { html } from '../../core/pages/html.ts'
+import { pageText } from '../../core/pages/page.ts'
 import { type ProblemType, problemTypes } from '../../core/problem-catalogue.ts'
 
 /**
@@ -27,25 +28,15 @@ const words = {
 
 function pageOf(locale: Locale, title: string, detail: string | undefined, requestId: string): string {
   const { again, reference } = words[locale]
-  return html`<!doctype html>
-<html lang="${locale}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="robots" content="noindex">
-<title>${title}</title>
-<link rel="icon" href="data:,">
-<link rel="stylesheet" href="/account/style.css">
-</head>
-<body>
-<main>
+  return pageText({
+    locale,
+    title,
+    head: html`<link rel="stylesheet" href="/account/style.css">`,
+    body: html`<main>
 <h1>${title}</h1>
 ${detail && html`<p class="lead">${detail}</p>`}
 <p>${again}</p>
 <p>${reference}${locale === 'fr' ? ' :' : ':'} <code>${requestId}</code></p>
-</main>
-</body>
-</html>
-`.text
+</main>`,
+  })
 }

@@ -1,5 +1,6 @@
 import type { Locale } from '../../core/locale.ts'
 import { html, Markup } from '../../core/pages/html.ts'
+import { pageText } from '../../core/pages/page.ts'
 import { pageStyle } from '../../core/pages/style.ts'
 import type { ExportedValue, ExportSection } from '../../core/privacy/export.ts'
 import type { Export } from './service.ts'
@@ -51,20 +52,12 @@ export function exportPage(
 ): string {
   const say = words[locale]
   const reading = { locale, timeZone: tenant.timeZone }
-  return html`<!doctype html>
-<html lang="${locale}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="robots" content="noindex">
-<meta name="referrer" content="no-referrer">
-<title>${say.title} – ${tenant.name}</title>
-<link rel="icon" href="data:,">
-<style>${style}</style>
-</head>
-<body>
-<main>
+  return pageText({
+    locale,
+    title: `${say.title} – ${tenant.name}`,
+    head: html`<meta name="referrer" content="no-referrer">
+<style>${style}</style>`,
+    body: html`<main>
 <h1>${say.title}</h1>
 <p class="lead">${say.lead}</p>
 <dl>
@@ -79,10 +72,8 @@ ${
 ${sections.map(({ table, title, rows }) => html`<li><a href="#${table}">${title[locale]}</a> <small>${rows.length}</small></li>\n`)}</ul></nav>`
 }
 ${sections.map((section) => sectionOf(section, reading))}
-</main>
-</body>
-</html>
-`.text
+</main>`,
+  })
 }
 
 function sectionOf({ table, title, purpose, retention, rows, isCut }: ExportSection, reading: Reading): Markup {

@@ -1,10 +1,9 @@
 import type { Locale } from '../../../core/locale.ts'
 import { html, type Markup } from '../../../core/pages/html.ts'
+import { assetLinks, type PageAssets, pageText } from '../../../core/pages/page.ts'
 
 /** Where a page's own files are. */
-export interface AssetUrls {
-  readonly style: string
-  readonly script: string
+export interface AssetUrls extends PageAssets {
   /** Of the pages that show a challenge. */
   readonly challenge: {
     readonly style: string
@@ -28,25 +27,17 @@ export function hostedPage(
   },
   assets: AssetUrls,
 ): string {
-  return html`<!doctype html>
-<html lang="${page.locale}"${page.isFramed ? html` class="framed"` : undefined}>
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${page.title}</title>
-<link rel="icon" href="data:,">
-<link rel="stylesheet" href="${assets.style}">
-<script type="module" src="${assets.script}"></script>
-${page.head}
-</head>
-<body>
-<main>
+  return pageText({
+    locale: page.locale,
+    title: page.title,
+    root: page.isFramed ? html` class="framed"` : undefined,
+    isPublic: true,
+    head: html`${assetLinks(assets)}
+${page.head}`,
+    body: html`<main>
 ${page.content}
-</main>
-</body>
-</html>
-`.text
+</main>`,
+  })
 }
 
 /** A page that says one thing. */
