@@ -3,13 +3,8 @@ import type { RemoteStore, Store } from '@rempart/guard'
 import fastify from 'fastify'
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
-import {
-  createPreflightTenant,
-  createRefusedContext,
-  createTenantNames,
-  findNamedTenant,
-  installIdentification,
-} from './core/access/identify.ts'
+import { installIdentification } from './core/access/identify.ts'
+import { createRefusedContext } from './core/access/request-context.ts'
 import { createAnswerBlocks } from './core/answer/answer-blocks.ts'
 import { installCompression } from './core/answer/compression.ts'
 import { installErrorHandling, routeOf, sendProblem } from './core/answer/errors.ts'
@@ -45,6 +40,7 @@ import { collectRoutes } from './core/request/route-table.ts'
 import { compileTrustedHosts } from './core/request/trusted-hosts.ts'
 import { deriveKey, deriveKeys, keyLabels, mastersOf } from './core/secrets.ts'
 import type { TenantFeed } from './core/tenant/feed.ts'
+import { createPreflightTenant, createTenantNames, findNamedTenant } from './core/tenant/named.ts'
 import { createTenantPolicies } from './core/tenant/policies.ts'
 import type { TenantResolver } from './core/tenant/resolver.ts'
 import { createAccessTokens } from './core/tokens/access-token.ts'

@@ -7,10 +7,10 @@ import {
 } from '@rempart/guard'
 import type { FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
-import { findNamedTenant } from '../access/identify.ts'
 import type { PolicySet } from '../guard/policy-set.ts'
 import { tenantPolicy } from './bounds.ts'
 import { createLookUpBudget } from './look-up-budget.ts'
+import { findNamedTenant } from './named.ts'
 import type { Tenant, TenantKey, TenantResolver } from './resolver.ts'
 
 export interface TenantPoliciesDependencies {
