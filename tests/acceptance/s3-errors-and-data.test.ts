@@ -90,7 +90,8 @@ describe('5.1 who may be anybody', () => {
   it('a route for all asks nothing of who says nothing, takes a good credential, and refuses a bad one', async () => {
     expect((await list()).status).toBe(200)
     expect((await list({ authorization: `Bearer ${backend.staffKey}` })).status).toBe(200)
-    expect((await list({ authorization: `Bearer ${backend.staffKey.slice(0, -1)}x` })).status).toBe(401)
+    const broken = `${backend.staffKey.slice(0, -1)}${backend.staffKey.endsWith('x') ? 'y' : 'x'}`
+    expect((await list({ authorization: `Bearer ${broken}` })).status).toBe(401)
   })
 
   it('a credential that is none costs the database nothing', async () => {
