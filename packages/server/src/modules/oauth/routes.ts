@@ -1,24 +1,14 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { hostCookie } from '../../core/browser/cookies.ts'
-import { CSRF_HEADER } from '../../core/browser/csrf.ts'
 import type { App } from '../../core/fastify.ts'
 import { FACTOR_POLICY_ID, factorAccount } from '../../core/identity/factor-reset.ts'
-import { answerTokens, type SessionKit } from '../../core/identity/session-kit.ts'
 import { refusals } from '../../core/openapi/openapi.ts'
 import { ProblemError } from '../../core/problem.ts'
 import { Ref } from '../../core/shapes/fields.ts'
-import { listAccounts, personOf, unlink } from './accounts.ts'
-import { CHALLENGE_SECONDS, comeBack, type Outcome } from './callback.ts'
-import { destinationOf } from './destination.ts'
-import {
-  browserOf,
-  FLOW_COOKIE,
-  FLOW_SECONDS,
-  type FlowGoal,
-  type OAuthDependencies,
-  startFlow,
-  type Visit,
-} from './flow.ts'
+import { comeBack, type Outcome } from './callback.ts'
+import { depart, nextOf } from './departure.ts'
+import type { FlowGoal, OAuthDependencies, Visit } from './flow.ts'
+import { linkRoutes } from './link-routes.ts'
+import { answerOf, fragmentOf } from './outcome-answer.ts'
 import { oauthFinishPolicy, oauthStartPolicy } from './policy.ts'
 import { listEnabledProviders } from './queries.ts'
 import { oauthRefusalPage } from './refusal-page.ts'
@@ -33,7 +23,6 @@ import {
   IdentityProviderInput,
   IdentityProviders,
   LinkedAccounts,
-  LinkQuery,
   OAuthTokenReply,
   OfferedProviders,
   ProviderParams,
@@ -55,7 +44,7 @@ export const oauthSchemas = [
 
 /** Signing in with somebody else's word: Google, GitHub, or an OpenID provider of the tenant's own. */
 export function oauthRoutes(app: App, dependencies: OAuthDependencies): void {
-  const { kit, publicUrl } = dependencies
+  const { kit } = dependencies
 
   /** Makes the device of a sign-in known, and forgives the attempts at a second factor that was given up. */
   const settleIn = async (
@@ -104,7 +93,7 @@ export function oauthRoutes(app: App, dependencies: OAuthDependencies): void {
       const { transport, next } = request.query
       const goal: FlowGoal = {
         transport: transport ?? (next === undefined ? 'bearer' : 'cookie'),
-        next: next === undefined ? null : destinationOf(next, publicUrl, originsOf(request)),
+        next: nextOf(request, dependencies),
         link: null,
       }
       // Tokens stand in no address.
@@ -113,30 +102,7 @@ export function oauthRoutes(app: App, dependencies: OAuthDependencies): void {
           errors: [{ pointer: 'transport', code: 'transport', message: 'must be cookie where next is' }],
         })
       }
-      return start(request, reply, goal)
-    },
-  )
-
-  app.get(
-    '/oauth/:provider/link',
-    {
-      schema: {
-        operationId: 'linkProvider',
-        summary: 'Start linking an identity at a provider to oneself',
-        description: 'Asked by a script and never by going there: with cookies, send `X-Rempart-CSRF: 1`.',
-        tags: ['oauth'],
-        params: ProviderParams,
-        querystring: LinkQuery,
-        response: { 200: Ref(AuthorizeReply), ...refusals(400, 401, 403, 404, 422, 429, 503) },
-      },
-      config: { access: 'session', guard: oauthStartPolicy, stepUp: true, uncompressed: true },
-    },
-    async (request, reply) => {
-      const { id: userId, sessionId, transport } = personOf(request.context)
-      assertAskedByScript(request, transport)
-      const { next } = request.query
-      const destination = next === undefined ? null : destinationOf(next, publicUrl, originsOf(request))
-      return start(request, reply, { transport, next: destination, link: { userId, sessionId } })
+      return depart(request, reply, goal, dependencies)
     },
   )
 
@@ -208,96 +174,7 @@ export function oauthRoutes(app: App, dependencies: OAuthDependencies): void {
     },
   )
 
-  app.get(
-    '/oauth/accounts',
-    {
-      schema: {
-        operationId: 'listLinkedAccounts',
-        summary: 'List one’s own identities at providers',
-        tags: ['oauth'],
-        response: { 200: Ref(LinkedAccounts), ...refusals(400, 401, 403, 429, 503) },
-      },
-      config: { access: 'session' },
-    },
-    (request) => listAccounts(request.context),
-  )
-
-  app.post(
-    '/oauth/unlink',
-    {
-      schema: {
-        operationId: 'unlinkProvider',
-        summary: 'Take a link to a provider away',
-        description: 'Refused where nothing would be left to sign in with.',
-        tags: ['oauth'],
-        body: Ref(UnlinkInput),
-        response: {
-          204: { type: 'null', description: 'Taken away.' },
-          ...refusals(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
-        },
-      },
-      config: { access: 'session', stepUp: true },
-    },
-    async (request, reply) => {
-      await unlink(request.context, request.body.accountId)
-      return reply.code(204).send(null)
-    },
-  )
-
-  const originsOf =
-    ({ context }: FastifyRequest) =>
-    (origin: string): boolean =>
-      dependencies.isOwnOrigin(origin) || context.tenant.allowedOrigins.includes(origin)
-
-  async function start(
-    request: FastifyRequest<{ Params: { provider: string } }>,
-    reply: FastifyReply,
-    goal: FlowGoal,
-  ): Promise<{ authorizeUrl: string }> {
-    const browser = browserOf(request.headers.cookie)
-    const authorizeUrl = await startFlow(request.context, dependencies, request.params.provider, goal, browser)
-    // Lax: it comes along when the provider sends the browser back.
-    reply.header('set-cookie', hostCookie(FLOW_COOKIE, browser, 'Lax', FLOW_SECONDS))
-    reply.header('cache-control', 'no-store')
-    return { authorizeUrl }
-  }
-}
-
-/** A page of another site can make a browser go somewhere with its cookies, and cannot make it send this field. */
-function assertAskedByScript({ headers }: FastifyRequest, transport: 'bearer' | 'cookie'): void {
-  const isNavigation = headers['sec-fetch-mode'] === 'navigate'
-  if (isNavigation || (transport === 'cookie' && headers[CSRF_HEADER] !== '1')) {
-    throw new ProblemError('csrf-refused', { reason: 'navigation' })
-  }
-}
-
-async function answerOf(reply: FastifyReply, kit: SessionKit, result: Outcome): Promise<OAuthTokenReply> {
-  switch (result.outcome) {
-    case 'session':
-      return { ...(await answerTokens(reply, kit, result.session)) }
-    case 'second-factor':
-      return {
-        ...{ token_type: 'Bearer', expires_in: CHALLENGE_SECONDS, mfa_required: true },
-        mfa_session_token: result.token,
-      }
-    case 'registration':
-      return { registration_required: true, registration_token: result.token }
-    case 'linked':
-      return { linked: true }
-  }
-}
-
-/** What is still to be done. A fragment reaches no server and no log; neither token is worth anything by itself. */
-function fragmentOf(result: Outcome): string {
-  switch (result.outcome) {
-    case 'second-factor':
-      return `#mfa_session_token=${result.token}`
-    case 'registration':
-      return `#registration_token=${result.token}`
-    case 'session':
-    case 'linked':
-      return ''
-  }
+  linkRoutes(app, dependencies)
 }
 
 const clientOf = ({ id, client, headers }: FastifyRequest): Visit => ({
