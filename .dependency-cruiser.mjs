@@ -39,6 +39,12 @@ export default {
       to: { path: '^packages/server/src/modules/' },
     },
     {
+      name: 'core-knows-no-configuration',
+      severity: 'error',
+      from: { path: '^packages/server/src/(core|database)/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^packages/server/src/config(-values)?\\.ts$' },
+    },
+    {
       name: 'database-knows-no-core',
       severity: 'error',
       from: { path: '^packages/server/src/database/', pathNot: '\\.test\\.ts$' },

@@ -98,8 +98,10 @@ const brokenTree: Readonly<Record<string, string>> = {
   'packages/server/src/core/core.ts': [
     "import { main } from '../../../cli/src/main.ts'",
     "import { one } from '../modules/one/service.ts'",
-    'export const core = [main, one]',
+    "import { config } from '../config.ts'",
+    'export const core = [main, one, config]',
   ].join('\n'),
+  'packages/server/src/config.ts': 'export const config = 1',
   'packages/server/src/database/database.ts': "export { core } from '../core/core.ts'",
   'packages/server/src/modules/one/service.ts': [
     "import 'kysely'",

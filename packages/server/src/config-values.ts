@@ -1,7 +1,5 @@
 import { BlockList, isIP } from 'node:net'
-
-/** What reading one raw setting gave: its value, or what is wrong with it (a phrase that follows the setting's name). */
-export type Parsed<T> = { readonly value: T } | { readonly fault: string }
+import type { Parsed } from './core/parsed.ts'
 
 type Reader<T> = (raw: string) => Parsed<T>
 

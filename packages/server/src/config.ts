@@ -15,12 +15,12 @@ import {
   mountedPath,
   networkList,
   originList,
-  type Parsed,
   partList,
   postgresUrl,
   text,
 } from './config-values.ts'
 import { mailFrom, smtpUrl } from './core/mail/smtp-settings.ts'
+import type { Parsed } from './core/parsed.ts'
 import { headerName, reputationFiles } from './core/reputation/settings.ts'
 import { isGuessable, secretStrengthFault } from './core/secrets.ts'
 import { redisUrl } from './redis-url.ts'

@@ -1,4 +1,4 @@
-import type { Parsed } from './config-values.ts'
+import type { Parsed } from './core/parsed.ts'
 
 /** A Redis, as its URL names it. */
 export interface RedisTarget {

@@ -1,8 +1,23 @@
-import type { Config } from '../config.ts'
 import { type ConnectionTarget, createPool, type Pool } from './connect.ts'
 import { startEmbeddedDatabase } from './embedded.ts'
 import { migrate, schemaState } from './migrate.ts'
 import { checkDatabase } from './self-check.ts'
+
+/** Which database it is, and how it is spoken to. */
+export interface DatabaseSettings {
+  /** Where the embedded database lies. */
+  readonly dataDir: string
+  /** An external database, as rempart_app. Absent: the embedded one. */
+  readonly databaseUrl?: string | undefined
+  /** The same as rempart_worker. Absent: `databaseUrl` does for both. */
+  readonly databaseWorkerUrl?: string | undefined
+  /** Connections as rempart_app. */
+  readonly databasePoolSize: number
+  readonly databaseConnectTimeoutMs: number
+  readonly databaseStatementTimeoutMs: number
+  readonly databaseIdleTimeoutMs: number
+  readonly databaseMaxLifetimeMs: number
+}
 
 /** A checked, migrated database and its pools. */
 export interface OpenDatabase {
@@ -54,14 +69,14 @@ export class SchemaBehindError extends Error {
  *
  * @throws SchemaBehindError, DatabaseFaultError, EmbeddedDatabaseError, or the driver's own error.
  */
-export function openDatabase(config: Config, options: OpenOptions): Promise<OpenDatabase> {
+export function openDatabase(config: DatabaseSettings, options: OpenOptions): Promise<OpenDatabase> {
   if (options.join !== undefined) return openJoined(config, options.join, options)
   return config.databaseUrl === undefined
     ? openEmbedded(config, options)
     : openExternal(config, config.databaseUrl, options)
 }
 
-async function openEmbedded(config: Config, options: OpenOptions): Promise<OpenDatabase> {
+async function openEmbedded(config: DatabaseSettings, options: OpenOptions): Promise<OpenDatabase> {
   const embedded = await startEmbeddedDatabase({
     dataDir: config.dataDir,
     log: options.log,
@@ -96,7 +111,7 @@ async function openEmbedded(config: Config, options: OpenOptions): Promise<OpenD
   }
 }
 
-async function openJoined(config: Config, { app, worker, version }: JoinedTarget, options: OpenOptions) {
+async function openJoined(config: DatabaseSettings, { app, worker, version }: JoinedTarget, options: OpenOptions) {
   const pools = createPools(config, app, worker, options)
   try {
     await Promise.all([checkDatabase(pools.app), checkDatabase(pools.worker)])
@@ -116,7 +131,7 @@ async function openJoined(config: Config, { app, worker, version }: JoinedTarget
   }
 }
 
-async function openExternal(config: Config, url: string, options: OpenOptions): Promise<OpenDatabase> {
+async function openExternal(config: DatabaseSettings, url: string, options: OpenOptions): Promise<OpenDatabase> {
   const app: ConnectionTarget = { connectionString: url }
   const worker: ConnectionTarget = { connectionString: config.databaseWorkerUrl ?? url }
   const pools = createPools(config, app, worker, options)
@@ -150,7 +165,12 @@ interface Pools {
   readonly worker: Pool
 }
 
-function createPools(config: Config, app: ConnectionTarget, worker: ConnectionTarget, { log }: OpenOptions): Pools {
+function createPools(
+  config: DatabaseSettings,
+  app: ConnectionTarget,
+  worker: ConnectionTarget,
+  { log }: OpenOptions,
+): Pools {
   const settings = {
     connectTimeoutMs: config.databaseConnectTimeoutMs,
     statementTimeoutMs: config.databaseStatementTimeoutMs,

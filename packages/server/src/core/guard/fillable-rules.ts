@@ -1,14 +1,16 @@
 import { definePolicy, type LoadedPolicy, type Policy, type PolicyFault, type Subject } from '@rempart/guard'
-import type { Config } from '../../config.ts'
 import { isScope } from '../access/access.ts'
+import type { ReputationSettings } from '../reputation/reputation.ts'
 import type { RouteFacts } from '../request/route-table.ts'
 import type { PolicySet } from './policy-set.ts'
+import type { SubjectSettings } from './subjects.ts'
 
 type Rule = Policy['rules'][number]
 type SignalRule = Extract<Rule, { kind: 'signal' }>
 
 /** What decides which evidence this server has. */
-export type EvidenceSettings = Pick<Config, 'countryHeader' | 'reputationLists' | 'abuseIpDbKey'>
+export type EvidenceSettings = Pick<SubjectSettings, 'countryHeader'> &
+  Pick<ReputationSettings, 'reputationLists' | 'abuseIpDbKey'>
 
 /**
  * The rules that this server would accept and that would never count, for want of what they ask for: each a fault at its

@@ -11,12 +11,19 @@ import {
   type Subjects,
 } from '@rempart/guard'
 import type { FastifyRequest } from 'fastify'
-import type { Config } from '../../config.ts'
 import type { Context } from '../context.ts'
 import type { ReputationReader } from '../reputation/reputation.ts'
 
+/** Who tells what of a client. */
+export interface SubjectSettings {
+  readonly publicUrl: string
+  /** The header in which a trusted proxy tells the client's country, in lower case; absent: none does. */
+  readonly countryHeader?: string | undefined
+  readonly trustedProxies: readonly string[]
+}
+
 export interface SubjectDependencies {
-  readonly config: Pick<Config, 'publicUrl' | 'countryHeader' | 'trustedProxies'>
+  readonly config: SubjectSettings
   /** Absent: no list and no service is configured. */
   readonly reputation: ReputationReader | undefined
   /** 32 bytes: the key of the fingerprints, so that a counted one begins as the one that is logged. */

@@ -1,4 +1,4 @@
-import type { Parsed } from '../../config-values.ts'
+import type { Parsed } from '../parsed.ts'
 import { canonicalEmail } from '../shapes/email.ts'
 
 /** A mail server, as the URL of the configuration names it. */

@@ -2,12 +2,12 @@ import { BlockList } from 'node:net'
 import { Counter, Gauge, type Registry } from '@prometheus-io/client'
 import type { ClientAddress, Reputation } from '@rempart/guard'
 import type { Logger } from 'pino'
-import type { Config } from '../../config.ts'
 import type { OutboundFactory } from '../outbound/outbound.ts'
 import { createAbuseIpDb } from './abuseipdb.ts'
 import { openReputationLists, type ReputationListsObserver } from './lists.ts'
 import { createReputationLookups, type LookupOutcome } from './lookups.ts'
 import { patiently } from './patience.ts'
+import type { ReputationFile } from './settings.ts'
 
 /** What the configured lists and services say of addresses. */
 export interface ReputationReader {
@@ -19,8 +19,18 @@ export interface ReputationReader {
   close(): void
 }
 
+/** What is asked of addresses. */
+export interface ReputationSettings {
+  readonly reputationLists: readonly ReputationFile[]
+  /** Absent: the service is not asked. */
+  readonly abuseIpDbKey?: string | undefined
+  readonly abuseIpDbUrl: string
+  /** Questions to it on one UTC day. */
+  readonly abuseIpDbDailyBudget: number
+}
+
 export interface ReputationDependencies {
-  readonly config: Pick<Config, 'reputationLists' | 'abuseIpDbKey' | 'abuseIpDbUrl' | 'abuseIpDbDailyBudget'>
+  readonly config: ReputationSettings
   readonly log: Logger
   readonly registry: Registry
   readonly clock: { now(): number }

@@ -1,5 +1,5 @@
 import { basename, extname } from 'node:path'
-import type { Parsed } from '../../config-values.ts'
+import type { Parsed } from '../parsed.ts'
 
 /** One list: where it is, and what its lines score that name no score. */
 export interface ReputationFile {

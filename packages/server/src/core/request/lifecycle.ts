@@ -2,13 +2,12 @@ import { BlockList, isIPv4, type Socket } from 'node:net'
 import { type ClientAddress, createAddressResolver } from '@rempart/guard'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
-import type { Config } from '../../config.ts'
 import type { AnswerBlocks } from '../answer/answer-blocks.ts'
 import { routeOf } from '../answer/errors.ts'
 import { addField } from '../answer/response-block.ts'
 import type { Clock } from '../context.ts'
 import type { App } from '../fastify.ts'
-import { negotiateLocale } from '../locale.ts'
+import { type Locale, negotiateLocale } from '../locale.ts'
 import { clientIpForLog } from '../logging/logging.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import { ProblemError } from '../problem.ts'
@@ -18,8 +17,20 @@ import { traceContext } from './id.ts'
 import { createRequestLog } from './log.ts'
 import { targetFault } from './target.ts'
 
+/** Who is believed about a request, and what is told of it. */
+export interface LifecycleSettings {
+  readonly publicUrl: string
+  readonly defaultLocale: Locale
+  /** CIDR blocks and addresses whose forwarding header is believed. */
+  readonly trustedProxies: readonly string[]
+  readonly forwardedHeader: 'x-forwarded-for' | 'forwarded'
+  /** Slower requests are logged as slow. */
+  readonly slowRequestMs: number
+  readonly logClientIp: 'none' | 'truncated' | 'full'
+}
+
 export interface LifecycleDependencies {
-  readonly config: Config
+  readonly config: LifecycleSettings
   readonly log: Logger
   readonly metrics: Metrics
   readonly clock: Clock
@@ -182,7 +193,7 @@ function countIntake(request: FastifyRequest, status: number, metrics: Metrics):
  * Whether a request came over plain HTTP to a server whose public URL is https. A trusted proxy says which scheme the
  * client used; any other peer speaks plain HTTP to this port. Health is exempt: load balancers ask for it directly.
  */
-function clearTextCheck(config: Config): (request: FastifyRequest) => boolean {
+function clearTextCheck(config: LifecycleSettings): (request: FastifyRequest) => boolean {
   if (!config.publicUrl.startsWith('https:')) return () => false
   const proxies = new BlockList()
   for (const network of config.trustedProxies) addNetwork(proxies, network)
@@ -197,7 +208,7 @@ function clearTextCheck(config: Config): (request: FastifyRequest) => boolean {
   }
 }
 
-function schemeSaid(request: FastifyRequest, header: Config['forwardedHeader']): string | undefined {
+function schemeSaid(request: FastifyRequest, header: LifecycleSettings['forwardedHeader']): string | undefined {
   const said = header === 'forwarded' ? request.headers['forwarded'] : request.headers['x-forwarded-proto']
   if (said === undefined) return undefined
   // The proxy nearest to this server writes last.

@@ -1,7 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyHttpOptions } from 'fastify'
-import type { Config } from '../../config.ts'
 import { sendProblem } from '../answer/errors.ts'
 import { BlockResponse } from '../answer/response-block.ts'
 import { createSecurityHeaders } from '../answer/security-headers.ts'
@@ -9,14 +8,29 @@ import { bodyLimitBytes } from '../body/request-body.ts'
 import type { Clock } from '../context.ts'
 import type { App } from '../fastify.ts'
 import { createId } from '../ids.ts'
+import type { Locale } from '../locale.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import { answerClientError } from './client-errors.ts'
 import { requestId } from './id.ts'
 import { maxParameterLength } from './route-table.ts'
 import { faultyTarget, targetFault } from './target.ts'
 
+/** Limits of connections and requests. */
+export interface ProtocolSettings {
+  readonly publicUrl: string
+  readonly defaultLocale: Locale
+  /** For a request to arrive whole. */
+  readonly requestTimeoutMs: number
+  /** For its headers to arrive; at most `requestTimeoutMs`. */
+  readonly headersTimeoutMs: number
+  /** For the next request of a connection to begin. */
+  readonly keepAliveTimeoutMs: number
+  /** Beyond it new connections are closed. */
+  readonly maxConnections: number
+}
+
 export interface ProtocolDependencies {
-  readonly config: Config
+  readonly config: ProtocolSettings
   readonly clock: Clock
   readonly metrics: Metrics
 }
