@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { insertUser } from '../core/identity/new-user.ts'
 import { createId } from '../core/ids.ts'
 import { inTenant } from '../database/tenant.ts'
 import { idOf } from '../isolation/table-registry.ts'
@@ -200,4 +201,48 @@ it('forgets invitations ninety days after their end, and keeps those that are op
 it('forgets receipts and the days of security events', async () => {
   expect(await run('submission-receipts')).toBe(0)
   expect(await run('security-events')).toBe(0)
+})
+
+/** Accounts of the first tenant that were deleted so many days ago; null: not deleted. */
+function accounts(deletedDaysAgo: readonly (number | null)[]): Promise<readonly string[]> {
+  const tenantId = tenants[0] ?? ''
+  return inTenant(database.worker, tenantId, async (tx) => {
+    const ids: string[] = []
+    for (const days of deletedDaysAgo) {
+      const id = await insertUser(tx, { tenantId, email: `${createId()}@example.org`, locale: 'en' })
+      if (id === undefined) throw new Error('the address is taken')
+      const deleted_at = days === null ? null : daysAgo(days)
+      await tx.updateTable('user_account').set({ deleted_at }).where('id', '=', id).execute()
+      ids.push(id)
+    }
+    return ids
+  })
+}
+const there = (ids: readonly string[]) =>
+  inTenant(database.worker, tenants[0] ?? '', async (tx) => {
+    const rows = await tx.selectFrom('user_account').select('id').where('id', 'in', ids).execute()
+    return rows.map(({ id }) => ids.indexOf(id)).toSorted()
+  })
+
+it('erases accounts that were deleted more than thirty days ago, and no other', async () => {
+  const ids = await accounts([30.1, 29.9, null])
+  await run('deleted-accounts')
+  expect(await there(ids)).toEqual([1, 2])
+})
+
+it('leaves an account alone that somebody restores at that moment', async () => {
+  const ids = await accounts([31])
+  let running: Promise<number> | undefined
+  await inTenant(database.app, tenants[0] ?? '', async (tx) => {
+    await tx.updateTable('user_account').set({ deleted_at: null }).where('id', 'in', ids).execute()
+    running = run('deleted-accounts')
+    await vi.waitFor(async () => {
+      const waiting = await database.worker.query(
+        "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+      )
+      expect(waiting.rowCount).toBe(1)
+    })
+  })
+  await running
+  expect(await there(ids)).toEqual([0])
 })

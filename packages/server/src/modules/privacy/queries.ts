@@ -153,6 +153,18 @@ export async function findLongDeleted(tx: Tx, before: Date, limit: number): Prom
   return rows.map(({ id }) => id)
 }
 
+/** Whether an account was deleted before an instant, and not restored. */
+export async function isLongDeleted(tx: Tx, tenantId: string, userId: string, before: Date): Promise<boolean> {
+  const row = await tx
+    .selectFrom('user_account')
+    .select('id')
+    .where('tenant_id', '=', tenantId)
+    .where('id', '=', userId)
+    .where('deleted_at', '<', before)
+    .executeTakeFirst()
+  return row !== undefined
+}
+
 /** Accounts of which nothing is left since an instant. */
 export async function findErasedSince(tx: Tx, since: Date): Promise<readonly string[]> {
   const rows = await tx.selectFrom('user_account').select('id').where('erased_at', '>=', since).execute()

@@ -39,22 +39,29 @@ export async function eraseDeletedAccounts(
   const before = new Date(nowMs - RESTORABLE_DAYS * dayMs)
   const due = await inTenant(worker, tenantId, (tx) => queries.findLongDeleted(tx, before, mostAtOnce))
   for (const userId of due) {
-    const erased = await eraseOne(dependencies, tenantId, userId, nowMs)
+    const erased = await eraseOne(dependencies, { tenantId, userId, before }, nowMs)
     if (erased !== undefined) await forgetMailbox(dataDir, erased)
   }
   await eraseStragglers(dependencies, tenantId, nowMs)
   return due.length
 }
 
+interface DueAccount {
+  readonly tenantId: string
+  readonly userId: string
+  readonly before: Date
+}
+
 function eraseOne(
   dependencies: PurgeDependencies,
-  tenantId: string,
-  userId: string,
+  { tenantId, userId, before }: DueAccount,
   nowMs: number,
 ): Promise<DataSubject | undefined> {
   return inTenant(dependencies.worker, tenantId, async (tx) => {
     const found = await findSubject(tx, dependencies.mailKeys, { tenantId, userId }, 'erase')
     if (found === undefined) return undefined
+    // Asked again under the lock: whom somebody has restored since is left alone.
+    if (!(await queries.isLongDeleted(tx, tenantId, userId, before))) return undefined
     const subject = { ...found, emailNorm: null, recipient: null }
     await eraseSubject(tx, dependencies, subject, 'erase', {
       source: {
