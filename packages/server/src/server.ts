@@ -59,7 +59,8 @@ import {
   refreshPolicy,
   verifyTokenPolicy,
 } from './modules/auth/policy.ts'
-import { authRoutes, authSchemas } from './modules/auth/routes.ts'
+import { authRoutes } from './modules/auth/routes.ts'
+import { authSchemas } from './modules/auth/schema.ts'
 import { contactPolicy } from './modules/contact/policy.ts'
 import { contactRoutes, contactSchemas } from './modules/contact/routes.ts'
 import { createContactIntake } from './modules/contact/service.ts'

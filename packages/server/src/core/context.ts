@@ -14,6 +14,8 @@ export interface Person {
   readonly permissions: readonly string[]
   /** Authenticator assurance level: 2 once a second factor was shown. */
   readonly aal: 1 | 2
+  /** The level that the tenant, or the person's account, asks for. A session that began before it did may be of less. */
+  readonly neededAal: 1 | 2
   /** How the person proved who they are (RFC 8176). */
   readonly amr: readonly string[]
   /** When they last did. Unix time in milliseconds. */

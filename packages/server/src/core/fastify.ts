@@ -43,6 +43,8 @@ declare module 'fastify' {
     tenantOfForm?: boolean
     /** Which block of security headers answers; `api` when absent. */
     headers?: 'api' | 'docs' | 'form'
+    /** Whether the address of a call is a secret: no page that it leads to tells another server of it. */
+    secretPath?: boolean
     /** Never compress: the answer holds a secret that lasts beside text the caller chose (BREACH). */
     uncompressed?: boolean
     /** Why the OpenAPI document leaves this route out. */
@@ -57,6 +59,8 @@ declare module 'fastify' {
     caller: { readonly tenantId: string; readonly id: string } | null
     /** Tenant, actor and transaction of this call. Present on every route but those with access `none`. */
     context: Context
+    /** Whether a public call says itself, by its host or otherwise, which tenant it is for. */
+    namesTenant: boolean
     /** The matched route's `config` and pattern. Fastify builds `routeOptions` anew each time it is read. */
     route: FastifyContextConfig & { readonly url?: string }
     /** The canonical address that is counted. */

@@ -40,6 +40,9 @@ export const Problem = Type.Object(
         description: 'For the ALTCHA widget: send the request again with what it makes of this in `Rempart-Proof`.',
       }),
     ),
+    captcha_required: Type.Optional(
+      Type.Literal(true, { description: 'On `captcha-required`: the member that clients of a sign-in read.' }),
+    ),
   },
   { $id: 'Problem', additionalProperties: false, description: 'RFC 9457 problem details.' },
 )
@@ -99,6 +102,7 @@ export function problemBody(
     ...(options.errors && { errors: options.errors.map(({ pointer, code, message }) => ({ pointer, code, message })) }),
     ...(options.violatedPolicies && { 'violated-policies': [...options.violatedPolicies] }),
     ...(options.challenge && { challenge: options.challenge }),
+    ...(code === 'captcha-required' && { captcha_required: true as const }),
   }
 }
 

@@ -132,7 +132,7 @@ const lookUpColumns: Readonly<Record<string, string>> = {
   audit_event: 'seq,tenant_id',
   audit_head: 'seq,tenant_id',
   mail_outbox: 'next_attempt_at,tenant_id',
-  tenant: 'allowed_origins,created_at,id,is_active,is_platform,locale,name,slug,time_zone',
+  tenant: 'allowed_origins,created_at,id,is_active,is_platform,locale,mfa_required,name,slug,time_zone',
   tenant_domain: 'domain,tenant_id,verified_at',
   webhook: 'id,is_enabled,tenant_id',
   webhook_delivery: 'next_attempt_at,state,tenant_id,webhook_id',
@@ -141,7 +141,7 @@ const lookUpColumns: Readonly<Record<string, string>> = {
   policy_override: 'policy_id,rules,tenant_id',
   session:
     'aal,absolute_expires_at,amr,auth_time,id,idle_expires_at,last_seen_at,restriction,revoked_at,tenant_id,transport,user_id',
-  user_account: 'deleted_at,erased_at,id,is_active,tenant_id',
+  user_account: 'deleted_at,erased_at,id,is_active,mfa_required,tenant_id',
   role: 'id,permissions,tenant_id',
   role_assignment: 'expires_at,role_id,tenant_id,user_id',
   refresh_token: 'tenant_id,token_hash',

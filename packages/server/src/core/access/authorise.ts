@@ -32,7 +32,18 @@ export function authorisePerson(
   if (access !== 'session' && !includesPermission(person.permissions, access)) {
     throw new ProblemError('permission-missing', { parameters: { permission: access } })
   }
-  if (stepUp === true) assertFreshProof(person, nowMs)
+  if (stepUp !== true) return
+  assertFreshProof(person, nowMs)
+  // What a restricted session may call is how one gets to the level.
+  if (restricted !== true) assertLevel(person)
+}
+
+/**
+ * @throws ProblemError `step-up-required` when the session is of a lower level than the tenant, or the account, asks for.
+ * @see RFC 9470
+ */
+export function assertLevel({ aal, neededAal }: Pick<Person, 'aal' | 'neededAal'>): void {
+  if (aal < neededAal) throw stepUpRequired(neededAal)
 }
 
 /**
@@ -40,9 +51,12 @@ export function authorisePerson(
  * @see RFC 9470
  */
 export function assertFreshProof({ aal, authTimeMs }: Pick<Person, 'aal' | 'authTimeMs'>, nowMs: number): void {
-  if (nowMs - authTimeMs < STEP_UP_SECONDS * 1_000) return
+  if (nowMs - authTimeMs >= STEP_UP_SECONDS * 1_000) throw stepUpRequired(aal)
+}
+
+function stepUpRequired(aal: 1 | 2): ProblemError {
   const seconds = String(STEP_UP_SECONDS)
-  throw new ProblemError('step-up-required', {
+  return new ProblemError('step-up-required', {
     parameters: { seconds },
     headers: {
       'www-authenticate': `Bearer error="insufficient_user_authentication", acr_values="aal${aal}", max_age=${seconds}`,

@@ -33,6 +33,7 @@ export interface IdentifyDependencies extends PersonDependencies, RequestContext
 export function installIdentification(app: App, dependencies: IdentifyDependencies): void {
   const { tenants } = dependencies
   const usualKey = createUsualKey(dependencies)
+  app.decorateRequest('namesTenant', false)
   app.addHook('onRequest', (request, reply, done) => {
     const { access, tenantOfForm } = request.route
     if (access === undefined || access === 'none') return done()
@@ -63,6 +64,7 @@ function identifyPublic(
 ): void {
   const { headers, query, params } = request
   const tenantOfForm = request.route.tenantOfForm === true
+  request.namesTenant = namedKeys({ headers, query }, dependencies).length > 0
   const keys = publicKeys({ headers, query, params, tenantOfForm }, dependencies)
   const known = keys.map((key) => dependencies.tenants.peek(key))
   if (known.every((tenant) => tenant !== undefined)) settle(known)

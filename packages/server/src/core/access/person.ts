@@ -54,6 +54,7 @@ export function personOf(session: LiveSession): Person {
     sessionId: session.id,
     permissions: session.permissions,
     aal: session.aal,
+    neededAal: session.neededAal,
     amr: session.amr,
     authTimeMs: session.authTimeMs,
     transport: session.transport,

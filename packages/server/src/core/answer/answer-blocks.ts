@@ -3,10 +3,16 @@ import type { Tenant } from '../tenant/resolver.ts'
 import { changeBlock, type ResponseBlock, responseBlock, setBlock } from './response-block.ts'
 import { createSecurityHeaders, isFrameOrigin } from './security-headers.ts'
 
+type AnswerKind = 'api' | 'docs' | 'form'
+
 /** The header block of each kind of answer, as `config.headers` of a route names it. */
 export interface AnswerBlocks {
-  /** Gives an answer the block of its kind. A form page gets the one that nobody may frame. */
-  set(reply: FastifyReply, kind: 'api' | 'docs' | 'form' | undefined): void
+  /**
+   * Gives an answer the block of its kind. A form page gets the one that nobody may frame.
+   *
+   * @param isSecretPath - whether the address of the call is a secret, of which no other server is to hear.
+   */
+  set(reply: FastifyReply, kind: AnswerKind | undefined, isSecretPath?: boolean): void
   /** Lets the sites of a tenant show this form page in a frame. */
   letFrame(reply: FastifyReply, tenant: Tenant): void
 }
@@ -29,6 +35,9 @@ export function createAnswerBlocks(config: {
     docs: responseBlock({ ...headers.docs, ...common }),
     form: closedForm,
   }
+  const unreferred = (block: ResponseBlock): ResponseBlock =>
+    responseBlock({ ...block.fields, 'referrer-policy': 'no-referrer' })
+  const secretPaths = { api: unreferred(kinds.api), docs: unreferred(kinds.docs), form: closedForm }
   // A tenant object serves thousands of requests before it is read anew.
   const ofTenant = new WeakMap<Tenant, ResponseBlock>()
 
@@ -44,7 +53,7 @@ export function createAnswerBlocks(config: {
   }
 
   return {
-    set: (reply, kind = 'api') => setBlock(reply, kinds[kind]),
+    set: (reply, kind = 'api', isSecretPath = false) => setBlock(reply, (isSecretPath ? secretPaths : kinds)[kind]),
     letFrame: (reply, tenant) => changeBlock(reply, closedForm, formBlock(tenant)),
   }
 }

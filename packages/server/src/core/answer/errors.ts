@@ -53,6 +53,7 @@ export function sendProblem(
   clock: { now(): number },
 ): FastifyReply {
   noteReason(request, code, options.reason)
+  if (problemTypes[code].status === 401) reply.header('www-authenticate', challengeOf(code))
   if (options.headers !== undefined) reply.headers(options.headers)
   if (options.withoutRateLimit === true) setQuota(reply, {})
   reply.code(problemTypes[code].status).header('cache-control', 'no-store')
@@ -69,6 +70,10 @@ export function sendProblem(
   )
   return reply
 }
+
+/** RFC 9110 §15.5.2 asks for one with every 401; RFC 6750 §3.1 names the fault of a token. */
+const challengeOf = (code: ProblemCode): string =>
+  code === 'credential-invalid' ? 'Bearer error="invalid_token"' : 'Bearer'
 
 function sendText(
   request: FastifyRequest,

@@ -23,6 +23,12 @@ export interface HashQueue {
    * @throws HashQueueFullError at once, without starting the job, when `maxQueue` others are waiting.
    */
   run<Result>(job: () => Promise<Result>): Promise<Result>
+  /**
+   * Keeps a place for one job until the work ends, whoever comes meanwhile: the first `run` that the work is given takes it.
+   *
+   * @throws HashQueueFullError at once, without starting the work.
+   */
+  hold<Result>(work: (run: HashQueue['run']) => Promise<Result>): Promise<Result>
   /** How many jobs are at work and how many wait. */
   load(): { readonly running: number; readonly waiting: number }
 }
@@ -56,6 +62,8 @@ export function createHashQueue({ concurrency, maxQueue }: HashQueueOptions): Ha
 
   const waiting: (() => void)[] = []
   let running = 0
+  /** Places that are kept for jobs that have not come yet. */
+  let held = 0
   let meanMs = 100
 
   /** The place is handed over, not given back: whoever comes between two jobs must not overtake those who wait. */
@@ -65,12 +73,15 @@ export function createHashQueue({ concurrency, maxQueue }: HashQueueOptions): Ha
     else next()
   }
 
+  function assertRoom(): void {
+    if (running + waiting.length + held >= concurrency + maxQueue) throw new HashQueueFullError(secondsToRoom())
+  }
+
   async function enter(): Promise<void> {
     if (running < concurrency) {
       running += 1
       return
     }
-    if (waiting.length >= maxQueue) throw new HashQueueFullError(secondsToRoom())
     await new Promise<void>((resolve) => waiting.push(resolve))
   }
 
@@ -79,15 +90,38 @@ export function createHashQueue({ concurrency, maxQueue }: HashQueueOptions): Ha
     return Math.min(60, Math.max(1, Math.ceil(drainMs / 1000)))
   }
 
+  async function runInPlace<Result>(job: () => Promise<Result>): Promise<Result> {
+    await enter()
+    const startedMs = performance.now()
+    try {
+      return await job()
+    } finally {
+      meanMs += (performance.now() - startedMs - meanMs) / 8
+      leave()
+    }
+  }
+
+  async function run<Result>(job: () => Promise<Result>): Promise<Result> {
+    if (running >= concurrency) assertRoom()
+    return runInPlace(job)
+  }
+
   return {
-    async run(job) {
-      await enter()
-      const startedMs = performance.now()
+    run,
+    async hold(work) {
+      assertRoom()
+      held += 1
+      let isHeld = true
+      const giveUp = (): boolean => {
+        if (!isHeld) return false
+        isHeld = false
+        held -= 1
+        return true
+      }
       try {
-        return await job()
+        return await work((job) => (giveUp() ? runInPlace(job) : run(job)))
       } finally {
-        meanMs += (performance.now() - startedMs - meanMs) / 8
-        leave()
+        giveUp()
       }
     },
     load: () => ({ running, waiting: waiting.length }),

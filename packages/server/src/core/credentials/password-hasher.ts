@@ -77,6 +77,8 @@ export interface PasswordHasher {
   verifyAlways(password: string, storedHash: string | undefined): Promise<PasswordVerdict>
   /** Whether a stored hash is of another scheme, cost or pepper than a new one would be. */
   needsRehash(storedHash: string): boolean
+  /** Keeps a place for the next check by the hasher that the work is given. @throws HashQueueFullError */
+  hold<Result>(work: (held: PasswordHasher) => Promise<Result>): Promise<Result>
   /** How many checks are at work and how many wait. */
   load: HashQueue['load']
 }
@@ -184,7 +186,7 @@ export function createPasswordHasher(options: PasswordHasherOptions = {}): Passw
     return stored.salt.length < saltBytes || stored.tag.length !== tagBytes
   }
 
-  return {
+  const hasherOn = (run: HashQueue['run']): PasswordHasher => ({
     async hash(password) {
       if (!isHashable(password)) throw new RangeError('the password is no well-formed text of at most 1024 units')
       const shape = { cost: parameters, pepperId: pepper?.id, salt: randomBytes(saltBytes) }
@@ -193,12 +195,14 @@ export function createPasswordHasher(options: PasswordHasherOptions = {}): Passw
     async verifyAlways(password, storedHash) {
       const { stored, fault } = usable(storedHash)
       const acceptable = isHashable(password)
-      const matches = await queue.run(() => compare(acceptable ? password : '', acceptable ? stored : undefined))
+      const matches = await run(() => compare(acceptable ? password : '', acceptable ? stored : undefined))
       return { matches, needsRehash: matches && storedHash !== undefined && needsRehash(storedHash), fault }
     },
+    hold: (work) => queue.hold((runInPlace) => work(hasherOn(runInPlace))),
     needsRehash,
     load: queue.load,
-  }
+  })
+  return hasherOn(queue.run)
 }
 
 interface Usable {

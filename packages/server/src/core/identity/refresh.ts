@@ -40,14 +40,14 @@ export function refreshSession(
   const tenantId = source.tenant.id
   return inTenant(async (tx) => {
     const row = await queries.findRefreshToken(tx, tenantId, parsed.hash)
-    if (row === undefined || !row.is_current || !row.is_alive || row.transport !== transport) {
-      return { outcome: 'refused' }
-    }
+    if (row === undefined || !row.is_alive) return { outcome: 'refused' }
+    const isFit = row.is_current && row.transport === transport
     if (!row.is_used) {
+      if (!isFit) return { outcome: 'refused' }
       const successor = await rotate(tx, kit, tenantId, token, parsed.hash, row)
       if (successor !== undefined) return refreshed(tenantId, row, successor)
     }
-    return repeat(tx, source, token, parsed.hash, { mail, nowMs: kit.clock.now() })
+    return repeat(tx, source, token, parsed.hash, { mail, nowMs: kit.clock.now(), isFit })
   })
 }
 
@@ -82,13 +82,14 @@ async function repeat(
   source: AuditSource,
   token: string,
   hash: Buffer,
-  { mail, nowMs }: { readonly mail: MailQueue; readonly nowMs: number },
+  { mail, nowMs, isFit }: { readonly mail: MailQueue; readonly nowMs: number; readonly isFit: boolean },
 ): Promise<Refreshed> {
   const tenantId = source.tenant.id
   // Read anew: of two at once, the loser sees here what the winner has committed.
   const row = await queries.findRefreshToken(tx, tenantId, hash)
   if (row === undefined || !row.is_alive) return { outcome: 'refused' }
-  if (row.is_repeatable && row.sealed_successor !== null) {
+  // One that was used is never merely refused: whoever shows it late, or by another way, is not who went on with it.
+  if (isFit && row.is_repeatable && row.sealed_successor !== null) {
     return refreshed(tenantId, row, unsealSuccessor(token, row.sealed_successor, [tenantId, row.session_id]))
   }
   const { user_id: userId, session_id: sessionId } = row

@@ -7,6 +7,8 @@ export interface LiveSession {
   readonly userId: string
   /** 2 once a second factor was shown. */
   readonly aal: 1 | 2
+  /** What the tenant, or the person's account, asks for. */
+  readonly neededAal: 1 | 2
   /** RFC 8176. */
   readonly amr: readonly string[]
   /** When the person last proved who they are. Unix time in milliseconds. */
@@ -34,6 +36,7 @@ interface Row {
   last_seen_at: Date
   permissions: string[]
   tenant_is_active: boolean
+  needed_aal: 1 | 2
 }
 
 interface Asked {
@@ -87,6 +90,7 @@ function toSession(row: Row): LiveSession {
     tenantId: row.tenant_id,
     userId: row.user_id,
     aal: row.aal,
+    neededAal: row.needed_aal,
     amr: row.amr,
     authTimeMs: row.auth_time.getTime(),
     transport: row.transport,

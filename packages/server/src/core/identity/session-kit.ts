@@ -118,6 +118,7 @@ export interface TokenReply {
   readonly token_type: 'Bearer'
   readonly expires_in: number
   readonly mfa_required: boolean
+  readonly captcha_required: false
 }
 
 /**
@@ -136,7 +137,7 @@ export async function answerTokens(reply: FastifyReply, kit: SessionKit, opened:
     auth_time: Math.floor(opened.authTimeMs / 1_000),
   })
   reply.header('cache-control', 'no-store')
-  const rest = { token_type: 'Bearer', expires_in: expiresInS, mfa_required: false } as const
+  const rest = { token_type: 'Bearer', expires_in: expiresInS, mfa_required: false, captcha_required: false } as const
   if (opened.transport === 'bearer') {
     return { access_token: accessToken, refresh_token: opened.refreshToken, ...rest }
   }

@@ -70,7 +70,7 @@ export function installLifecycle(app: App, dependencies: LifecycleDependencies):
     request.startedMs = performance.now()
     request.client = addressOf(request.raw.socket.remoteAddress, headers)
     request.locale = negotiateLocale(headers['accept-language'], config.defaultLocale)
-    blocks.set(reply, route.headers)
+    blocks.set(reply, route.headers, route.secretPath)
     addField(reply, 'x-request-id', request.id)
     if (headers['traceparent'] !== undefined) continueTrace(request, reply)
     watch(request)

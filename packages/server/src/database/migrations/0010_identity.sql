@@ -184,7 +184,7 @@ grant select, insert, update, delete on role_assignment to rempart_app, rempart_
 -- Sessions are checked before any transaction of their tenant, many in one call.
 grant select (tenant_id, id, user_id, aal, amr, auth_time, transport, restriction, last_seen_at, idle_expires_at, absolute_expires_at, revoked_at)
   on session to rempart_auth;
-grant select (tenant_id, id, is_active, deleted_at, erased_at) on user_account to rempart_auth;
+grant select (tenant_id, id, is_active, mfa_required, deleted_at, erased_at) on user_account to rempart_auth;
 grant select (tenant_id, id, permissions) on role to rempart_auth;
 grant select (tenant_id, user_id, role_id, expires_at) on role_assignment to rempart_auth;
 grant select (tenant_id, token_hash) on refresh_token to rempart_auth;
@@ -198,7 +198,7 @@ create policy token_lookup on one_time_token as permissive for select to rempart
 
 create function auth.check_sessions(p_tenant_ids uuid[], p_ids uuid[])
 returns table (id uuid, tenant_id uuid, user_id uuid, aal smallint, amr text[], auth_time timestamptz, transport text,
-               restriction text, last_seen_at timestamptz, permissions text[], tenant_is_active boolean)
+               restriction text, last_seen_at timestamptz, permissions text[], tenant_is_active boolean, needed_aal smallint)
 language plpgsql stable security definer set search_path = ''
 -- Planned once per connection, by the keys: PostgreSQL would plan it anew for each call, at five times its cost.
 set plan_cache_mode = 'force_generic_plan' set enable_seqscan = 'off'
@@ -215,16 +215,16 @@ begin
         select r.permissions from public.role r where r.tenant_id = a.tenant_id and r.id = a.role_id offset 0) r
       cross join unnest(r.permissions) as p (code)
       where a.tenant_id = s.tenant_id and a.user_id = s.user_id and (a.expires_at is null or a.expires_at > now())),
-    t.is_active
+    t.is_active, (case when t.mfa_required or u.mfa_required then 2 else 1 end)::smallint
   from unnest(p_tenant_ids, p_ids) as k (tenant_id, id)
   cross join lateral (
     select s.id, s.tenant_id, s.user_id, s.aal, s.amr, s.auth_time, s.transport, s.restriction, s.last_seen_at,
       s.revoked_at, s.absolute_expires_at, s.idle_expires_at
     from public.session s where s.tenant_id = k.tenant_id and s.id = k.id offset 0) s
   cross join lateral (
-    select u.is_active, u.deleted_at, u.erased_at from public.user_account u
+    select u.is_active, u.deleted_at, u.erased_at, u.mfa_required from public.user_account u
     where u.tenant_id = s.tenant_id and u.id = s.user_id offset 0) u
-  cross join lateral (select t.is_active from public.tenant t where t.id = s.tenant_id offset 0) t
+  cross join lateral (select t.is_active, t.mfa_required from public.tenant t where t.id = s.tenant_id offset 0) t
   where s.revoked_at is null and s.absolute_expires_at > now() and s.idle_expires_at > now()
     and u.is_active and u.deleted_at is null and u.erased_at is null;
 end

@@ -47,3 +47,5 @@ alter table tenant add column mfa_required boolean not null default false;
 comment on column tenant.mfa_required is 'Whether everybody who signs in has to set a second factor up.';
 -- The one setting of a tenant that its own staff change through the server.
 grant update (mfa_required, updated_at) on tenant to rempart_app;
+-- auth.check_sessions tells what level a person has to be of.
+grant select (mfa_required) on tenant to rempart_auth;

@@ -58,6 +58,7 @@ describe('signing in', () => {
       token_type: 'Bearer',
       expires_in: 900,
       mfa_required: false,
+      captcha_required: false,
     })
     const me = await get('/auth/me', bearer(answer.json().access_token))
     expect(me.json()).toMatchObject({
@@ -107,7 +108,7 @@ describe('signing in', () => {
         'sign-in-refused',
         'captcha-required',
       ])
-      expect(codes[3]).toMatchObject({ status: 401, challenge: expect.any(Object) })
+      expect(codes[3]).toMatchObject({ status: 401, captcha_required: true, challenge: expect.any(Object) })
     }
     // The right password alone does not pass either: it would tell which guess was right.
     expect((await login(person)).json().code).toBe('captcha-required')
@@ -273,7 +274,12 @@ describe('a browser session', () => {
 
   it('has its tokens in host cookies that no script reads, and not in the body', async () => {
     const { answer, cookies } = await signIn(await createPerson(server))
-    expect(answer.json()).toEqual({ token_type: 'Bearer', expires_in: 900, mfa_required: false })
+    expect(answer.json()).toEqual({
+      token_type: 'Bearer',
+      expires_in: 900,
+      mfa_required: false,
+      captcha_required: false,
+    })
     expect(cookies.map((cookie) => cookie.split('=')[0]).sort()).toEqual([
       '__Host-rmp_at',
       '__Host-rmp_device',

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import { appendAudit } from '../../core/audit/append.ts'
 import type { Context } from '../../core/context.ts'
 import { parseOpaqueToken } from '../../core/credentials/opaque-token.ts'
 import { refreshSession } from '../../core/identity/refresh.ts'
@@ -19,25 +20,36 @@ export interface Refresher {
 /**
  * Exchanges a refresh token, whose tenant it names itself.
  *
- * @throws ProblemError `credential-invalid` for one that does not hold, `tenant-suspended`.
+ * @param presented.namesTenant - whether the call says which tenant it is for: then it has to be the token's.
+ * @throws ProblemError `credential-invalid` for one that does not hold, `tenant-suspended`, `tenant-conflict`.
  */
 export async function refreshTokens(
   context: Context,
   { kit, pool, tenants, mail }: Refresher,
-  token: string,
-  transport: 'bearer' | 'cookie',
+  { token, transport, namesTenant }: Presented,
 ): Promise<OpenedSession> {
   const parsed = parseOpaqueToken('refresh', token)
   const tenantId = parsed && (await findTenant(pool, parsed.hash))
   if (tenantId === undefined) throw new ProblemError('credential-invalid', { reason: 'refresh-token' })
   if ((await tenants.find({ kind: 'id', value: tenantId })) === null) throw new ProblemError('tenant-suspended')
-  // The token names its tenant, whatever tenant the request names.
+  // Where the call names none, the token alone says whose it is.
   const source = { ...context, tenant: { id: tenantId } }
   const run: InTenant = (work) => inTenant(pool, tenantId, work)
+  if (namesTenant && context.tenant.id !== tenantId) {
+    await run((tx) => appendAudit(tx, source, { action: 'credential.tenant-conflict', outcome: 'refused' }))
+    throw new ProblemError('tenant-conflict')
+  }
   const refreshed = await refreshSession(run, source, kit, token, transport, mail)
   if (refreshed.outcome === 'refreshed') return refreshed.session
   if (refreshed.outcome === 'replayed') warnOfReplay(context.log, tenantId, refreshed.sessionId)
   throw new ProblemError('credential-invalid', { reason: `refresh-token-${refreshed.outcome}` })
+}
+
+/** A refresh token as it came. */
+interface Presented {
+  readonly token: string
+  readonly transport: 'bearer' | 'cookie'
+  readonly namesTenant: boolean
 }
 
 function warnOfReplay(log: Logger, tenantId: string, sessionId: string): void {

@@ -36,17 +36,6 @@ import { describeMe, personOf, signOut } from './service.ts'
 import { type SignInDependencies, signIn } from './sign-in.ts'
 import { type Introspection, introspect } from './verify-token.ts'
 
-export const authSchemas = [
-  ChangePasswordInput,
-  LoginInput,
-  TokenReply,
-  RefreshInput,
-  LogoutInput,
-  Me,
-  VerifyTokenInput,
-  VerifyTokenReply,
-]
-
 export interface AuthDependencies extends SignInDependencies, Refresher, Introspection, PasswordChanger {
   readonly devices: KnownDevices
   /** Whether a browser origin acts for every tenant. */
@@ -92,10 +81,17 @@ export function authRoutes(app: App, dependencies: AuthDependencies): void {
       const owner = `${context.tenant.id}:${norm}`
       const device = devices.find(request.headers.cookie, owner)
       const account = device === undefined ? owner : `${owner}:${device}`
-      if (!(await admits(request, reply, account))) return reply
       const credentials = { emailNorm: norm, password: body.password }
       const session = { transport, client: clientOf(request), isKnownDevice: device !== undefined }
-      const signedIn = await unlessBusy(signIn(context, dependencies, credentials, session))
+      // Attempts count before anything is verified, and whoever finds the server too busy has made none.
+      const signedIn = await unlessBusy(
+        dependencies.hasher.hold(async (hasher) =>
+          (await admits(request, reply, account))
+            ? signIn(context, { ...dependencies, hasher }, credentials, session)
+            : undefined,
+        ),
+      )
+      if (signedIn === undefined) return reply
       await app.accountGuard.forgive(request, account)
       await app.accountGuard.forgive(request, clientAccount(request), clientPolicy.id)
       reply.header('cache-control', 'no-store')
@@ -105,6 +101,7 @@ export function authRoutes(app: App, dependencies: AuthDependencies): void {
           expires_in: MFA_CHALLENGE_SECONDS,
           mfa_required: true,
           mfa_session_token: signedIn.token,
+          captcha_required: false as const,
         }
       }
       if (signedIn.isFactorReset) {
@@ -142,10 +139,9 @@ export function authRoutes(app: App, dependencies: AuthDependencies): void {
       if (inCookie !== undefined) assertOwnPage(request, (origin) => isAllowed(request, origin))
       const token = inCookie ?? inBody
       if (token === undefined) throw new ProblemError('authentication-required')
-      return answer(
-        reply,
-        await refreshTokens(request.context, dependencies, token, inCookie === undefined ? 'bearer' : 'cookie'),
-      )
+      const transport = inCookie === undefined ? 'bearer' : 'cookie'
+      const presented = { token, transport, namesTenant: request.namesTenant } as const
+      return answer(reply, await refreshTokens(request.context, dependencies, presented))
     },
   )
 
@@ -199,21 +195,28 @@ export function authRoutes(app: App, dependencies: AuthDependencies): void {
       schema: {
         operationId: 'changePassword',
         summary: 'Change one’s own password',
-        description: 'Every other session ends, and this one goes on with the tokens of the answer.',
+        description:
+          'Takes the present password, and a fresh proof of who one is. Every other session ends, and this one goes on with the tokens of the answer.',
         tags: ['auth'],
         body: Ref(ChangePasswordInput),
         response: { 200: Ref(TokenReply), ...refusals(400, 401, 403, 413, 415, 422, 429, 503) },
       },
-      config: { access: 'session', guard: passwordCheckPolicy, accountRules: true, uncompressed: true },
+      config: { access: 'session', stepUp: true, guard: passwordCheckPolicy, accountRules: true, uncompressed: true },
     },
     async (request, reply) => {
       const { context, body } = request
       const owner = await readOwner(context)
       // The ladder of signing in with it: no way of trying a password adds to another.
       const account = `${context.tenant.id}:${owner.email_norm}`
-      if (!(await app.accountGuard.admits(request, reply, account))) return reply
       const passwords = { current: body.currentPassword, next: body.newPassword }
-      const opened = await changePassword(context, dependencies, owner, passwords, clientOf(request))
+      const opened = await unlessBusy(
+        dependencies.hasher.hold(async (hasher) =>
+          (await app.accountGuard.admits(request, reply, account))
+            ? changePassword(context, { ...dependencies, hasher }, owner, passwords, clientOf(request))
+            : undefined,
+        ),
+      )
+      if (opened === undefined) return reply
       await app.accountGuard.forgive(request, account)
       return answer(reply, opened)
     },

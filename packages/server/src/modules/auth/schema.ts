@@ -25,6 +25,9 @@ export const TokenReply = Strict(
     }),
     mfa_required: Type.Boolean({ description: 'Whether a second factor is still to be shown, at /auth/login/mfa.' }),
     mfa_session_token: Type.Optional(Type.String({ description: 'To be sent with the second factor.' })),
+    captcha_required: Type.Literal(false, {
+      description: 'True on the refusal `captcha-required` alone, which carries the challenge.',
+    }),
   },
   { $id: 'TokenReply' },
 )
@@ -88,3 +91,14 @@ export const VerifyTokenReply = Strict(
   },
   { $id: 'VerifyTokenReply' },
 )
+
+export const authSchemas = [
+  ChangePasswordInput,
+  LoginInput,
+  TokenReply,
+  RefreshInput,
+  LogoutInput,
+  Me,
+  VerifyTokenInput,
+  VerifyTokenReply,
+]

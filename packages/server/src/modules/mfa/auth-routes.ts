@@ -2,6 +2,7 @@ import type { PolicyInput } from '@rempart/guard'
 import { assertOwnPage } from '../../core/browser/csrf.ts'
 import type { PasswordHasher } from '../../core/credentials/password-hasher.ts'
 import type { App } from '../../core/fastify.ts'
+import { unlessBusy } from '../../core/identity/busy.ts'
 import { factorAccount } from '../../core/identity/factor-reset.ts'
 import type { KnownDevices } from '../../core/identity/known-device.ts'
 import { answerTokens } from '../../core/identity/session-kit.ts'
@@ -88,8 +89,15 @@ export function factorSignInRoutes(app: App, dependencies: FactorSignInDependenc
       const demanded = await readDemanded(context, request.body)
       if (demanded.password !== undefined) {
         const account = `${context.tenant.id}:${demanded.emailNorm}`
-        if (!(await accountGuard.admits(request, reply, account))) return reply
-        await assertPassword(context, hasher, demanded.password)
+        const { password } = demanded
+        const isRight = await unlessBusy(
+          hasher.hold(async (held) => {
+            const isAdmitted = await accountGuard.admits(request, reply, account)
+            if (isAdmitted) await assertPassword(context, held, password)
+            return isAdmitted
+          }),
+        )
+        if (!isRight) return reply
         await accountGuard.forgive(request, account)
       }
       const account = factorAccount(context.tenant.id, personOf(context).id)

@@ -84,6 +84,29 @@ describe('a tenant that asks a second factor of everybody', () => {
     expect((await meOf(elsewhere.accessToken)).session.restriction).toBeNull()
   })
 
+  it('lets a session from before do nothing that asks for a proof, at less than the second level, but set one up', async () => {
+    const tenant = await server.createTenant()
+    const named = { headers: { 'x-tenant-id': tenant.slug } }
+    const owner = await createPerson(server, { tenantId: tenant.id, roles: ['owner'] })
+    const { accessToken } = await signInOver(server, owner, named)
+    const other = (await meOf((await signInOver(server, owner, named)).accessToken)).session.id
+    expect((await call('PUT', settings, accessToken, { required: true })).statusCode).toBe(200)
+    const again = (await postTo(server, '/auth/step-up', { password: owner.password }, bearer(accessToken))).json()
+    for (const [method, url] of [
+      ['PUT', settings],
+      ['DELETE', '/api/v1/sessions'],
+      ['DELETE', `/api/v1/sessions/${other}`],
+    ] as const) {
+      const refused = await call(method, url, again.access_token, method === 'PUT' ? { required: false } : undefined)
+      expect(refused.json()).toMatchObject({ status: 401, code: 'step-up-required' })
+      expect(refused.headers['www-authenticate']).toContain('acr_values="aal2"')
+    }
+    const setup = await call('POST', '/api/v1/mfa/setup', again.access_token)
+    const code = nextCode(server, setup.json().secret)
+    const enabled = await postTo(server, '/mfa/enable', { code }, bearer(again.access_token))
+    expect((await call('PUT', settings, enabled.json().access_token, { required: false })).statusCode).toBe(200)
+  })
+
   it('is made one by who may change its settings and has just proven who they are', async () => {
     const editor = await signInOver(server, await createPerson(server, { roles: ['editor'] }))
     expect((await call('PUT', settings, editor.accessToken, { required: true })).json().code).toBe('permission-missing')

@@ -46,6 +46,7 @@ export const MfaEnabled = Strict(
     token_type: Type.Literal('Bearer'),
     expires_in: Type.Integer({ description: 'Seconds the access token is good for.' }),
     mfa_required: Type.Boolean(),
+    captcha_required: Type.Literal(false),
     recovery_codes: Type.Array(Type.String(), { description: 'Shown this once.' }),
   },
   { $id: 'MfaEnabled' },

@@ -61,7 +61,7 @@ export interface Enabled {
 /**
  * Makes the app that was set up last the person's second factor, once it shows a code. That code is used up.
  *
- * @throws ProblemError `mfa-not-pending`, `proof-refused`.
+ * @throws ProblemError `mfa-not-pending`, `proof-refused`; `step-up-required` for who has a factor by now and has not shown it.
  */
 export function enableFactor(
   context: Context,
@@ -72,6 +72,8 @@ export function enableFactor(
   const person = personOf(context)
   return context.inTenant(async (tx) => {
     await lockAccount(tx, tenantId, person.id)
+    // It may have got one since the setup began: nobody who has shown a password alone sets another up beside it.
+    if (await secondFactors.isEnrolled(tx, tenantId, person.id)) assertFactorShown(person)
     const pending = await queries.lockPending(tx, tenantId, person.id)
     if (pending === undefined) throw new ProblemError('mfa-not-pending')
     const secret = unseal(totpRing, pending, secretAad(tenantId, person.id))

@@ -47,6 +47,7 @@ describe('a sign-in that waits for its second factor', () => {
         expires_in: 300,
         mfa_required: true,
         mfa_session_token: expect.stringMatching(/^rmp_mfa_[\w-]{43}$/),
+        captcha_required: false,
       })
       expect(answer.headers['set-cookie']).toBeUndefined()
       expect(answer.headers['cache-control']).toBe('no-store')
@@ -101,7 +102,12 @@ describe('a sign-in that waits for its second factor', () => {
       expect(refused.headers['set-cookie']).toBeUndefined()
     }
     const answer = await complete(body, own)
-    expect(answer.json()).toEqual({ token_type: 'Bearer', expires_in: 900, mfa_required: false })
+    expect(answer.json()).toEqual({
+      token_type: 'Bearer',
+      expires_in: 900,
+      mfa_required: false,
+      captcha_required: false,
+    })
     const names = [answer.headers['set-cookie']].flat().map((cookie) => String(cookie).split('=')[0])
     expect(names).toEqual(['__Host-rmp_at', '__Host-rmp_rt', '__Host-rmp_device'])
   })

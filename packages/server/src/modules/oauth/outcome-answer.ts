@@ -12,6 +12,7 @@ export async function answerOf(reply: FastifyReply, kit: SessionKit, result: Out
       return {
         ...{ token_type: 'Bearer', expires_in: CHALLENGE_SECONDS, mfa_required: true },
         mfa_session_token: result.token,
+        captcha_required: false,
       }
     case 'registration':
       return { registration_required: true, registration_token: result.token }

@@ -128,11 +128,12 @@ export function oauthRoutes(app: App, dependencies: OAuthDependencies): void {
         guard: oauthFinishPolicy,
         uncompressed: true,
         headers: 'docs',
+        secretPath: true,
         problemPage: oauthRefusalPage,
       },
     },
     async (request, reply) => {
-      reply.header('cache-control', 'no-store').header('referrer-policy', 'no-referrer')
+      reply.header('cache-control', 'no-store')
       const { result, next } = await comeBack(
         dependencies,
         {

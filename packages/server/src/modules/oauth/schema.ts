@@ -55,6 +55,7 @@ export const OAuthTokenReply = Strict(
       Type.Boolean({ description: 'Whether a second factor is still to be shown, at /auth/login/mfa.' }),
     ),
     mfa_session_token: Type.Optional(Type.String()),
+    captcha_required: Type.Optional(Type.Literal(false)),
     registration_required: Type.Optional(
       Type.Boolean({
         description: 'Nobody has this identity: an account can be made, at /oauth/complete-registration.',

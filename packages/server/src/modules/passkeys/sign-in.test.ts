@@ -4,7 +4,7 @@ import { createAuthenticator, type Deviation } from '../../testing/authenticator
 import { createTestDatabase, type TestDatabase } from '../../testing/database.ts'
 import { challengeForSignIn, showPasskeyOver, withPasskey } from '../../testing/passkeys.ts'
 import { bearer, createPerson, nextAddress, signInOver, type TestPerson } from '../../testing/people.ts'
-import { challengeOver, postTo } from '../../testing/second-factors.ts'
+import { challengeOver, nextCode, postTo } from '../../testing/second-factors.ts'
 import { startTestServer, type TestServer } from '../../testing/server.ts'
 import { asTenant } from '../../testing/tenant-rows.ts'
 
@@ -248,6 +248,18 @@ describe('a passkey and the duty to have a second factor', () => {
     expect((await meOf(token)).session).toMatchObject({ aal: 2, restriction: null })
     const status = await server.app.inject({ url: '/api/v1/mfa/status', headers: bearer(token) })
     expect(status.json()).toMatchObject({ enabled: true, required: true, confirmedAt: null })
+  })
+
+  it('ends a setup that a stranger with the password has begun before', async () => {
+    const person = await createPerson(server)
+    await asTenant(server, 'update user_account set mfa_required = true where id = $1', [person.id])
+    const stranger = await signInOver(server, person)
+    const setup = await postTo(server, '/mfa/setup', undefined, bearer(stranger.accessToken))
+    await withPasskey(server, person)
+    const code = nextCode(server, setup.json().secret)
+    const enabled = await postTo(server, '/mfa/enable', { code }, bearer(stranger.accessToken))
+    expect(enabled.json()).toMatchObject({ status: 401, code: 'step-up-required' })
+    expect((await meOf(stranger.accessToken)).session).toMatchObject({ aal: 1, restriction: 'enrol-mfa' })
   })
 
   it('is fulfilled from a session that is for that alone: adding one and showing it opens everything', async () => {

@@ -192,6 +192,8 @@ describe('a password reset', () => {
       expect(answer.headers).toMatchObject({ 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' })
     }
     expect((await get('/password-reset/validate/nonsense')).json()).toEqual({ valid: false })
+    // A refusal keeps the address to itself too.
+    expect((await get(`/password-reset/validate/${token.repeat(9)}`)).headers['referrer-policy']).toBe('no-referrer')
     await confirm(token)
     expect((await get(`/password-reset/validate/${token}`)).json()).toEqual({ valid: false })
     expect(server.logLines.some((line) => line.includes(token) || line.includes(person.email))).toBe(false)

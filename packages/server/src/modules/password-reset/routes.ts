@@ -62,7 +62,7 @@ export function passwordResetRoutes(app: App, dependencies: ResetDependencies): 
   )
 
   const state = async (reply: FastifyReply, token: string) => {
-    reply.header('cache-control', 'no-store').header('referrer-policy', 'no-referrer')
+    reply.header('cache-control', 'no-store')
     return { valid: await isResetTokenGood(dependencies, token) }
   }
 
@@ -76,7 +76,7 @@ export function passwordResetRoutes(app: App, dependencies: ResetDependencies): 
         body: Ref(ResetTokenInput),
         response: { 200: Ref(ResetTokenState), ...refusals(400, 403, 413, 415, 422, 429, 503) },
       },
-      config: { access: 'public', guard: resetUsePolicy },
+      config: { access: 'public', guard: resetUsePolicy, secretPath: true },
     },
     (request, reply) => state(reply, request.body.token),
   )
@@ -92,7 +92,7 @@ export function passwordResetRoutes(app: App, dependencies: ResetDependencies): 
         params: Strict({ token: LinkToken }),
         response: { 200: Ref(ResetTokenState), ...refusals(400, 403, 422, 429, 503) },
       },
-      config: { access: 'public', guard: resetUsePolicy },
+      config: { access: 'public', guard: resetUsePolicy, secretPath: true },
     },
     (request, reply) => state(reply, request.params.token),
   )

@@ -1,4 +1,4 @@
-import { assertFreshProof } from '../../core/access/authorise.ts'
+import { assertFreshProof, assertLevel } from '../../core/access/authorise.ts'
 import { appendAudit } from '../../core/audit/append.ts'
 import type { Context, Person } from '../../core/context.ts'
 import { type KeyRing, UnsealError, unseal } from '../../core/credentials/sealing.ts'
@@ -41,7 +41,10 @@ export async function endSession(context: Context, id: string): Promise<boolean>
   const person = personOf(context)
   const owner = ownerOf(context)
   const isOwn = id.toLowerCase() === person.sessionId
-  if (!isOwn) assertFreshProof(person, context.clock.now())
+  if (!isOwn) {
+    assertFreshProof(person, context.clock.now())
+    assertLevel(person)
+  }
   const ended = await context.inTenant(async (tx) =>
     (await queries.findSession(tx, owner, id)) === undefined
       ? []
