@@ -1,32 +1,15 @@
 import { type Challenge, solveChallenge } from 'altcha-lib'
 import { deriveKey } from 'altcha-lib/algorithms/pbkdf2'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { inTenant } from '../../database/tenant.ts'
-import { createTestDatabase, type TestDatabase } from '../../testing/database.ts'
-import { carrierTo, startTestSender, type TestSender } from '../../testing/mail.ts'
 import { bearer, createPerson, nextAddress, signInOver } from '../../testing/people.ts'
 import { challengeOver, enrolOver, postTo, wrongCode } from '../../testing/second-factors.ts'
-import { startTestServer, type TestServer } from '../../testing/server.ts'
-import { type SmtpSink, startSmtpSink } from '../../testing/smtp-sink.ts'
+import { startTestServer } from '../../testing/server.ts'
+import { stageWithMail } from '../../testing/stage.ts'
 import { asTenant } from '../../testing/tenant-rows.ts'
 
-let database: TestDatabase
-let server: TestServer
-let sink: SmtpSink
-let sender: TestSender
 const minuteMs = 60_000
-beforeAll(async () => {
-  database = await createTestDatabase()
-  server = await startTestServer(database)
-  sink = await startSmtpSink()
-  sender = startTestSender(database, { carrier: carrierTo(sink.port) })
-})
-afterAll(async () => {
-  await sender.stop()
-  await sink.close()
-  await server.close()
-  await database.close()
-})
+const { database, server, sink, sender } = await stageWithMail()
 
 const login = (email: string, password: string, address?: string, headers: Record<string, string> = {}) =>
   postTo(server, '/auth/login', { email, password }, headers, address)

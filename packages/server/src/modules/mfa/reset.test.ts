@@ -1,27 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createTestDatabase, type TestDatabase } from '../../testing/database.ts'
-import { carrierTo, startTestSender, type TestSender } from '../../testing/mail.ts'
+import { describe, expect, it } from 'vitest'
 import { bearer, createPerson, signInOver, type TestPerson } from '../../testing/people.ts'
 import { challengeOver, enrolOver, nextCode, postTo, type TestFactor, wrongCode } from '../../testing/second-factors.ts'
-import { startTestServer, type TestServer } from '../../testing/server.ts'
-import { type SmtpSink, startSmtpSink } from '../../testing/smtp-sink.ts'
+import { stageWithMail } from '../../testing/stage.ts'
 
-let database: TestDatabase
-let server: TestServer
-let sink: SmtpSink
-let sender: TestSender
-beforeAll(async () => {
-  database = await createTestDatabase()
-  server = await startTestServer(database)
-  sink = await startSmtpSink()
-  sender = startTestSender(database, { carrier: carrierTo(sink.port) })
-})
-afterAll(async () => {
-  await sender.stop()
-  await sink.close()
-  await server.close()
-  await database.close()
-})
+const { server, sink, sender } = await stageWithMail()
 
 const hourMs = 3_600_000
 const post = (url: string, payload?: object, headers: Record<string, string> = {}) =>

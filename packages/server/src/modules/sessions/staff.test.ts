@@ -1,24 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { createId } from '../../core/ids.ts'
-import { createTestDatabase, type TestDatabase } from '../../testing/database.ts'
 import { bearer, createPerson, nextAddress, signInOver, type TestPerson } from '../../testing/people.ts'
 import { challengeOver, enrolOver, nextCode, postTo } from '../../testing/second-factors.ts'
-import { startTestServer, type TestServer } from '../../testing/server.ts'
+import type { TestServer } from '../../testing/server.ts'
+import { stageOfTwo } from '../../testing/stage.ts'
 import { asTenant } from '../../testing/tenant-rows.ts'
 
-let database: TestDatabase
-let server: TestServer
-let second: TestServer
-beforeAll(async () => {
-  database = await createTestDatabase()
-  server = await startTestServer(database)
-  second = await startTestServer(database)
-})
-afterAll(async () => {
-  await second.close()
-  await server.close()
-  await database.close()
-})
+const { server, second } = await stageOfTwo()
 
 type Headers = Readonly<Record<string, string>>
 
