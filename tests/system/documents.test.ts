@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
-import { existsSync, globSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { type PasswordContext, passwordFaults } from '../../packages/server/src/core/credentials/password-rule.ts'
@@ -82,6 +82,24 @@ describe('every page of the repository', () => {
       'README.md: missing.md',
       'README.md: README.md#no-such-heading',
     ])
+  })
+
+  it('names every page in the index', () => {
+    const index = readFileSync('docs/README.md', 'utf8')
+    const shown = globSync('docs/{*,guides/*,reference/*,examples/*}.{md,json,yaml}')
+    expect(shown.length).toBeGreaterThan(20)
+    const isNamed = (file: string) => index.includes(`](${relative('docs', file)})`)
+    expect(shown.filter((file) => file !== 'docs/README.md' && !isNamed(file))).toEqual([])
+  })
+
+  it('tells of every room of core, and where to start in it', () => {
+    const core = 'packages/server/src/core'
+    const rooms = [
+      ...readFileSync('docs/architecture.md', 'utf8').matchAll(/^\| `(\w+)\/` +\| .* \| `([\w-]+\.ts)` +\|$/gm),
+    ]
+    const folders = readdirSync(core, { withFileTypes: true }).filter((entry) => entry.isDirectory())
+    expect(rooms.map(([, room]) => room).sort()).toEqual(folders.map(({ name }) => name).sort())
+    expect(rooms.filter(([, room = '', file = '']) => !existsSync(join(core, room, file)))).toEqual([])
   })
 
   it('names npm scripts and files that there are', () => {
