@@ -19,6 +19,7 @@ import {
   postgresUrl,
   text,
 } from './config-values.ts'
+import { passwordCosts, passwordPeppers } from './core/credentials/password-settings.ts'
 import { mailFrom, smtpUrl } from './core/mail/smtp-settings.ts'
 import type { Parsed } from './core/parsed.ts'
 import { headerName, reputationFiles } from './core/reputation/settings.ts'
@@ -216,6 +217,21 @@ export const settings = {
     'on',
     'Whether a new password is looked for in known leaks, with five digits of its hash. When the service does not answer, the password passes.',
   ),
+  passwordCosts: setting(
+    'REMPART_PASSWORD_COST',
+    passwordCosts,
+    [],
+    'What one hash of a password costs, as Argon2id writes it: memory in KiB, passes and lanes. When it is absent: `m=19456,t=2,p=1`. Costs of hashes that may still be stored follow it after a space: every sign-in pays each of them meanwhile, so that its time tells nothing, and a hash is replaced when its owner signs in.',
+  ),
+  passwordPeppers: {
+    ...setting(
+      'REMPART_PASSWORD_PEPPER',
+      passwordPeppers,
+      [],
+      'A secret that every hash of a password needs besides what the database holds: a name, a colon and 32 random bytes or more. Former ones follow it, separated by commas or each on its line, for as long as there are hashes with them. **Who loses it resets every password.**',
+    ),
+    secret: true,
+  },
   legacyBcryptCost: setting(
     'REMPART_LEGACY_BCRYPT_COST',
     choice('off', '4', '5', '6', '7', '8', '9', '10', '11', '12', '13', '14', '15'),

@@ -1,7 +1,8 @@
 import type { Config } from './config.ts'
 import type { Clock } from './core/context.ts'
 import { createBreachCheck } from './core/credentials/hibp.ts'
-import { createPasswordHasher, type PasswordHasherOptions } from './core/credentials/password-hasher.ts'
+import { createPasswordHasher } from './core/credentials/password-hasher.ts'
+import { hasherOptions } from './core/credentials/password-settings.ts'
 import { createKeyRing } from './core/credentials/sealing.ts'
 import { createKnownDevices } from './core/identity/known-device.ts'
 import { createMailQueue } from './core/mail/outbox.ts'
@@ -14,9 +15,11 @@ import type { AccessTokens } from './core/tokens/access-token.ts'
 
 type OAuthSetting = 'allowPrivateIdp' | 'githubUrl' | 'githubApiUrl' | 'publicUrl'
 
+type PasswordSetting = 'passwordCosts' | 'passwordPeppers' | 'legacyBcryptCost'
+
 /** What the modules of identity share: one of each in a process. */
 export function createIdentityParts(dependencies: {
-  readonly config: Pick<Config, 'legacyBcryptCost' | 'checkBreaches' | 'breachesUrl' | 'registration' | OAuthSetting>
+  readonly config: Pick<Config, PasswordSetting | 'checkBreaches' | 'breachesUrl' | 'registration' | OAuthSetting>
   readonly masters: Masters
   readonly clock: Clock
   readonly accessTokens: AccessTokens
@@ -26,7 +29,13 @@ export function createIdentityParts(dependencies: {
   return {
     accessTokens,
     kit: { accessTokens, clock, clientRing: createKeyRing(masters, keyLabels.sessionMetadata) },
-    hasher: createPasswordHasher(legacyHashes(config.legacyBcryptCost)),
+    hasher: createPasswordHasher(
+      hasherOptions({
+        costs: config.passwordCosts,
+        peppers: config.passwordPeppers,
+        legacyBcryptCost: config.legacyBcryptCost,
+      }),
+    ),
     breachCheck:
       config.checkBreaches === 'on' ? createBreachCheck({ baseUrl: config.breachesUrl, outbound }) : undefined,
     devices: createKnownDevices(...deriveKeys(masters, keyLabels.knownDevice)),
@@ -41,6 +50,3 @@ export function createIdentityParts(dependencies: {
     isOpen: config.registration === 'open',
   }
 }
-
-const legacyHashes = (cost: Config['legacyBcryptCost']): PasswordHasherOptions =>
-  cost === 'off' ? {} : { legacyBcrypt: { cost: Number(cost) } }

@@ -57,6 +57,7 @@ export const redactedNames = [
   'passwd',
   'secret',
   'secretKey',
+  'passwordPeppers',
   'otp',
   'detail',
   'where',
