@@ -1,7 +1,20 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 import { TestSummary } from './scripts/test-summary.ts'
 
 const source = { resolve: { conditions: ['rempart-source'] }, ssr: { resolve: { conditions: ['rempart-source'] } } }
+
+/** Two also on the smallest machine: one waits for a disk, a clock or another process while the other works. */
+const maxWorkers = Math.max(2, availableParallelism() - 1)
+
+/** Those that count milliseconds or memory, kill what they run on, or build the packages where they stand. */
+const alone = [
+  'tests/faults/!(embedded-start|embedded-disk|webhook-kill).test.ts',
+  'tests/acceptance/s3-performance.test.ts',
+  'tests/system/{guard-package,guard-readme}.test.ts',
+  'tests/system/{gate-race,master-key-rotation,tenant-memory,workers}.test.ts',
+  'tests/system/{gateway-redis,policy-overrides,redis-guard,run-parts}.test.ts',
+]
 
 export default defineConfig({
   ...source,
@@ -19,14 +32,27 @@ export default defineConfig({
           globalSetup: ['packages/server/src/testing/global-setup.ts'],
           // Many run side by side, with real hashes and a real database: one that hangs is still told from one that waits.
           testTimeout: 30_000,
+          maxWorkers,
         },
       },
       {
         ...source,
-        // Real processes, killed and restarted: one file at a time, so that none starves another of its two cores.
+        // Real processes, each file with its own, side by side.
         test: {
           name: 'system',
           include: ['tests/**/*.test.ts'],
+          exclude: alone,
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+          maxWorkers,
+        },
+      },
+      {
+        ...source,
+        // One file at a time, so that none starves another of its two cores.
+        test: {
+          name: 'alone',
+          include: alone,
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 60_000,
