@@ -1,9 +1,8 @@
-import { type ClientAddress, parseClientAddress } from '@rempart/guard'
-import { type Scope, scopes } from '@rempart/server'
 import { type Command, InvalidArgumentError } from 'commander'
 import { words } from './words.ts'
 
-type Parser<T> = (text: string) => T
+/** Reads an argument. @throws InvalidArgumentError */
+export type Parser<T> = (text: string) => T
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
@@ -39,14 +38,6 @@ export const lifetimeMs: Parser<number | 'never'> = (text) => {
   return Number(count) * (unit === 'h' ? 3_600_000 : 86_400_000)
 }
 
-export const scopeList: Parser<readonly Scope[]> = (text) => {
-  const named = text.split(',').map((each) => each.trim())
-  const known = scopes.filter((scope) => named.includes(scope))
-  if (!named.every((each) => scopes.some((scope) => scope === each)))
-    throw expected(words.invalid.scope(scopes.join(', ')))
-  return known
-}
-
 /** A quota of leads. */
 export const quota: Parser<number | 'none'> = (text) => {
   if (text === 'none') return text
@@ -59,12 +50,6 @@ export const origins = (text: string, before: readonly string[] = []): readonly 
   if (origin === undefined || origin === 'null' || !/^https?:\/\/[^/]+\/?$/.test(text))
     throw expected(words.invalid.origin)
   return [...before, origin]
-}
-
-export const address: Parser<ClientAddress> = (text) => {
-  const parsed = parseClientAddress(text)
-  if (parsed === undefined) throw expected(words.invalid.ip)
-  return parsed
 }
 
 /** Unix time in milliseconds. */
@@ -120,4 +105,6 @@ export function withTenant(command: Command): Command {
   return command.option('-t, --tenant <tenant>', words.options.tenant)
 }
 
-const expected = (what: string): InvalidArgumentError => new InvalidArgumentError(`${words.invalid.expected} ${what}.`)
+/** What a command says of an argument it cannot read. */
+export const expected = (what: string): InvalidArgumentError =>
+  new InvalidArgumentError(`${words.invalid.expected} ${what}.`)

@@ -1,14 +1,7 @@
 import type { PolicyInput, Position } from '@rempart/guard'
-import {
-  createPolicySet,
-  inFile,
-  type PolicyDocument,
-  type PolicySet,
-  parsePolicyFile,
-  type RoutePolicies,
-  readConfig,
-  readRoutePolicies,
-} from '@rempart/server'
+import { readConfig } from '@rempart/server'
+import { createPolicySet, inFile, type PolicyDocument, type PolicySet, parsePolicyFile } from '@rempart/server/policies'
+import type { RoutePolicies } from '@rempart/server/routes'
 import { readSource } from './files.ts'
 
 /** A policy file over the policies of the routes, as a server would have it in force. */
@@ -26,7 +19,10 @@ export interface Ground {
 
 /** @param alone - Whether the file stands by itself. */
 export async function readGround(alone: boolean): Promise<Ground> {
-  return alone ? { base: [], find: () => ({}) } : await readRoutePolicies()
+  if (alone) return { base: [], find: () => ({}) }
+  // The whole server with its routes: nothing that a file which stands by itself waits for.
+  const { readRoutePolicies } = await import('@rempart/server/routes')
+  return await readRoutePolicies()
 }
 
 /** The file that is named, else the one of the configuration. */

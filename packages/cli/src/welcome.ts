@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
-import type { Config, RunningServer } from '@rempart/server'
+import type { Config } from '@rempart/server'
+import type { RunningServer } from '@rempart/server/serve'
 import { words } from './words.ts'
 
 /** What to try first, ready to paste. */

@@ -1,4 +1,5 @@
-import { type ApiKey, createApiKey, listApiKeys, revokeApiKey, type Scope, scopes } from '@rempart/server'
+import { type Scope, scopes } from '@rempart/server'
+import { type ApiKey, createApiKey, listApiKeys, revokeApiKey } from '@rempart/server/api-keys'
 import { type Command, Option } from 'commander'
 import * as parse from '../arguments.ts'
 import { Failure } from '../failure.ts'
@@ -16,7 +17,7 @@ export function addApiKeyCommands(program: Command): void {
     .withTenant(key.command('create'))
     .description(commands.apiKeyCreate)
     .requiredOption('--name <name>', options.name)
-    .requiredOption('--scopes <scopes>', `${options.scopes} ${scopes.join(', ')}`, parse.scopeList)
+    .requiredOption('--scopes <scopes>', `${options.scopes} ${scopes.join(', ')}`, scopeList)
     .addOption(
       new Option('--expires <duration>', options.expires).argParser(parse.lifetimeMs).default(90 * 86_400_000, '90d'),
     )
@@ -30,6 +31,14 @@ export function addApiKeyCommands(program: Command): void {
     .description(commands.apiKeyRevoke)
     .argument('<key>', words.invalid.key, parse.apiKey)
     .action(revoke)
+}
+
+const scopeList: parse.Parser<readonly Scope[]> = (text) => {
+  const named = text.split(',').map((each) => each.trim())
+  const known = scopes.filter((scope) => named.includes(scope))
+  if (!named.every((each) => scopes.some((scope) => scope === each)))
+    throw parse.expected(words.invalid.scope(scopes.join(', ')))
+  return known
 }
 
 interface CreateOptions {

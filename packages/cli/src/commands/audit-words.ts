@@ -1,4 +1,4 @@
-import type { ExportVerdict } from '@rempart/server'
+import type { ExportVerdict } from '@rempart/server/audit'
 import { language } from '../words.ts'
 
 const en = {

@@ -1,16 +1,16 @@
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { readConfig } from '@rempart/server'
 import {
   type AuditAction,
   auditActions,
   auditHeadKeys,
   exportAudit,
   listAudit,
-  readConfig,
   type SignedHead,
   verifyExport,
   verifyingKeyOf,
-} from '@rempart/server'
+} from '@rempart/server/audit'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import * as parse from '../arguments.ts'
 import { Failure } from '../failure.ts'

@@ -1,4 +1,4 @@
-import { type ContactMessage, ContactStatus, deleteMessage, listMessages, readMessage } from '@rempart/server'
+import { type ContactMessage, ContactStatus, deleteMessage, listMessages, readMessage } from '@rempart/server/contact'
 import { type Command, Option } from 'commander'
 import * as parse from '../arguments.ts'
 import { withTenantContext } from '../operator.ts'

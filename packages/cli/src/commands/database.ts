@@ -4,8 +4,8 @@ import { Failure } from '../failure.ts'
 import { note } from '../terminal.ts'
 import { words } from '../words.ts'
 
-/** `rempart migrate` and `rempart database`: what comes before serving. */
-export function addDatabaseCommands(program: Command): void {
+/** `rempart migrate`: brings the database to this release. */
+export function addMigrateCommand(program: Command): void {
   program
     .command('migrate')
     .description(words.commands.migrate)
@@ -14,7 +14,10 @@ export function addDatabaseCommands(program: Command): void {
       for (const name of applied) console.log(words.migrated(name))
       if (applied.length === 0) console.log(words.upToDate)
     })
+}
 
+/** `rempart database`: what an external PostgreSQL needs first. */
+export function addDatabaseCommand(program: Command): void {
   program
     .command('database')
     .description(words.commands.database)

@@ -1,4 +1,4 @@
-import type { Facts } from '@rempart/server'
+import type { Facts } from '@rempart/server/doctor'
 import { language } from '../words.ts'
 
 /** What a finding says, and what to do where something is to be done. */

@@ -1,4 +1,4 @@
-import { examine, type Finding } from '@rempart/server'
+import { examine, type Finding } from '@rempart/server/doctor'
 import type { Command } from 'commander'
 import { note, printable, printJson } from '../terminal.ts'
 import { words } from '../words.ts'

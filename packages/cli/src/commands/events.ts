@@ -1,5 +1,5 @@
 import { compilePolicy, definePolicy } from '@rempart/guard'
-import { listSecurityEvents, readSecurityEvent, type SecurityEvent } from '@rempart/server'
+import { listSecurityEvents, readSecurityEvent, type SecurityEvent } from '@rempart/server/events'
 import { type Command, InvalidArgumentError } from 'commander'
 import * as parse from '../arguments.ts'
 import { withTenantContext } from '../operator.ts'

@@ -1,4 +1,6 @@
-import { type Context, type FormDetail, type FormKey, ProblemError, readForm } from '@rempart/server'
+import type { Context } from '@rempart/server'
+import { ProblemError } from '@rempart/server/errors'
+import { type FormDetail, type FormKey, readForm } from '@rempart/server/forms'
 import { isId } from '../arguments.ts'
 import { Failure } from '../failure.ts'
 import { words } from '../words.ts'

@@ -1,8 +1,8 @@
 import { basename, extname } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
+import type { Context } from '@rempart/server'
 import {
   addFormVersion,
-  type Context,
   changeForm,
   createForm,
   DefinitionFileError,
@@ -14,7 +14,7 @@ import {
   publishForm,
   readFormVersion,
   unpublishForm,
-} from '@rempart/server'
+} from '@rempart/server/forms'
 import { type Command, Option } from 'commander'
 import * as parse from '../arguments.ts'
 import { Failure } from '../failure.ts'

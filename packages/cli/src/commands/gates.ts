@@ -8,7 +8,7 @@ import {
   listRegistrations,
   type Registration,
   RegistrationStatus,
-} from '@rempart/server'
+} from '@rempart/server/gates'
 import { type Command, Option } from 'commander'
 import * as parse from '../arguments.ts'
 import { withTenantContext } from '../operator.ts'

@@ -1,22 +1,14 @@
 import { createGateway, type Gateway, GatewayOptionError } from '@rempart/gateway'
 import type { RemoteStore } from '@rempart/guard'
-import {
-  createLogger,
-  createPolicySet,
-  inFile,
-  openGatewayStore,
-  type PolicySet,
-  type RedisTarget,
-  readPolicyFile,
-  redisUrl,
-  watchPolicyFile,
-} from '@rempart/server'
+import { createLogger } from '@rempart/server'
+import { openGatewayStore, type RedisTarget, redisUrl } from '@rempart/server/gateway'
+import { createPolicySet, inFile, type PolicySet, readPolicyFile, watchPolicyFile } from '@rempart/server/policies'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import * as parse from '../arguments.ts'
 import { Failure } from '../failure.ts'
+import { stopOnSignal } from '../stop-on-signal.ts'
 import { note, printable } from '../terminal.ts'
 import { gatewayWords as say } from './gateway-words.ts'
-import { stopOnSignal } from './start.ts'
 
 interface GatewayCommandOptions {
   readonly upstream: string

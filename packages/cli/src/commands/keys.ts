@@ -1,14 +1,12 @@
 import { reportWords } from '@rempart/guard'
+import { type Config, loadMasters, type OpenDatabase } from '@rempart/server'
 import {
-  type Config,
   countFormerlySealed,
   listSigningKeys,
-  loadMasters,
-  type OpenDatabase,
   revokeSigningKeys,
   rewrap,
   rotateSigningKeys,
-} from '@rempart/server'
+} from '@rempart/server/keys'
 import type { Command } from 'commander'
 import { Failure } from '../failure.ts'
 import { terminalLog, withDatabase } from '../operator.ts'

@@ -1,4 +1,5 @@
-import { type Context, exportLeads, type Lead, LeadStatus, listLeadNotes, listLeads, readLead } from '@rempart/server'
+import type { Context } from '@rempart/server'
+import { exportLeads, type Lead, LeadStatus, listLeadNotes, listLeads, readLead } from '@rempart/server/leads'
 import { type Command, Option } from 'commander'
 import * as parse from '../arguments.ts'
 import { writeTarget } from '../files.ts'

@@ -1,4 +1,5 @@
-import { readConfig, readMailbox } from '@rempart/server'
+import { readConfig } from '@rempart/server'
+import { readMailbox } from '@rempart/server/mailbox'
 import type { Command } from 'commander'
 import * as parse from '../arguments.ts'
 import { Failure } from '../failure.ts'

@@ -1,13 +1,5 @@
-import {
-  type Context,
-  grantOperator,
-  listGrants,
-  type OpenDatabase,
-  type OperatorGrant,
-  permissions,
-  readPlatformTenant,
-  revokeGrant,
-} from '@rempart/server'
+import { type Context, type OpenDatabase, permissions } from '@rempart/server'
+import { grantOperator, listGrants, type OperatorGrant, readPlatformTenant, revokeGrant } from '@rempart/server/tenants'
 import { type Command, InvalidArgumentError } from 'commander'
 import * as parse from '../arguments.ts'
 import { Failure } from '../failure.ts'

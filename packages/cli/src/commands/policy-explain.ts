@@ -7,7 +7,7 @@ import {
   type PolicyLayer,
   type Subjects,
 } from '@rempart/guard'
-import type { PolicyDocument } from '@rempart/server'
+import type { PolicyDocument } from '@rempart/server/policies'
 import {
   type Ground,
   type PolicySource,

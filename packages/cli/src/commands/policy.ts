@@ -1,5 +1,6 @@
-import { presetNames, presets } from '@rempart/guard'
-import { formatPolicyFile, PolicyFileError, type PolicyFileFault } from '@rempart/server'
+import { type ClientAddress, parseClientAddress, presetNames, presets } from '@rempart/guard'
+import { PolicyFileError } from '@rempart/server/errors'
+import { formatPolicyFile, type PolicyFileFault } from '@rempart/server/policies'
 import { type Command, Option } from 'commander'
 import * as parse from '../arguments.ts'
 import { Failure } from '../failure.ts'
@@ -10,6 +11,12 @@ import { diff } from './policy-diff.ts'
 import { type ExplainOptions, explain } from './policy-explain.ts'
 
 const { commands, headings, options, policy: said } = words
+
+const address: parse.Parser<ClientAddress> = (text) => {
+  const parsed = parseClientAddress(text)
+  if (parsed === undefined) throw parse.expected(words.invalid.ip)
+  return parsed
+}
 
 /** `rempart policy`: what a policy file says, before a server does. */
 export function addPolicyCommands(program: Command): void {
@@ -29,9 +36,7 @@ export function addPolicyCommands(program: Command): void {
     .argument('<path>', words.invalid.path, parse.path)
     .option('--file <file>', options.policyFile)
     .addOption(
-      new Option('--ip <address>', options.ip)
-        .argParser(parse.address)
-        .default(parse.address('203.0.113.7'), '203.0.113.7'),
+      new Option('--ip <address>', options.ip).argParser(address).default(address('203.0.113.7'), '203.0.113.7'),
     )
     .option('--at <instant>', options.at, parse.instant)
     .option('--account <account>', options.account)

@@ -1,5 +1,5 @@
 import { styleText } from 'node:util'
-import { attackKinds, type Cell, type EndpointCell } from '@rempart/server'
+import { attackKinds, type Cell, type EndpointCell } from '@rempart/server/isolation'
 import { printTable } from '../terminal.ts'
 import { proveWords as say } from './prove-words.ts'
 

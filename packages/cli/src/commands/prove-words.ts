@@ -1,4 +1,4 @@
-import type { attackKinds } from '@rempart/server'
+import type { attackKinds } from '@rempart/server/isolation'
 import { language } from '../words.ts'
 
 const en = {

@@ -1,6 +1,6 @@
-import { catalogueFaults, type EndpointCell, proveEndpoints, proveTables } from '@rempart/server'
+import { catalogueFaults, type EndpointCell, proveEndpoints, proveTables } from '@rempart/server/isolation'
 import type { Command } from 'commander'
-import { explain } from '../failure.ts'
+import { explain } from '../explain.ts'
 import { withDatabase } from '../operator.ts'
 import { note, printJson } from '../terminal.ts'
 import { words } from '../words.ts'

@@ -1,5 +1,5 @@
+import type { Context } from '@rempart/server'
 import {
-  type Context,
   changeResource,
   createResource,
   deleteResource,
@@ -7,7 +7,7 @@ import {
   type ResourceChange,
   readResource,
   restoreResource,
-} from '@rempart/server'
+} from '@rempart/server/resources'
 import type { Command } from 'commander'
 import * as parse from '../arguments.ts'
 import { withTenantContext } from '../operator.ts'

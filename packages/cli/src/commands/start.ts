@@ -1,14 +1,8 @@
-import {
-  createLogger,
-  isWorker,
-  type RunningServer,
-  readConfig,
-  serveAsWorker,
-  startServer,
-  startWorkers,
-} from '@rempart/server'
+import { createLogger, readConfig } from '@rempart/server'
+import { isWorker, type RunningServer, serveAsWorker, startServer, startWorkers } from '@rempart/server/serve'
 import type { Command } from 'commander'
-import { explain } from '../failure.ts'
+import { explain } from '../explain.ts'
+import { stopOnSignal } from '../stop-on-signal.ts'
 import { note } from '../terminal.ts'
 import { welcome } from '../welcome.ts'
 import { words } from '../words.ts'
@@ -33,31 +27,6 @@ export function addStartCommand(program: Command): void {
       stopOnSignal(server, log)
       reloadOnHangUp(server)
     })
-}
-
-/** Stops what serves on SIGINT and SIGTERM, once what is in flight has ended; a second signal ends the process at once. */
-export function stopOnSignal(server: Pick<RunningServer, 'stop'>, log: ReturnType<typeof createLogger>): void {
-  let asked = 0
-  const stop = (signal: NodeJS.Signals): void => {
-    asked += 1
-    if (asked > 1) {
-      log.warn({ signal }, 'second signal: leaving at once')
-      process.exit(1)
-    }
-    log.info({ signal }, 'stopping: finishing what is in flight')
-    server.stop().then(
-      () => {
-        log.info('stopped')
-        process.exitCode = 0
-      },
-      (error: unknown) => {
-        note(explain(error))
-        process.exit(1)
-      },
-    )
-  }
-  process.on('SIGINT', stop)
-  process.on('SIGTERM', stop)
 }
 
 /** For service managers. At a terminal the signal means that the terminal has gone, and ends the server as ever. */

@@ -1,12 +1,12 @@
+import { readLeadQuota } from '@rempart/server/leads'
 import {
   addTenantDomain,
   changeTenant,
   createTenant,
   listDomains,
   listTenants,
-  readLeadQuota,
   removeTenantDomain,
-} from '@rempart/server'
+} from '@rempart/server/tenants'
 import { type Command, Option } from 'commander'
 import * as parse from '../arguments.ts'
 import { Failure } from '../failure.ts'

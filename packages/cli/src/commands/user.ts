@@ -1,13 +1,13 @@
+import type { Context } from '@rempart/server'
 import {
   activateUser,
-  type Context,
   createAccount,
   createPasswordHasher,
   deactivateUser,
   listUsers,
   type User,
   type UserStatus,
-} from '@rempart/server'
+} from '@rempart/server/users'
 import { type Command, Option } from 'commander'
 import * as parse from '../arguments.ts'
 import { Failure } from '../failure.ts'

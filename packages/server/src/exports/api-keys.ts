@@ -1,0 +1,1 @@
+export { type ApiKey, createApiKey, listApiKeys, revokeApiKey } from '../modules/api-keys/service.ts'

@@ -1,0 +1,6 @@
+export { type AuditAction, auditActions } from '../core/audit/actions.ts'
+export { type ExportVerdict, verifyExport } from '../core/audit/export-lines.ts'
+export type { SignedHead } from '../core/audit/heads.ts'
+export { type VerifyingKey, verifyingKeyOf } from '../core/credentials/master-signer.ts'
+export { auditHeadKeys, exportAudit } from '../modules/audit/export.ts'
+export { listAudit } from '../modules/audit/service.ts'

@@ -1,0 +1,6 @@
+export { attackKinds } from '../isolation/attacks.ts'
+export { catalogueFaults } from '../isolation/catalogue.ts'
+export type { EndpointCell } from '../isolation/endpoint-matrix.ts'
+export { proveTables } from '../isolation/live-matrix.ts'
+export { proveEndpoints } from '../isolation/prove-endpoints.ts'
+export type { Cell, ServingRole } from '../isolation/table-matrix.ts'

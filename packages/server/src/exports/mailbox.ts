@@ -1,0 +1,1 @@
+export { readMailbox } from '../core/mail/mailbox.ts'

@@ -1,0 +1,1 @@
+export { type RoutePolicies, readRoutePolicies } from '../route-policies.ts'

@@ -1,0 +1,5 @@
+export { createPasswordHasher } from '../core/credentials/password-hasher.ts'
+export { createAccount } from '../modules/users/operator.ts'
+export type { User, UserStatus } from '../modules/users/schema.ts'
+export { listUsers } from '../modules/users/service.ts'
+export { activateUser, deactivateUser } from '../modules/users/standing.ts'
