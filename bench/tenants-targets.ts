@@ -24,14 +24,19 @@ export interface SignedIn {
   readonly sessionId: string
 }
 
-/** Messages of all ages, some 25,000 of millions: of every tenant about as many. */
+/** Messages of all ages, some 25,000 of millions: of every tenant about as many, and of each at least one. */
 export async function findTargets(owner: pg.Client): Promise<readonly Target[]> {
   return asOwner(owner, ['contact_message', 'form'], async () => {
     const { rows } = await owner.query<Target>(
       `select m.tenant_id as "tenantId", m.id as "messageId", f.id as "formId"
        from contact_message m tablesample bernoulli (1) join form f on f.tenant_id = m.tenant_id`,
     )
-    return rows
+    const { rows: ofEach } = await owner.query<Target>(
+      `select f.tenant_id as "tenantId", m.id as "messageId", f.id as "formId" from form f cross join lateral (
+         select m.id from contact_message m where m.tenant_id = f.tenant_id order by m.id desc limit 1) m`,
+    )
+    const sampled = new Set(rows.map(({ tenantId }) => tenantId))
+    return [...rows, ...ofEach.filter(({ tenantId }) => !sampled.has(tenantId))]
   })
 }
 

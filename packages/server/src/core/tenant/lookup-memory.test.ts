@@ -68,6 +68,40 @@ describe('the memory of look-ups', () => {
     expect(memory.peek('too long')).toBeUndefined()
   })
 
+  it('makes room for what has grown since it was found, without making it any younger', () => {
+    let nowMs = 1
+    const size = { maxBytes: 100, bytesOf: ({ bytes }: { bytes: number }) => bytes }
+    const memory = createLookupMemory<{ bytes: number }>({ max: 10, freshMs: 5_000, size, nowMs: () => nowMs })
+    const growing = { bytes: 20 }
+    memory.learn('growing', growing, ['alias'])
+    for (const name of ['a', 'b', 'c']) memory.learn(name, { bytes: 20 })
+    nowMs += 4_000
+    growing.bytes = 40
+    memory.reweigh(growing, ['growing', 'alias'])
+    expect(['a', 'b', 'c'].map((name) => memory.peek(name)?.bytes)).toEqual([undefined, undefined, 20])
+    expect([memory.peek('growing'), memory.peek('alias')]).toEqual([growing, growing])
+    nowMs += 1_001
+    expect([memory.peek('growing'), memory.recall('growing')]).toEqual([undefined, growing])
+  })
+
+  it('takes nothing back in that has gone, or been found anew, before it grew', () => {
+    const size = { maxBytes: 100, bytesOf: ({ bytes }: { bytes: number }) => bytes }
+    const memory = createLookupMemory<{ bytes: number }>({ max: 10, freshMs: 5_000, size })
+    const [gone, replaced, another] = [{ bytes: 10 }, { bytes: 10 }, { bytes: 10 }]
+    memory.learn('gone', gone)
+    memory.forget((name) => name === 'gone')
+    memory.learn('name', replaced)
+    memory.learn('name', another)
+    memory.reweigh(gone, ['gone'])
+    memory.reweigh(replaced, ['name'])
+    expect([memory.recall('gone'), memory.peek('name')]).toEqual([undefined, another])
+    const huge = { bytes: 10 }
+    memory.learn('huge', huge)
+    huge.bytes = 101
+    memory.reweigh(huge, ['huge'])
+    expect([memory.peek('huge'), memory.peek('name')]).toEqual([undefined, another])
+  })
+
   it('counts what it answered, and what it learnt for want of an answer', () => {
     const memory = memoryOf(10)
     memory.peek('a')

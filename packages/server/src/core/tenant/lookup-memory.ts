@@ -9,6 +9,8 @@ export interface LookupMemory<T extends object> {
   recall(name: string): T | undefined
   /** @param also - other names that the same was found by at once. */
   learn(name: string, found: T | null, also?: readonly string[]): void
+  /** Says that what was found has grown, and what else it goes by; where it is still there, others may have to go for it. */
+  reweigh(grown: T, names: readonly string[]): void
   /** Drops what was found, however long ago, or found missing, where `isGone` says so. */
   forget(isGone: (name: string, found: T | null) => boolean): void
   clear(): void
@@ -80,6 +82,14 @@ export function createLookupMemory<T extends object>(options: LookupMemoryOption
           found.set(each, value)
         }
       }
+    },
+    reweigh(grown, names) {
+      const kept = names.filter((name) => found.peek(name) === grown)
+      // It does not get any younger.
+      const starts = kept.map((name) => nowMs() - (ttl - found.getRemainingTTL(name)))
+      // Set over itself, it would keep the size it had; and the first of its names would drive out the next.
+      for (const name of kept) found.delete(name)
+      for (const [index, name] of kept.entries()) found.set(name, grown, { start: starts[index] ?? 0 })
     },
     forget(isGone) {
       for (const [name, value] of found.entries()) if (isGone(name, value)) found.delete(name)

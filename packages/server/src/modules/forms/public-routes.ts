@@ -1,3 +1,4 @@
+import { Type } from 'typebox'
 import type { App } from '../../core/fastify.ts'
 import { refusals } from '../../core/openapi/openapi.ts'
 import { Ref } from '../../core/shapes/fields.ts'
@@ -26,7 +27,8 @@ export function publicFormRoutes(app: App, dependencies: PublicFormDependencies)
         tags: ['forms'],
         params: FormSlugParams,
         querystring: PublicFormQuery,
-        response: { 200: Ref(RenderedForm), ...refusals(400, 403, 404, 422, 429, 503) },
+        // It comes as the text that a serialiser of these members has made.
+        response: { 200: Type.Unsafe<string>(Ref(RenderedForm)), ...refusals(400, 403, 404, 422, 429, 503) },
       },
       config: { access: 'public', guard: formViewPolicy },
     },
@@ -35,7 +37,12 @@ export function publicFormRoutes(app: App, dependencies: PublicFormDependencies)
       request.logFields = { formSlug: form.slug }
       const rendered = renderForm(request.context, dependencies.tokens, form, request.query.locale)
       // The token is for this visitor alone.
-      return reply.header('cache-control', 'no-store').header('content-language', request.locale).send(rendered)
+      return reply
+        .header('content-type', 'application/json; charset=utf-8')
+        .header('cache-control', 'no-store')
+        .header('content-language', request.locale)
+        .serializer(String)
+        .send(rendered)
     },
   )
 

@@ -33,7 +33,12 @@ export const RenderedForm = Strict(
   },
   { $id: 'RenderedForm' },
 )
-export type RenderedForm = Static<typeof RenderedForm>
+
+const { renderToken: _, renderedAt: __, expiresAt: ___, ...shownProperties } = RenderedForm.properties
+
+/** Of a rendered form, what is the same for every visitor. */
+export const ShownFormSchema = Strict(shownProperties)
+export type ShownForm = Static<typeof ShownFormSchema>
 
 export const EvaluationInput = Strict(
   { email: Type.Optional(Email), data: Answers, ...defenceProperties },

@@ -1,25 +1,14 @@
-import { createHash } from 'node:crypto'
 import type { Context } from '../../core/context.ts'
 import type { CacheReading } from '../../core/metrics/readings.ts'
 import { ProblemError } from '../../core/problem.ts'
 import type { TenantMemory } from '../../core/tenant/feed.ts'
 import { createLookupMemory } from '../../core/tenant/lookup-memory.ts'
-import { type CompiledForm, compileForm } from './definition/compile.ts'
 import { type Evaluation, evaluateAnswers } from './definition/evaluate.ts'
 import type { FormDefinition } from './definition/schema.ts'
 import { findPublishedForm } from './public-queries.ts'
+import { createPublishedForm, type PublishedForm } from './published-form.ts'
 
-/** A published form, ready to be shown and answered. */
-export interface PublishedForm {
-  readonly id: string
-  readonly slug: string
-  readonly version: number
-  readonly compiled: CompiledForm
-  /** The hidden field's innocuous name; no field of the form has it. */
-  readonly trapName: string
-  /** What it takes in memory, about. */
-  readonly bytes: number
-}
+export type { PublishedForm } from './published-form.ts'
 
 export type FormKey = { readonly slug: string } | { readonly id: string }
 
@@ -41,7 +30,7 @@ export interface PublishedFormsOptions {
 /** How long a form is believed, and how long while changes of it are heard of. */
 const staleMs = { unheard: 2_000, heard: 600_000 }
 
-/** Remembers published forms, compiled: for ten minutes, and for two seconds where no change would be heard of. */
+/** Remembers published forms, with what was made of them: for ten minutes, and for two seconds where no change would be heard of. */
 export function createPublishedForms({ hears, maxBytes }: PublishedFormsOptions): PublishedForms {
   const memory = createLookupMemory<PublishedForm>({
     ...{ max: 100_000, maxMissing: 10_000, freshMs: staleMs.unheard },
@@ -57,20 +46,22 @@ export function createPublishedForms({ hears, maxBytes }: PublishedFormsOptions)
   const nameOf = (tenantId: string, key: FormKey): string =>
     'slug' in key ? `t:${tenantId}:slug:${key.slug}` : `t:${tenantId}:id:${key.id}`
 
+  const namesOf = (tenantId: string, { slug, id }: PublishedForm): readonly string[] =>
+    [{ slug }, { id }].map((key) => nameOf(tenantId, key))
+
   async function load(context: Pick<Context, 'tenant' | 'readInTenant'>, key: FormKey): Promise<PublishedForm | null> {
     const tenantId = context.tenant.id
     const [changesBefore, clearingsBefore] = [changes.get(tenantId), clearings]
     const row = await context.readInTenant((handle) => findPublishedForm(handle, key))
-    // The definition was checked against this schema before it was stored.
     const form =
-      row === undefined ? null : publishedForm({ ...row, definition: row.definition as unknown as FormDefinition })
+      row === undefined
+        ? null
+        : // The definition was checked against this schema before it was stored.
+          createPublishedForm({ ...row, definition: row.definition as unknown as FormDefinition }, (grown) => {
+            memory.reweigh(grown, namesOf(tenantId, grown))
+          })
     if (changes.get(tenantId) === changesBefore && clearings === clearingsBefore) {
-      const also = form === null ? [] : [{ slug: form.slug }, { id: form.id }]
-      memory.learn(
-        nameOf(tenantId, key),
-        form,
-        also.map((each) => nameOf(tenantId, each)),
-      )
+      memory.learn(nameOf(tenantId, key), form, form === null ? [] : namesOf(tenantId, form))
     }
     return form
   }
@@ -99,47 +90,6 @@ export function createPublishedForms({ hears, maxBytes }: PublishedFormsOptions)
     },
     reading: memory.reading,
   }
-}
-
-function publishedForm(row: {
-  readonly id: string
-  readonly slug: string
-  readonly version: number
-  readonly definition: FormDefinition
-}): PublishedForm {
-  const compiled = compileForm(row.definition)
-  return Object.freeze({
-    id: row.id,
-    slug: row.slug,
-    version: row.version,
-    compiled,
-    trapName: trapNameOf(row.id, compiled.positions),
-    // Measured: four times its text, and something for the rest.
-    bytes: 2_048 + 4 * JSON.stringify(row.definition).length,
-  })
-}
-
-/** Names that read like any field of a form, that no browser fills in by itself, and that no form here uses. */
-const trapNames = [
-  'reference',
-  'extension',
-  'department',
-  'referredBy',
-  'accountNumber',
-  'invoiceCode',
-  'contactTopic',
-  'branchOffice',
-] as const
-
-// The same form keeps its name, so a page may be cached; two forms rarely share one.
-function trapNameOf(formId: string, taken: ReadonlyMap<string, unknown>): string {
-  const start = createHash('sha256').update(`trap:${formId}`).digest().readUInt8(0)
-  for (let step = 0; step < trapNames.length; step += 1) {
-    const name = trapNames[(start + step) % trapNames.length]
-    if (name !== undefined && !taken.has(name)) return name
-  }
-  // A form cannot have a field of this name: field names begin with a lower-case letter.
-  return 'Reference2'
 }
 
 /** The answers without the form's hidden field, and what stood in it. */

@@ -70,7 +70,7 @@ function judge(
   input: SubmissionInput,
 ): Judged {
   const { answers, hidden } = splitTrap(form, input.data)
-  const arrival = judgeArrival(input, hidden, form.compiled.protection, {
+  const arrival = judgeArrival(input, hidden, form.protection, {
     tokens: dependencies.tokens,
     subject: { tenantId: context.tenant.id, formId: form.id },
     nowMs: context.clock.now(),
@@ -130,7 +130,7 @@ function conclude(form: PublishedForm, verdict: SubmissionVerdict): Submission {
 }
 
 function receiptOf(form: PublishedForm, verdict: SubmissionVerdict): SubmissionReceipt {
-  const shown = form.compiled.exposeScore
+  const shown = form.exposeScore
   return {
     id: verdict.leadId,
     status: 'received',

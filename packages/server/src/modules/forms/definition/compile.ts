@@ -8,8 +8,6 @@ import type { Condition, FormDefinition, FormField } from './schema.ts'
 /** A field ready to read answers. */
 export interface CompiledField {
   readonly name: string
-  /** JSON pointer of its answer in a submission: `/data/<name>`. */
-  readonly pointer: string
   /** The refusal of no answer; `undefined` for a field that may stay empty. */
   readonly missing: Refusal | undefined
   readonly isShown: Test | undefined
@@ -35,11 +33,8 @@ export interface FormProtection {
   readonly maximumAgeSeconds: number
 }
 
-/** A definition made ready for many evaluations. Immutable; keep one per published version. */
+/** What evaluates answers, made ready for many of them. Immutable; keep one per published version. */
 export interface CompiledForm {
-  readonly definition: FormDefinition
-  readonly protection: FormProtection
-  readonly exposeScore: boolean
   /** In the order of the definition. */
   readonly fields: readonly CompiledField[]
   /** Position in `fields` by name: the only way from an answer's name to a field. */
@@ -70,9 +65,6 @@ export function compileForm(definition: FormDefinition): CompiledForm {
   }
   const { scoring } = definition
   return Object.freeze({
-    definition,
-    protection: protectionOf(definition),
-    exposeScore: definition.exposeScore ?? false,
     fields: definition.fields.map((field) => compileField(field, find)),
     positions,
     choiceScores: definition.fields.flatMap((field, position) => {
@@ -98,11 +90,18 @@ export function protectionOf(definition: FormDefinition): FormProtection {
   }
 }
 
+const REQUIRED: Refusal = { code: 'required' }
+const CONSENT_REQUIRED: Refusal = { code: 'consent-required' }
+
+function missingOf({ type, required }: FormField): Refusal | undefined {
+  if (required !== true) return undefined
+  return type === 'consent' ? CONSENT_REQUIRED : REQUIRED
+}
+
 function compileField(field: FormField, find: FindField): CompiledField {
   return {
     name: field.name,
-    pointer: `/data/${field.name}`,
-    missing: field.required === true ? { code: field.type === 'consent' ? 'consent-required' : 'required' } : undefined,
+    missing: missingOf(field),
     isShown: field.showWhen === undefined ? undefined : compileCondition(field.showWhen, find),
     read: readerFor(field),
   }

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import { compileForm } from './compile.ts'
 import { DEMO_FORM } from './demo.ts'
 import { describePublic } from './describe-public.ts'
 import { PublicForm } from './public-schema.ts'
@@ -10,11 +9,11 @@ const label = { en: 'Label', fr: 'Libellé' }
 
 describe('describePublic', () => {
   it.each(['en', 'fr', undefined] as const)('fits its schema (%s)', (locale) => {
-    expect(createSchemaCheck(PublicForm)(describePublic(compileForm(DEMO_FORM), locale))).toEqual([])
+    expect(createSchemaCheck(PublicForm)(describePublic(DEMO_FORM, locale))).toEqual([])
   })
 
   it('says what to show, when, and what is accepted', () => {
-    const { fields } = describePublic(compileForm(DEMO_FORM), 'fr')
+    const { fields } = describePublic(DEMO_FORM, 'fr')
     expect(fields[3]).toEqual({
       name: 'productCount',
       type: 'number',
@@ -28,19 +27,19 @@ describe('describePublic', () => {
   })
 
   it('gives every language where none is asked for, and the other one where a text lacks it', () => {
-    const form = compileForm({ title: { fr: 'Titre' }, fields: [{ name: 'x', type: 'text', label }] })
+    const form: FormDefinition = { title: { fr: 'Titre' }, fields: [{ name: 'x', type: 'text', label }] }
     expect(describePublic(form)).toEqual({
       title: { fr: 'Titre' },
       fields: [{ name: 'x', type: 'text', label, required: false, maxLength: 200 }],
     })
     expect(describePublic(form, 'en').title).toBe('Titre')
-    const english = compileForm({ title: { en: 'Title' }, fields: [{ name: 'x', type: 'text', label }] })
+    const english: FormDefinition = { title: { en: 'Title' }, fields: [{ name: 'x', type: 'text', label }] }
     expect(describePublic(english, 'fr').title).toBe('Title')
   })
 
   it.each([true, false])('never tells points, rules or what leads to an outcome (exposeScore: %s)', (exposeScore) => {
     const secretive: FormDefinition = { ...DEMO_FORM, exposeScore }
-    const told = JSON.stringify(describePublic(compileForm(secretive)))
+    const told = JSON.stringify(describePublic(secretive))
     for (const secret of ['score', 'Score', 'points', 'rules', '"when"', 'protection'])
       expect(told).not.toContain(secret)
     expect(told.includes('call-today')).toBe(exposeScore)
@@ -48,7 +47,7 @@ describe('describePublic', () => {
 
   it('describes every type of field', () => {
     const common = { label, help: label, required: true } as const
-    const form = compileForm({
+    const form: FormDefinition = {
       title: label,
       description: label,
       fields: [
@@ -66,7 +65,7 @@ describe('describePublic', () => {
         { ...common, name: 'e', type: 'date', minDate: 'today', maxDate: '2030-01-01' },
         { ...common, name: 'f', type: 'consent', consentText: label, version: '2' },
       ],
-    })
+    }
     const shared = { label: 'Label', help: 'Label', required: true }
     expect(describePublic(form, 'en')).toEqual({
       title: 'Label',

@@ -1,4 +1,3 @@
-import type { CompiledForm } from './compile.ts'
 import type { PublicField, PublicForm, PublicText } from './public-schema.ts'
 import {
   DEFAULT_MAX_LENGTH,
@@ -15,14 +14,13 @@ import {
  *
  * @param locale - the language of the texts; `undefined` for all of them.
  */
-export function describePublic(form: CompiledForm, locale?: FormLocale): PublicForm {
-  const { definition } = form
+export function describePublic(definition: FormDefinition, locale?: FormLocale): PublicForm {
   const say: Say = (text) => (locale === undefined ? text : textIn(text, locale))
   return {
     title: say(definition.title),
     ...optional('description', definition.description, say),
     fields: definition.fields.map((field) => describeField(field, say)),
-    ...(form.exposeScore ? { outcomes: describeOutcomes(definition, say) } : {}),
+    ...(definition.exposeScore ? { outcomes: describeOutcomes(definition, say) } : {}),
   }
 }
 

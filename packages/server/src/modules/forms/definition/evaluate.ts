@@ -61,7 +61,7 @@ export function evaluateAnswers(
   const today = form.needsToday ? calendarDay(at.nowMs, at.timeZone) : ''
   const errors: FieldError[] = []
   const read = readAnswers(form, answers, today, (field, refusal) => {
-    errors.push(fieldError(field.pointer, field.name, refusal, at.locale))
+    errors.push(fieldError(`/data/${field.name}`, field.name, refusal, at.locale))
   })
   for (const name of unknownNames) errors.push(unknownFieldError(name, at.locale))
 

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { compileForm } from './compile.ts'
 import { evaluateAnswers } from './evaluate.ts'
+import type { FormDefinition } from './schema.ts'
 import { answersFromPairs } from './url-encoded.ts'
 
 const label = { en: 'Label' }
-const form = compileForm({
+const definition: FormDefinition = {
   title: label,
   fields: [
     { name: 'name', type: 'text', label },
@@ -21,8 +22,9 @@ const form = compileForm({
     },
     { name: 'agreed', type: 'consent', label, consentText: label, version: '1' },
   ],
-})
-const read = (query: string) => answersFromPairs(form, new URLSearchParams(query))
+}
+const form = compileForm(definition)
+const read = (query: string) => answersFromPairs(definition, new URLSearchParams(query))
 
 describe('answersFromPairs', () => {
   it('types every answer as its field asks', () => {

@@ -1,5 +1,4 @@
-import type { CompiledForm } from './compile.ts'
-import type { FormField } from './schema.ts'
+import type { FormDefinition, FormField } from './schema.ts'
 
 /** A number as people write one, in English or in French: `-1234.5`, `1 234,5`. */
 const TYPED_NUMBER = /^[+-]?\d+(?:[.,]\d+)?$/
@@ -16,7 +15,7 @@ const MAX_TYPED_NUMBER = 40
  * @returns an object without prototype; unknown names are kept, to be reported.
  */
 export function answersFromPairs(
-  form: CompiledForm,
+  { fields }: Pick<FormDefinition, 'fields'>,
   pairs: Iterable<readonly [name: string, value: string]>,
 ): Record<string, unknown> {
   const sent = new Map<string, string[]>()
@@ -25,10 +24,10 @@ export function answersFromPairs(
     if (values === undefined) sent.set(name, [value])
     else values.push(value)
   }
+  const asked = new Map(fields.map((field) => [field.name, field]))
   const answers: Record<string, unknown> = Object.create(null)
   for (const [name, values] of sent) {
-    const position = form.positions.get(name)
-    const field = position === undefined ? undefined : form.definition.fields[position]
+    const field = asked.get(name)
     answers[name] = field === undefined ? values : typedAnswer(field, values)
   }
   return answers

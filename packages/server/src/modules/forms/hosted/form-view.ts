@@ -41,7 +41,7 @@ export interface Fault {
 /** The content of a form's page. */
 export function formContent(context: Context, view: FormView): Markup {
   const { locale } = context
-  const { definition } = view.form.compiled
+  const { definition } = view.form
   const words = pageWords[locale]
   const fields = fieldViews(context, view)
   return html`${view.notice && summary(view.notice, view, fields, locale)}
@@ -115,7 +115,7 @@ function fieldViews(context: Context, view: FormView): FieldView[] {
 
 /** The form's fields, with the one for the sender's address, which every submission needs, after a name or first of all. */
 function askedFields(form: PublishedForm, locale: FormLocale): { field: FormField; control: string }[] {
-  const asked = form.compiled.definition.fields.map((field) => ({ field, control: field.name }))
+  const asked = form.definition.fields.map((field) => ({ field, control: field.name }))
   const control = emailControl(form)
   if (form.compiled.positions.has(control)) return asked
   const afterNames = asked.findIndex(({ field }) => !asksForName(field))

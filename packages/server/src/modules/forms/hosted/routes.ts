@@ -114,7 +114,7 @@ export function hostedFormRoutes(app: App, given: HostedFormDependencies): void 
       const content = noticeContent(
         { ...thanks, more: outcomeText(context, found, request.query) },
         {
-          owner: `${context.tenant.name} – ${textIn(found.compiled.definition.title, context.locale)}`,
+          owner: `${context.tenant.name} – ${textIn(found.definition.title, context.locale)}`,
           link: { href: pageUrl(`/f/${found.slug}`, visitOf(request)), text: another },
         },
       )
@@ -160,9 +160,9 @@ function addressRefused(
 }
 
 /** What became of the answers, in words, where the form tells it. The address names an outcome, and only one of the form's counts. */
-function outcomeText({ locale }: Context, { compiled }: PublishedForm, query: unknown): string | undefined {
-  if (!compiled.exposeScore || typeof query !== 'object' || query === null) return undefined
+function outcomeText({ locale }: Context, { definition }: PublishedForm, query: unknown): string | undefined {
+  if (definition.exposeScore !== true || typeof query !== 'object' || query === null) return undefined
   const asked: unknown = Reflect.get(query, 'outcome')
-  const label = compiled.definition.outcomes?.find(({ id }) => id === asked)?.label
+  const label = definition.outcomes?.find(({ id }) => id === asked)?.label
   return label && textIn(label, locale)
 }

@@ -9,9 +9,8 @@ export const tokenControl = 'renderToken'
  * The name of the control for the sender's address. A form with an e-mail field `email` of its own asks for it there,
  * and once; no field's name begins with an underscore.
  */
-export function emailControl({ compiled }: PublishedForm): string {
-  const position = compiled.positions.get('email')
-  const field = position === undefined ? undefined : compiled.definition.fields[position]
+export function emailControl({ definition }: PublishedForm): string {
+  const field = definition.fields.find(({ name }) => name === 'email')
   return field === undefined || field.type === 'email' ? 'email' : '_email'
 }
 
@@ -44,7 +43,7 @@ export function readSentForm(form: PublishedForm, pairs: Pairs): SentForm {
   const [honeypot, website] = legacyTraps.map(filled)
   return {
     email,
-    data: { ...answersFromPairs(form.compiled, answers), [form.trapName]: filled(form.trapName) ?? '' },
+    data: { ...answersFromPairs(form.definition, answers), [form.trapName]: filled(form.trapName) ?? '' },
     ...(token !== undefined && { renderToken: token }),
     ...(honeypot !== undefined && { honeypot }),
     ...(website !== undefined && { website }),

@@ -35,7 +35,7 @@ export function showForm(
   const visit = visitOf(request)
   const path = `/f/${form.slug}`
   const other = languagesOf(form).find((each) => each !== locale)
-  const title = textIn(form.compiled.definition.title, locale)
+  const title = textIn(form.definition.title, locale)
   const isWrong = back !== undefined && back.faults.length > 0
   const content = formContent(context, {
     form,
@@ -62,5 +62,5 @@ export function showForm(
 
 /** Milliseconds until a form shown at that moment is taken. */
 export function waitMs(form: PublishedForm, issuedAtMs: number, nowMs: number): number {
-  return Math.max(0, issuedAtMs + form.compiled.protection.minimumFillSeconds * 1_000 - nowMs)
+  return Math.max(0, issuedAtMs + form.protection.minimumFillSeconds * 1_000 - nowMs)
 }

@@ -43,8 +43,8 @@ export function inPageLanguage(context: Context, request: FastifyRequest, form?:
 }
 
 /** The languages a form is written in, by its title. */
-export function languagesOf({ compiled }: PublishedForm): readonly Locale[] {
-  const { title } = compiled.definition
+export function languagesOf({ definition }: PublishedForm): readonly Locale[] {
+  const { title } = definition
   return (['en', 'fr'] as const).filter((locale) => title[locale] !== undefined)
 }
 

@@ -13,36 +13,22 @@ interface NumberBounds {
 
 /** A reader of JSON numbers, finite, within bounds that both belong to the range. Text is not a number, even `"42"`. */
 export function numberReader(bounds: NumberBounds): Reader {
-  const boundsFault = boundsChecker(bounds)
-  const stepFault = stepChecker(bounds)
   return (answer) => {
     if (typeof answer !== 'number' || !Number.isFinite(answer)) return NOT_A_NUMBER
     // JSON has no use for a negative zero, and formats that print one surprise people.
     const value = answer === 0 ? 0 : answer
-    return boundsFault(value) ?? stepFault(value) ?? value
+    return boundsFault(value, bounds) ?? stepFault(value, bounds) ?? value
   }
 }
 
-type NumberChecker = (value: number) => Refusal | undefined
-
-function boundsChecker({ min, max }: NumberBounds): NumberChecker {
-  const low = min ?? -Number.MAX_VALUE
-  const high = max ?? Number.MAX_VALUE
-  const tooSmall: Refusal = { code: 'number-too-small', limit: low }
-  const tooLarge: Refusal = { code: 'number-too-large', limit: high }
-  return (value) => {
-    if (value < low) return tooSmall
-    return value > high ? tooLarge : undefined
-  }
+function boundsFault(value: number, { min, max }: NumberBounds): Refusal | undefined {
+  if (min !== undefined && value < min) return { code: 'number-too-small', limit: min }
+  return max !== undefined && value > max ? { code: 'number-too-large', limit: max } : undefined
 }
 
-function stepChecker({ min, step, integer }: NumberBounds): NumberChecker {
-  const start = min ?? 0
-  const offStep: Refusal = { code: 'number-step', limit: step ?? 0 }
-  return (value) => {
-    if (integer && !Number.isInteger(value)) return NOT_WHOLE
-    return step === undefined || isOnStep(value - start, step) ? undefined : offStep
-  }
+function stepFault(value: number, { min = 0, step, integer }: NumberBounds): Refusal | undefined {
+  if (integer && !Number.isInteger(value)) return NOT_WHOLE
+  return step === undefined || isOnStep(value - min, step) ? undefined : { code: 'number-step', limit: step }
 }
 
 /** 0.3 is three steps of 0.1 although 0.3 / 0.1 is 2.9999999999999996 in binary. */

@@ -17,25 +17,22 @@ const NOT_TEXT: Refusal = { code: 'text-expected' }
  */
 export function textReader(bounds: { minLength: number; maxLength: number; multiline: boolean }): Reader {
   const { minLength, maxLength, multiline } = bounds
-  const tooShort: Refusal = { code: 'text-too-short', limit: minLength }
-  const tooLong: Refusal = { code: 'text-too-long', limit: maxLength }
-
-  const boundsFault = (text: string): Refusal | undefined => {
-    const length = countCodePoints(text)
-    if (length > maxLength) return tooLong
-    return length < minLength ? tooShort : undefined
-  }
-
   return (answer) => {
     if (typeof answer !== 'string') return NOT_TEXT
     const text = multiline ? cleanMultiline(answer) : answer.trim()
     // A code point is at most two code units and composed from three at the very most that people type: what is
     // longer still is refused before anything scans it.
-    if (text.length > 6 * maxLength) return tooLong
+    if (text.length > 6 * maxLength) return { code: 'text-too-long', limit: maxLength }
     const composed = compose(text)
     if (!VISIBLE.test(composed)) return undefined
-    return characterFault(composed, multiline) ?? boundsFault(composed) ?? composed
+    return characterFault(composed, multiline) ?? lengthFault(composed, minLength, maxLength) ?? composed
   }
+}
+
+function lengthFault(text: string, least: number, most: number): Refusal | undefined {
+  const length = countCodePoints(text)
+  if (length > most) return { code: 'text-too-long', limit: most }
+  return length < least ? { code: 'text-too-short', limit: least } : undefined
 }
 
 function cleanMultiline(answer: string): string {
