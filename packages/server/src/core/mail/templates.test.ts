@@ -44,6 +44,8 @@ const oneOfEach: readonly NewMail[] = [
   { template: 'factor-locked', to, data: { until: at } },
   { template: 'session-replayed', to, data: { at, token } },
   { template: 'webhook-disabled', to, data: { host: 'hooks.example.org', reason: 'failing' } },
+  { template: 'sessions-ended', to, data: { at } },
+  { template: 'access-changed', to, data: { change: 'api-key-created', at } },
 ]
 
 /** Sends a mail over the wire and reads what came. */

@@ -1,3 +1,4 @@
+import { accessChanged } from './templates/access-changed.ts'
 import { accountExists } from './templates/account-exists.ts'
 import { accountLocked } from './templates/account-locked.ts'
 import { changeEmail } from './templates/change-email.ts'
@@ -14,6 +15,7 @@ import { recoveryCodesLow } from './templates/recovery-codes-low.ts'
 import { resetFactor } from './templates/reset-factor.ts'
 import { resetPassword } from './templates/reset-password.ts'
 import { sessionReplayed } from './templates/session-replayed.ts'
+import { sessionsEnded } from './templates/sessions-ended.ts'
 import { verifyEmail } from './templates/verify-email.ts'
 import { webhookDisabled } from './templates/webhook-disabled.ts'
 
@@ -36,6 +38,8 @@ export const mailTemplates = {
   'factor-locked': factorLocked,
   'session-replayed': sessionReplayed,
   'webhook-disabled': webhookDisabled,
+  'sessions-ended': sessionsEnded,
+  'access-changed': accessChanged,
 } as const
 
 export type MailTemplateName = keyof typeof mailTemplates

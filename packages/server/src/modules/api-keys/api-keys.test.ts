@@ -147,6 +147,17 @@ describe('a key of a person', () => {
     }
   })
 
+  it('is told to its maker by mail, when it is made and when it is replaced', async () => {
+    const { person, headers } = await signedIn(['admin'])
+    const mails = () => inDatabase('select template, is_dropped from mail_outbox where user_id = $1', [person.id])
+    const { id } = await made(headers)
+    expect(await mails()).toEqual([{ template: 'access-changed', is_dropped: false }])
+    expect((await call('POST', `/api-keys/${id}/rotate`, headers, {})).statusCode).toBe(201)
+    expect(await mails()).toHaveLength(2)
+    await call('DELETE', `/api-keys/${id}`, headers)
+    expect(await mails()).toHaveLength(2)
+  })
+
   it('is in the audit log, without its secret', async () => {
     const { headers } = await signedIn(['admin'])
     const { id, key } = await made(headers)

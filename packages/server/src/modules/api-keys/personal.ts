@@ -3,7 +3,9 @@ import { createApiKeyToken } from '../../core/access/api-key-token.ts'
 import { canonicalNetwork } from '../../core/access/networks.ts'
 import { appendAudit } from '../../core/audit/append.ts'
 import type { Context, Person } from '../../core/context.ts'
+import { tellAccess } from '../../core/identity/access-notice.ts'
 import { createId } from '../../core/ids.ts'
+import type { MailQueue } from '../../core/mail/outbox.ts'
 import { ProblemError } from '../../core/problem.ts'
 import { type NumberedPage, numberedPageReply, pageRequest } from '../../core/shapes/pagination.ts'
 import type { Tx } from '../../database/tenant.ts'
@@ -39,17 +41,17 @@ export async function readApiKey(context: Context, id: string): Promise<ApiKey> 
 }
 
 /**
- * Makes a key that is bound to its maker: what they lose later, it loses.
+ * Makes a key that is bound to its maker, who is told: what they lose later, it loses.
  *
  * @throws ProblemError `permission-missing` for a scope that the person does not hold; `invalid-content` for a network that
  * is none.
  */
-export function makeApiKey(context: Context, input: ApiKeyInput): Promise<NewApiKey> {
+export function makeApiKey(context: Context, mail: MailQueue, input: ApiKeyInput): Promise<NewApiKey> {
   const person = personOf(context)
   assertHolds(person, input.scopes)
   const networks = (input.networks ?? []).map((text, index) => networkOf(text, index, context.locale))
   return context.inTenant((tx) =>
-    insertKey(tx, context, 'api-key.created', {
+    insertKey(tx, context, mail, 'api-key.created', {
       name: input.name.trim(),
       scopes: input.scopes,
       networks: [...new Set(networks)],
@@ -64,7 +66,12 @@ export function makeApiKey(context: Context, input: ApiKeyInput): Promise<NewApi
  *
  * @throws ProblemError `api-key-not-found`; `api-key-ended` for one that ended or was replaced; `permission-missing`.
  */
-export function rotateApiKey(context: Context, id: string, rotation: ApiKeyRotation): Promise<NewApiKey> {
+export function rotateApiKey(
+  context: Context,
+  mail: MailQueue,
+  id: string,
+  rotation: ApiKeyRotation,
+): Promise<NewApiKey> {
   const person = personOf(context)
   const nowMs = context.clock.now()
   return context.inTenant(async (tx) => {
@@ -76,7 +83,7 @@ export function rotateApiKey(context: Context, id: string, rotation: ApiKeyRotat
       throw new ProblemError('api-key-ended')
     }
     const { name, scopes, networks } = old
-    return insertKey(tx, context, 'api-key.rotated', {
+    return insertKey(tx, context, mail, 'api-key.rotated', {
       name,
       scopes,
       networks,
@@ -113,9 +120,11 @@ interface KeyFacts {
 async function insertKey(
   tx: Tx,
   context: Context,
+  mail: MailQueue,
   action: 'api-key.created' | 'api-key.rotated',
   facts: KeyFacts,
 ): Promise<NewApiKey> {
+  const { id: userId } = personOf(context)
   const { token, lookupId, secretHash } = createApiKeyToken()
   const row = await queries.insertApiKey(tx, {
     tenant_id: context.tenant.id,
@@ -125,10 +134,12 @@ async function insertKey(
     name: facts.name,
     scopes: facts.scopes,
     networks: facts.networks,
-    created_by: personOf(context).id,
+    created_by: userId,
     expires_at: new Date(context.clock.now() + (facts.days ?? DEFAULT_DAYS) * dayMs),
     ...(facts.rotatedFrom !== undefined && { rotated_from: facts.rotatedFrom }),
   })
+  const change = action === 'api-key.created' ? 'api-key-created' : 'api-key-rotated'
+  await tellAccess(tx, mail, userId, change, context.clock.now())
   const { scopes, networks, rotatedFrom = null } = facts
   await appendAudit(tx, context, {
     action,

@@ -1,4 +1,5 @@
 import type { App } from '../../core/fastify.ts'
+import type { MailQueue } from '../../core/mail/outbox.ts'
 import { refusals } from '../../core/openapi/openapi.ts'
 import { Ref } from '../../core/shapes/fields.ts'
 import { endApiKey, makeApiKey, pageApiKeys, readApiKey, rotateApiKey } from './personal.ts'
@@ -18,7 +19,7 @@ import { readUsage } from './usage.ts'
 export const apiKeySchemas = [ApiKey, ApiKeyPage, NewApiKey, ApiKeyInput, ApiKeyRotation, ApiKeyUsage]
 
 /** The API keys of a tenant, kept by people alone: no key makes, reads or ends a key. */
-export function apiKeyRoutes(app: App): void {
+export function apiKeyRoutes(app: App, { mail }: { readonly mail: MailQueue }): void {
   app.get(
     '/api-keys',
     {
@@ -49,7 +50,7 @@ export function apiKeyRoutes(app: App): void {
       config: { access: 'api-keys:write', stepUp: true, uncompressed: true },
     },
     async (request, reply) => {
-      const made = await makeApiKey(request.context, request.body)
+      const made = await makeApiKey(request.context, mail, request.body)
       return reply
         .code(201)
         .header('cache-control', 'no-store')
@@ -107,7 +108,7 @@ export function apiKeyRoutes(app: App): void {
       config: { access: 'api-keys:write', stepUp: true, uncompressed: true, bodyOptional: true },
     },
     async (request, reply) => {
-      const made = await rotateApiKey(request.context, request.params.id, request.body)
+      const made = await rotateApiKey(request.context, mail, request.params.id, request.body)
       return reply
         .code(201)
         .header('cache-control', 'no-store')

@@ -1,6 +1,8 @@
 import { appendAudit } from '../../core/audit/append.ts'
 import type { Context, Person } from '../../core/context.ts'
+import { tellAccess } from '../../core/identity/access-notice.ts'
 import { lockWaysIn } from '../../core/identity/ways-in.ts'
+import type { MailQueue } from '../../core/mail/outbox.ts'
 import { ProblemError } from '../../core/problem.ts'
 import * as queries from './queries.ts'
 import type { LinkedAccounts } from './schema.ts'
@@ -26,11 +28,11 @@ export async function listAccounts(context: Context): Promise<LinkedAccounts> {
 }
 
 /**
- * Takes a link away, unless nothing would be left to sign in with.
+ * Takes a link away, of which the person is told, unless nothing would be left to sign in with.
  *
  * @throws ProblemError `oauth-account-not-found`, also for somebody else's; `oauth-last-way-in`.
  */
-export function unlink(context: Context, id: string): Promise<void> {
+export function unlink(context: Context, mail: MailQueue, id: string): Promise<void> {
   const { id: userId } = personOf(context)
   const { id: tenantId } = context.tenant
   return context.inTenant(async (tx) => {
@@ -40,6 +42,7 @@ export function unlink(context: Context, id: string): Promise<void> {
     const others = [...passkeys, ...links.filter((link) => link !== id)]
     if (!hasPassword && others.length === 0) throw new ProblemError('oauth-last-way-in')
     await queries.deleteAccount(tx, tenantId, userId, id)
+    await tellAccess(tx, mail, userId, 'oauth-unlinked', context.clock.now())
     await appendAudit(tx, context, { action: 'oauth.unlinked', resource: { type: 'oauth-account', id } })
   })
 }

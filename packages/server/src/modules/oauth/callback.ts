@@ -2,6 +2,7 @@ import { appendAudit } from '../../core/audit/append.ts'
 import { readCookie } from '../../core/browser/cookies.ts'
 import { parseEmailAddress } from '../../core/credentials/email-address.ts'
 import { createOpaqueToken } from '../../core/credentials/opaque-token.ts'
+import { tellAccess } from '../../core/identity/access-notice.ts'
 import { lockAccount } from '../../core/identity/account-lock.ts'
 import { completeDueReset } from '../../core/identity/factor-reset.ts'
 import { tellNewDevice } from '../../core/identity/new-device.ts'
@@ -105,7 +106,7 @@ async function settle(tx: Tx, dependencies: OAuthDependencies, settled: Settled)
   return offerAccount(tx, dependencies, settled)
 }
 
-/** Links an identity to the person who asked for it and is still signed in. */
+/** Links an identity to the person who asked for it and is still signed in, and tells them. */
 async function link(
   tx: Tx,
   dependencies: OAuthDependencies,
@@ -125,6 +126,7 @@ async function link(
   const { iss, sub } = identity
   const isMade = holder === undefined && (await queries.insertAccount(tx, { ...row, iss, sub }))
   if (!isMade) throw new ProblemError('oauth-already-linked')
+  await tellAccess(tx, dependencies.mail, asked.userId, 'oauth-linked', dependencies.kit.clock.now())
   await appendAudit(tx, auditSource(dependencies, tenantId, asked.userId, client), {
     action: 'oauth.linked',
     resource: { type: 'oauth-account', id },

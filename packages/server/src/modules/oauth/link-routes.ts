@@ -65,7 +65,7 @@ export function linkRoutes(app: App, dependencies: OAuthDependencies): void {
       config: { access: 'session', stepUp: true },
     },
     async (request, reply) => {
-      await unlink(request.context, request.body.accountId)
+      await unlink(request.context, dependencies.mail, request.body.accountId)
       return reply.code(204).send(null)
     },
   )

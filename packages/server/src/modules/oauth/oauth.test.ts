@@ -1,10 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { createId } from '../../core/ids.ts'
 import { createTestDatabase, type TestDatabase } from '../../testing/database.ts'
 import { changedDuring, livingSessions } from '../../testing/held-account.ts'
 import { type ProviderAnswers, startTestProvider, type TestProvider } from '../../testing/identity-provider.ts'
 import { bearer, createPerson, nextAddress, signInOver } from '../../testing/people.ts'
 import { enrolOver, nextCode, postTo } from '../../testing/second-factors.ts'
 import { startTestServer, type TestServer } from '../../testing/server.ts'
+import { asTenant } from '../../testing/tenant-rows.ts'
 
 let database: TestDatabase
 let server: TestServer
@@ -157,7 +159,7 @@ describe('signing in with a provider', () => {
   it('refuses somebody who was switched off', async () => {
     const { accessToken } = await register(newcomer())
     const { id } = (await me(accessToken)).user
-    await asTenant('update user_account set is_active = false where id = $1', [id])
+    await asTenant(server, 'update user_account set is_active = false where id = $1', [id])
     const { answer } = await signIn()
     expect([answer.statusCode, codeOf(answer)]).toEqual([401, 'oauth-refused'])
   })
@@ -362,21 +364,7 @@ describe('class 31: the registration token', () => {
 })
 
 /** Lets every token of a flow be too old. */
-const expire = (): Promise<void> =>
-  asTenant("update one_time_token set expires_at = now() where purpose like 'oauth-%'", [])
-
-/** Does to the tenant's rows what no call of a test can. */
-async function asTenant(text: string, values: readonly unknown[]): Promise<void> {
-  const connection = await database.worker.connect()
-  try {
-    await connection.query('begin')
-    await connection.query("select set_config('rempart.tenant_id', $1, true)", [server.tenant.id])
-    await connection.query(text, [...values])
-    await connection.query('commit')
-  } finally {
-    connection.release()
-  }
-}
+const expire = () => asTenant(server, "update one_time_token set expires_at = now() where purpose like 'oauth-%'")
 
 it('a provider whose metadata are of another issuer lets nobody in', async () => {
   const liar = await startTestProvider()
@@ -506,6 +494,23 @@ describe('taking a link away', () => {
     expect([refused.statusCode, codeOf(refused)]).toEqual([409, 'oauth-last-way-in'])
     const { accessToken: other } = await signInOver(server, await createPerson(server))
     expect(codeOf(await unlink(other, account?.id ?? ''))).toBe('oauth-account-not-found')
+  })
+
+  it('is told to the person by mail, as the link was', async () => {
+    const person = await createPerson(server)
+    const mails = async () =>
+      (await asTenant(server, 'select template from mail_outbox where user_id = $1', [person.id])).map(
+        ({ template }) => template,
+      )
+    const { accessToken } = await signInOver(server, person)
+    Object.assign(idp.answers, newcomer())
+    await link(accessToken)
+    expect(await mails()).toEqual(['access-changed'])
+    const [account] = await accountsOf(accessToken)
+    await unlink(accessToken, createId())
+    expect(await mails()).toEqual(['access-changed'])
+    await unlink(accessToken, account?.id ?? '')
+    expect(await mails()).toEqual(['access-changed', 'access-changed'])
   })
 
   it('ends signing in with it', async () => {

@@ -1,4 +1,5 @@
 import type { App } from '../../core/fastify.ts'
+import type { MailQueue } from '../../core/mail/outbox.ts'
 import { refusals } from '../../core/openapi/openapi.ts'
 import { Ref } from '../../core/shapes/fields.ts'
 import { EndedSessions, SessionParams, SessionQuery, UserSession, UserSessionPage } from './schema.ts'
@@ -7,7 +8,7 @@ import { endSessionsOfUser, listSessionsOfUser } from './staff.ts'
 export const staffSessionSchemas = [UserSession, UserSessionPage]
 
 /** Where somebody is signed in, as staff are shown it, and how staff end it. */
-export function staffSessionRoutes(app: App): void {
+export function staffSessionRoutes(app: App, { mail }: { readonly mail: MailQueue }): void {
   app.get(
     '/users/:id/sessions',
     {
@@ -32,13 +33,13 @@ export function staffSessionRoutes(app: App): void {
         operationId: 'endSessionsOfUser',
         summary: 'End every session of somebody, at once and everywhere',
         description:
-          'Of somebody who may do nothing that one may not do oneself. The account stays on: they may sign in again. Takes a fresh proof of who one is.',
+          'Of somebody who may do nothing that one may not do oneself. The account stays on: they may sign in again, and a mail tells them. Takes a fresh proof of who one is.',
         tags: ['sessions'],
         params: SessionParams,
         response: { 200: Ref(EndedSessions), ...refusals(400, 401, 403, 404, 422, 429, 503) },
       },
       config: { access: 'users:write', stepUp: true },
     },
-    (request) => endSessionsOfUser(request.context, request.params.id),
+    (request) => endSessionsOfUser(request.context, mail, request.params.id),
   )
 }

@@ -40,6 +40,18 @@ describe('staff who end the sessions of somebody', () => {
     expect(entries).toEqual([{ actor_kind: 'user', changes: { reason: 'ended-by-staff' } }])
   })
 
+  it('have the person told by mail, without a link that does anything, and not of what changed nothing', async () => {
+    const [person, admin] = [await createPerson(server), await staff('admin')]
+    const mails = () => asTenant(server, 'select template from mail_outbox where user_id = $1', [person.id])
+    await call('DELETE', `/users/${person.id}/sessions`, admin)
+    expect(await mails()).toEqual([])
+    await credentialOf(person)
+    await call('DELETE', `/users/${person.id}/sessions`, await staff('editor'))
+    expect(await mails()).toEqual([])
+    await call('DELETE', `/users/${person.id}/sessions`, admin)
+    expect(await mails()).toEqual([{ template: 'sessions-ended' }])
+  })
+
   it('need a fresh proof of who they are', async () => {
     const [person, admin] = [await createPerson(server), await staff('admin')]
     const session = await credentialOf(person)

@@ -4,6 +4,7 @@ import { lockAccount } from '../../core/identity/account-lock.ts'
 import { assertMayActOn } from '../../core/identity/holdings.ts'
 import { withdrawOneTimeTokens } from '../../core/identity/one-time-tokens.ts'
 import { revokeSessions } from '../../core/identity/session-queries.ts'
+import type { MailQueue } from '../../core/mail/outbox.ts'
 import { ProblemError } from '../../core/problem.ts'
 import { type NumberedPage, numberedPageReply, pageRequest } from '../../core/shapes/pagination.ts'
 import type { Tx } from '../../database/tenant.ts'
@@ -34,12 +35,12 @@ export function listSessionsOfUser(
 }
 
 /**
- * Ends every session of somebody, and every sign-in of theirs that waits for its second factor. The account stays as it is:
- * they may sign in again.
+ * Ends every session of somebody, who is told if there was any, and every sign-in of theirs that waits for its second
+ * factor. The account stays as it is: they may sign in again.
  *
  * @throws ProblemError `user-not-found`, also for a person of another tenant; `beyond-own-rights` for who may do more.
  */
-export function endSessionsOfUser(context: Context, userId: string): Promise<EndedSessions> {
+export function endSessionsOfUser(context: Context, mail: MailQueue, userId: string): Promise<EndedSessions> {
   const owner = { tenantId: context.tenant.id, userId }
   return context.inTenant(async (tx) => {
     await assertKnown(tx, owner)
@@ -48,6 +49,10 @@ export function endSessionsOfUser(context: Context, userId: string): Promise<End
     const reason = 'ended-by-staff'
     const sessions = await revokeSessions(tx, owner.tenantId, { userId }, reason)
     await withdrawOneTimeTokens(tx, owner.tenantId, userId, ['mfa-challenge'])
+    if (sessions.length > 0) {
+      const at = new Date(context.clock.now()).toISOString()
+      await mail.queueMail(tx, { template: 'sessions-ended', to: { userId }, data: { at } })
+    }
     // Also where there was none to end: somebody has acted on somebody.
     const resource = { type: 'user', id: userId.toLowerCase() }
     await appendAudit(tx, context, { action: 'session.ended', resource, changes: { reason, sessions } })
