@@ -128,6 +128,8 @@ describe('signing in with a provider', () => {
     expect(listed.json().items.map((item: { code: string }) => item.code)).toEqual(['evil', 'github', 'own'])
     const kept = await get('/api/v1/identity-providers', bearer(staff))
     expect(kept.body).not.toContain('a secret of the provider')
+    // Among what else a tenant sets for itself.
+    expect((await get('/api/v1/tenant/idp', bearer(staff))).json()).toEqual(kept.json())
   })
 
   it('in a browser answers with cookies and the address that was asked for', async () => {

@@ -10,26 +10,39 @@ import {
   IdentityProviders,
 } from './schema.ts'
 
-/** The providers of a tenant, kept by staff. */
+/** The providers of a tenant, kept by staff; also among what else a tenant sets for itself. */
 export function identityProviderRoutes(app: App, dependencies: ProviderDependencies): void {
+  routesUnder(app, '/identity-providers', {}, dependencies)
+  routesUnder(app, '/tenant/idp', { undocumented: 'the same as /identity-providers' }, dependencies)
+}
+
+function routesUnder(
+  app: App,
+  base: string,
+  other: { readonly undocumented?: string },
+  dependencies: ProviderDependencies,
+): void {
+  const hide = other.undocumented !== undefined
   app.get(
-    '/identity-providers',
+    base,
     {
       schema: {
+        hide,
         operationId: 'listIdentityProviders',
         summary: 'List the providers that people can sign in with',
         tags: ['oauth'],
         response: { 200: Ref(IdentityProviders), ...refusals(400, 401, 403, 429, 503) },
       },
-      config: { access: 'settings:read' },
+      config: { access: 'settings:read', ...other },
     },
     (request) => listProviders(request.context, dependencies),
   )
 
   app.post(
-    '/identity-providers',
+    base,
     {
       schema: {
+        hide,
         operationId: 'addIdentityProvider',
         summary: 'Let people sign in with a provider',
         description: 'Google and every other OpenID provider is `oidc` with its issuer.',
@@ -37,15 +50,16 @@ export function identityProviderRoutes(app: App, dependencies: ProviderDependenc
         body: Ref(IdentityProviderInput),
         response: { 201: Ref(IdentityProvider), ...refusals(400, 401, 403, 409, 413, 415, 422, 429, 503) },
       },
-      config: { access: 'settings:write', stepUp: true },
+      config: { access: 'settings:write', stepUp: true, ...other },
     },
     async (request, reply) => reply.code(201).send(await addProvider(request.context, dependencies, request.body)),
   )
 
   app.put(
-    '/identity-providers/:id',
+    `${base}/:id`,
     {
       schema: {
+        hide,
         operationId: 'changeIdentityProvider',
         summary: 'Change a provider, or switch it off',
         description: 'Sign-ins that are under way end. Links stay; switched off, nobody signs in with them.',
@@ -54,22 +68,23 @@ export function identityProviderRoutes(app: App, dependencies: ProviderDependenc
         body: Ref(IdentityProviderChange),
         response: { 200: Ref(IdentityProvider), ...refusals(400, 401, 403, 404, 413, 415, 422, 429, 503) },
       },
-      config: { access: 'settings:write', stepUp: true },
+      config: { access: 'settings:write', stepUp: true, ...other },
     },
     (request) => changeProvider(request.context, dependencies, request.params.id, request.body),
   )
 
   app.delete(
-    '/identity-providers/:id',
+    `${base}/:id`,
     {
       schema: {
+        hide,
         operationId: 'removeIdentityProvider',
         summary: 'Take a provider away, with every link to it',
         tags: ['oauth'],
         params: IdentityProviderParams,
         response: { 204: { type: 'null', description: 'Gone.' }, ...refusals(400, 401, 403, 404, 422, 429, 503) },
       },
-      config: { access: 'settings:write', stepUp: true },
+      config: { access: 'settings:write', stepUp: true, ...other },
     },
     async (request, reply) => {
       await removeProvider(request.context, request.params.id)
