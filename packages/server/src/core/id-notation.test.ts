@@ -50,6 +50,27 @@ it.each([
   }
 })
 
+it('takes an id in capitals for the same id, and writes it down as any other', async () => {
+  const owner = bearer((await signInOver(server, await createPerson(server, { roles: ['owner'] }))).accessToken)
+  const person = await createPerson(server)
+  const capitals = person.id.toUpperCase()
+  const call = (method: 'GET' | 'PUT' | 'POST', url: string, payload?: object) =>
+    server.app.inject({ method, url: `/api/v1${url}`, headers: { ...owner }, ...(payload && { payload }) })
+  const roles = (await call('GET', '/roles')).json().items as { id: string; code: string }[]
+  const viewer = roles.find(({ code }) => code === 'viewer')?.id ?? ''
+  expect((await call('PUT', `/users/${capitals}`, { name: 'Ada' })).json()).toMatchObject({
+    id: person.id,
+    name: 'Ada',
+  })
+  expect((await call('POST', `/users/${capitals}/roles`, { roleId: viewer.toUpperCase() })).statusCode).toBe(201)
+  expect((await call('POST', `/users/${capitals}/deactivate`)).statusCode).toBe(200)
+  expect((await call('GET', `/gdpr/export/${capitals}`)).json().userId).toBe(person.id)
+  const { items } = (await call('GET', `/audit?resourceId=${person.id}`)).json()
+  const actions = items.map(({ action }: { action: string }) => action).toSorted()
+  expect(actions).toEqual(['person.exported', 'role.granted', 'user.changed', 'user.deactivated'])
+  expect(JSON.stringify(items)).not.toMatch(new RegExp(`${capitals}|${viewer.toUpperCase()}`))
+})
+
 /** Somebody who keeps every tenant. */
 async function platformOwner(): Promise<Record<string, string>> {
   platform ??= await createTenant(database.worker, { slug: 'platform', name: 'Platform', isPlatform: true })

@@ -2,6 +2,7 @@ import { Ajv, type AnySchema, type ErrorObject, type Options, type ValidateFunct
 import formats from 'ajv-formats'
 import type { FastifySchemaCompiler } from 'fastify'
 import { canonicalEmail } from '../shapes/email.ts'
+import { createCanonicalIds } from './canonical-ids.ts'
 
 const common: Options = {
   removeAdditional: false,
@@ -16,7 +17,7 @@ const common: Options = {
 
 /**
  * Compiles the schemas of a route. Bodies are taken as they are; query strings, parameters and headers are text, so a
- * number there is read from its digits. Each is compiled for its first request: a start compiles none, and what nobody
+ * number there is read from its digits. Ids are handed on in lower case. Each is compiled for its first request: a start compiles none, and what nobody
  * calls costs nothing.
  *
  * @param shared - every schema with an `$id` that routes refer to.
@@ -24,12 +25,14 @@ const common: Options = {
 export function createValidatorCompiler(shared: readonly AnySchema[]): FastifySchemaCompiler<AnySchema> {
   const strict = createCompiler({ ...common, coerceTypes: false }, shared)
   const coercing = createCompiler({ ...common, coerceTypes: true }, shared)
+  const writeIds = createCanonicalIds(shared)
   return ({ schema, httpPart }) => {
     const compile = httpPart === 'body' ? strict : coercing
     let compiled: ValidateFunction | undefined
     const validate: Validator = (value) => {
       compiled ??= compile(schema)
       const isValid = compiled(value)
+      if (isValid) writeIds(schema, value)
       validate.errors = compiled.errors ?? null
       return isValid
     }

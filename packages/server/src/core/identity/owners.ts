@@ -43,5 +43,6 @@ export async function lockOwners(tx: Tx, tenantId: string): Promise<readonly str
  */
 export async function assertOwnerRemains(tx: Tx, tenantId: string, userId: string): Promise<void> {
   const owners = await lockOwners(tx, tenantId)
-  if (owners.includes(userId) && owners.length === 1) throw new ProblemError('last-owner')
+  // As the database writes it, whoever calls.
+  if (owners.includes(userId.toLowerCase()) && owners.length === 1) throw new ProblemError('last-owner')
 }

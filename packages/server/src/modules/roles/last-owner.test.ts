@@ -80,6 +80,16 @@ describe.each(acts)('the last owner, against %s (class 38)', (_name, act) => {
     expect(await left(tenantId)).toEqual([only.id])
   })
 
+  it('stays when their id is written in capitals', async () => {
+    const { tenantId, people } = await owners(1)
+    const [only] = people
+    if (only === undefined) throw new Error('nobody')
+    const capitals = act({ id: only.id.toUpperCase(), roleId: only.roleId.toUpperCase() })
+    const answer = await run(servers[0], capitals, only.headers)
+    expect([answer.statusCode, answer.json().code]).toEqual([409, 'last-owner'])
+    expect(await left(tenantId)).toEqual([only.id])
+  })
+
   it('stays when two remove each other at the same time, in two processes', async () => {
     for (let round = 0; round < 3; round += 1) {
       const { tenantId, people } = await owners(2)
