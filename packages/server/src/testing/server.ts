@@ -1,4 +1,4 @@
-import { createMemoryStore, type Store } from '@rempart/guard'
+import { createMemoryStore, type RemoteStore, type Store } from '@rempart/guard'
 import type { Config } from '../config.ts'
 import { loadConfig } from '../config.ts'
 import type { Scope } from '../core/access/access.ts'
@@ -33,7 +33,7 @@ export interface TestServerOptions {
   readonly environment?: Readonly<Record<string, string>>
   readonly policyFile?: unknown
   /** Where the guard counts; in memory when absent. */
-  readonly store?: Store
+  readonly store?: Store | RemoteStore
   readonly tenant?: Partial<NewTenant>
   /** Routes of the test's own, under `/api/v1`. */
   readonly ownRoutes?: (api: App) => void

@@ -2,10 +2,12 @@ import type { PolicyInput } from '@rempart/guard'
 
 /**
  * Sign-in. The ladder is the account's, and a known device has one of its own. Three failures ask for a proof of work, five
- * for waiting, ten lock for a quarter of an hour and then twice as long each time; whoever signs in starts anew.
+ * for waiting, ten lock for a quarter of an hour and then twice as long each time; whoever signs in starts anew. While the
+ * counters that processes share do not answer, each process counts for itself: who guesses must not gain by tiring them.
  */
 export const loginPolicy: PolicyInput = {
   id: 'auth.login',
+  onStoreFailure: 'local-share',
   rules: [
     { id: 'burst', kind: 'rate-limit', by: 'ip', limit: 5, window: '60s' },
     {
@@ -30,6 +32,7 @@ export const loginPolicy: PolicyInput = {
  */
 export const clientPolicy: PolicyInput = {
   id: 'auth.client',
+  onStoreFailure: 'local-share',
   rules: [
     {
       id: 'standing',
@@ -53,6 +56,7 @@ export const refreshPolicy: PolicyInput = {
 /** What asks for the password of somebody who is signed in: the same ladder as signing in. */
 export const passwordCheckPolicy: PolicyInput = {
   id: 'auth.password-check',
+  onStoreFailure: 'local-share',
   rules: [
     { id: 'burst', kind: 'rate-limit', by: 'ip', limit: 10, window: '60s' },
     {
