@@ -129,6 +129,7 @@ async function identifyWithToken(
   const claims = tokens.claims()
   if (claims === undefined) throw new Error('no ID token')
   const { iss, sub } = claims
+  if (!isSubject(sub)) throw new Error('no subject')
   const told =
     claims['email'] === undefined && configuration.serverMetadata().userinfo_endpoint !== undefined
       ? await openid.fetchUserInfo(configuration, tokens.access_token, sub)
@@ -141,6 +142,10 @@ async function identifyWithToken(
     isEmailVerified: told['email_verified'] === true,
   }
 }
+
+/** OpenID Connect Core §2: 255 characters at most. What no table holds names nobody. */
+const isSubject = (sub: string): boolean =>
+  sub.length >= 1 && sub.length <= 255 && sub.isWellFormed() && !/\p{Cc}/u.test(sub)
 
 async function identifyAtGitHub(
   configuration: openid.Configuration,

@@ -246,6 +246,16 @@ describe('class 29: who an identity is', () => {
     expect([answer.statusCode, codeOf(answer)]).toEqual([401, 'oauth-refused'])
   })
 
+  it.each([
+    ['empty', ''],
+    ['too long', 'x'.repeat(256)],
+    ['of a character that no table holds', 'a\u0000b'],
+    ['of half a character', 'a\ud800'],
+  ])('is nobody when the subject is %s', async (_, sub) => {
+    Object.assign(idp.answers, { ...newcomer(), sub })
+    expect((await signIn()).answer.json()).toMatchObject({ status: 401, code: 'oauth-refused' })
+  })
+
   it('linked to one person is not linked to another', async () => {
     await register(newcomer())
     const { accessToken } = await signInOver(server, await createPerson(server))
