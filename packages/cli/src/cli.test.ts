@@ -103,6 +103,8 @@ describe('people', () => {
   }
   const tokenOf = (text: string): string => /\/account\/invite#token=(rmp_inv_[\w-]{43})/.exec(text)?.[1] ?? ''
   const password = 'another fine password 1789'
+  /** The access token of a person who is signed in. */
+  let graces = ''
 
   it('the link that the first start shows makes the first owner, once, and nobody once there is one', async () => {
     const token = tokenOf(said)
@@ -133,12 +135,31 @@ describe('people', () => {
     expect((await run(['user', 'deactivate', 'Grace@Example.org'])).code).toBe(0)
     expect((await signIn(email, password)).status).toBe(401)
     expect((await run(['user', 'activate', email])).code).toBe(0)
-    expect((await signIn(email, password)).status).toBe(200)
+    const again = await signIn(email, password)
+    expect(again.status).toBe(200)
+    graces = String(again.body['access_token'])
     const french = await run(['user', 'list'], { env: { LANG: 'fr_FR.UTF-8' } })
     expect(french.stdout).toMatch(/^grace@example\.org +Grace +actif /m)
     expect((await run(['user', 'deactivate', 'nobody@example.org'])).stderr).toContain(
       'no account "nobody@example.org"',
     )
+  }, 60_000)
+
+  it('are signed out by name, or all at once, with nobody meant by silence', async () => {
+    const me = async (): Promise<number> => (await api('/auth/me', graces)).status
+    for (const whose of [[], ['--everybody', '--user', 'grace@example.org']]) {
+      expect((await run(['session', 'end', ...whose])).stderr).toContain('--user <account>, or --everybody')
+    }
+    expect((await run(['session', 'end', '--user', 'nobody@example.org'])).code).toBe(1)
+    expect(await me()).toBe(200)
+    const one = await run(['session', 'end', '--user', 'Grace@Example.org', '--json'])
+    expect(JSON.parse(one.stdout)).toEqual({ ended: 1 })
+    expect(await me()).toBe(401)
+    // The first owner is still signed in.
+    const all = await run(['session', 'end', '--everybody', '--json'])
+    expect(JSON.parse(all.stdout)).toEqual({ ended: 1, people: 1 })
+    const french = await run(['session', 'end', '--everybody'], { env: { LANG: 'fr_FR.UTF-8' } })
+    expect(french.stderr).toContain('Sessions fermées dans l’organisation « demo » : 0, de personnes : 0.')
   }, 60_000)
 
   it('get a link without one, which alone is printed on standard output and is good once', async () => {

@@ -8,6 +8,7 @@ import { mailboxWords } from './commands/mailbox-words.ts'
 import { operatorWords } from './commands/operator-words.ts'
 import { proveWords } from './commands/prove-words.ts'
 import { replayWords } from './commands/replay-words.ts'
+import { sessionWords } from './commands/session-words.ts'
 import { userWords } from './commands/user-words.ts'
 import { words } from './words.ts'
 
@@ -63,6 +64,11 @@ export const listed: readonly Listed[] = [
     name: 'user',
     about: userWords.user,
     load: async () => (await import('./commands/user.ts')).addUserCommands,
+  },
+  {
+    name: 'session',
+    about: sessionWords.session,
+    load: async () => (await import('./commands/session.ts')).addSessionCommands,
   },
   {
     name: 'operator',

@@ -56,6 +56,62 @@ export function findSession(tx: Tx, owner: SessionOwner, id: string) {
   return selected(tx, owner).where('id', '=', id).executeTakeFirst()
 }
 
+/**
+ * Holds the accounts of everybody who is signed in until the transaction ends, in one order: of two who do this at once,
+ * neither waits for the other while it holds what that one needs.
+ */
+export async function lockSignedIn(tx: Tx, tenantId: string): Promise<void> {
+  await tx
+    .selectFrom('user_account as u')
+    .select('u.id')
+    .where('u.tenant_id', '=', tenantId)
+    .where((e) =>
+      e.exists(
+        e
+          .selectFrom('session as s')
+          .select('s.id')
+          .whereRef('s.tenant_id', '=', 'u.tenant_id')
+          .whereRef('s.user_id', '=', 'u.id')
+          .where('s.revoked_at', 'is', null),
+      ),
+    )
+    .orderBy('u.id')
+    .forNoKeyUpdate()
+    .execute()
+}
+
+/** Ends every session of a tenant but one. @returns how many that were alive, and of how many people. */
+export async function revokeAll(
+  tx: Tx,
+  tenantId: string,
+  reason: string,
+  except: string | undefined,
+): Promise<{ readonly ended: number; readonly people: number }> {
+  return tx
+    .with('ended', (database) =>
+      database
+        .updateTable('session')
+        .set({ revoked_at: sql<Date>`now()`, revoked_reason: reason })
+        .where('tenant_id', '=', tenantId)
+        .where('revoked_at', 'is', null)
+        .$if(except !== undefined, (query) => query.where('id', '!=', except ?? ''))
+        .returning(['user_id', sql<boolean>`least(idle_expires_at, absolute_expires_at) > now()`.as('was_alive')]),
+    )
+    .selectFrom('ended')
+    .where('was_alive', '=', true)
+    .select((e) => [e.fn.countAll<number>().as('ended'), e.fn.count<number>('user_id').distinct().as('people')])
+    .executeTakeFirstOrThrow()
+}
+
+/** Takes away every sign-in of a tenant that waits for its second factor. */
+export async function withdrawChallenges(tx: Tx, tenantId: string): Promise<void> {
+  await tx
+    .deleteFrom('one_time_token')
+    .where('tenant_id', '=', tenantId)
+    .where('purpose', '=', 'mfa-challenge')
+    .execute()
+}
+
 /** Whether there is such an account, switched off or not. */
 export async function isKnown(tx: Tx, { tenantId, userId }: SessionOwner): Promise<boolean> {
   const row = await tx

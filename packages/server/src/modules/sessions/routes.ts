@@ -1,9 +1,9 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { App } from '../../core/fastify.ts'
-import { forgetCookies, type SessionKit } from '../../core/identity/session-kit.ts'
+import type { SessionKit } from '../../core/identity/session-kit.ts'
 import { refusals } from '../../core/openapi/openapi.ts'
 import { Ref } from '../../core/shapes/fields.ts'
 import { endByLink, type LinkDependencies } from './end-by-link.ts'
+import { leave } from './leave.ts'
 import { sessionLinkPolicy } from './policy.ts'
 import {
   EndedSessions,
@@ -114,12 +114,4 @@ export function sessionRoutes(app: App, dependencies: SessionDependencies): void
       return reply.code(204).send(null)
     },
   )
-}
-
-/** Takes what a browser holds of the session that has just ended. */
-function leave({ context }: FastifyRequest, reply: FastifyReply): void {
-  if (context.actor.kind === 'user' && context.actor.transport === 'cookie') {
-    forgetCookies(reply)
-    reply.header('clear-site-data', '"cache", "cookies", "storage"')
-  }
 }

@@ -54,3 +54,21 @@ export const EndedSessions = Strict(
   { $id: 'EndedSessions' },
 )
 export type EndedSessions = Static<typeof EndedSessions>
+
+export const EverybodyInput = Strict(
+  {
+    ownToo: Type.Optional(
+      Type.Boolean({ default: false, description: 'true: the session of this call ends as well; false: it stays.' }),
+    ),
+  },
+  { $id: 'EverybodyInput' },
+)
+
+export const EndedSessionsOfAll = Strict(
+  {
+    ended: Type.Integer({ minimum: 0, description: 'How many sessions ended by this call.' }),
+    people: Type.Integer({ minimum: 0, description: 'Of how many people.' }),
+  },
+  { $id: 'EndedSessionsOfAll' },
+)
+export type EndedSessionsOfAll = Static<typeof EndedSessionsOfAll>

@@ -1,0 +1,5 @@
+export { createMailQueue } from '../core/mail/outbox.ts'
+export { createMailKeys } from '../core/mail/sealed-mail.ts'
+export { loadMasters } from '../core/secrets.ts'
+export { endSessionsOfEverybody } from '../modules/sessions/everybody.ts'
+export { endSessionsOfUser } from '../modules/sessions/staff.ts'
