@@ -28,7 +28,10 @@ export const PageOf = <T extends TSchema>(items: T, $id: string) =>
   Strict(
     {
       items: Type.Array(items),
-      total: Type.Integer({ minimum: 0 }),
+      total: Type.Integer({
+        minimum: 0,
+        description: 'Of all pages together. One of more than 10,000 may be as it was ten seconds ago.',
+      }),
       page: Type.Integer({ minimum: 1 }),
       pageSize: Type.Integer({ minimum: 1, maximum: 100 }),
       totalPages: Type.Integer({ minimum: 0 }),

@@ -142,6 +142,8 @@ create function submit_leads(
   r_score integer[], r_outcome text[], r_dropped boolean[], r_key bytea[], r_request bytea[], r_nonce uuid[]
 ) returns jsonb
 language plpgsql security definer set search_path = ''
+-- As the one inside: for a list of tenants, PostgreSQL would plan anew at every call.
+set plan_cache_mode = 'force_generic_plan'
 as $$
 declare
   v_exceptions constant jsonb := public.store_leads(tenant_ids, periods, wanted, r_grp, r_id, r_form_id, r_form_version, r_email,

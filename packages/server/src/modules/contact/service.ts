@@ -3,6 +3,7 @@ import { createId } from '../../core/ids.ts'
 import { ProblemError } from '../../core/problem.ts'
 import { canonicalEmail } from '../../core/shapes/email.ts'
 import { type Page, pageReply, pageRequest } from '../../core/shapes/pagination.ts'
+import { createLargeTotals } from '../../core/tenant/large-totals.ts'
 import { type Batcher, createBatcher } from '../../core/work/batcher.ts'
 import { isRowFault, type Pool } from '../../database/connect.ts'
 import * as queries from './queries.ts'
@@ -60,12 +61,14 @@ export async function receiveMessage(
 
 const isFilled = (value: string | undefined): boolean => value !== undefined && value.trim() !== ''
 
+const totals = createLargeTotals()
+
 export function listMessages(context: Context, query: ContactQuery): Promise<Page<ContactMessage>> {
   const request = pageRequest(query)
   return context.inTenant(async (tx) => {
     const [rows, total] = await Promise.all([
       queries.listMessages(tx, request, query.status),
-      queries.countMessages(tx, query.status),
+      totals.of(context.tenant.id, { status: query.status }, () => queries.countMessages(tx, query.status)),
     ])
     return pageReply(rows, total, request, toMessage)
   })

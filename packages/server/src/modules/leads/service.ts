@@ -4,10 +4,13 @@ import { ProblemError } from '../../core/problem.ts'
 import { canonicalEmail } from '../../core/shapes/email.ts'
 import { type Page, pageReply, pageRequest } from '../../core/shapes/pagination.ts'
 import { monthPeriod } from '../../core/shapes/time-zone.ts'
+import { createLargeTotals } from '../../core/tenant/large-totals.ts'
 import type { Tx } from '../../database/tenant.ts'
 import { toLead } from './lead-row.ts'
 import * as queries from './queries.ts'
 import type { Lead, LeadNote, LeadQuery, LeadQuota, LeadStatus } from './schema.ts'
+
+const totals = createLargeTotals()
 
 /** The leads of the tenant, newest first. */
 export function listLeads(context: Context, query: LeadQuery): Promise<Page<Lead>> {
@@ -17,7 +20,10 @@ export function listLeads(context: Context, query: LeadQuery): Promise<Page<Lead
   const email = query.email === undefined ? undefined : (canonicalEmail(query.email) ?? query.email)
   const filter = { formId, status, email }
   return context.inTenant(async (tx) => {
-    const [rows, total] = await Promise.all([queries.listLeads(tx, request, filter), queries.countLeads(tx, filter)])
+    const [rows, total] = await Promise.all([
+      queries.listLeads(tx, request, filter),
+      totals.of(context.tenant.id, filter, () => queries.countLeads(tx, filter)),
+    ])
     return pageReply(rows, total, request, toLead)
   })
 }
