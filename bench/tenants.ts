@@ -134,7 +134,7 @@ async function measure(): Promise<void> {
     const [ofFew, ofMany] = [await prime(few, name), await prime(many, name)]
     first[`${name}, first of each tenant`] = compared([ofFew], [ofMany])
     // Once more each: what is compared is a server that has been up for a while, not how it comes up.
-    for (const of of [few, many]) await prime(of, name)
+    for (const contender of [few, many]) await prime(contender, name)
   }
   console.table(first)
   const runs: Record<string, Readonly<Record<'few' | 'many', readonly LoadResult[]>>> = {}
