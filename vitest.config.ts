@@ -9,11 +9,10 @@ const maxWorkers = Math.max(2, availableParallelism() - 1)
 
 /** Those that count milliseconds or memory, kill what they run on, or build the packages where they stand. */
 const alone = [
-  'tests/faults/!(embedded-start|embedded-disk|webhook-kill).test.ts',
+  'tests/faults/!(embedded-*|intake-client|redis-scripts|webhook-kill).test.ts',
   'tests/acceptance/s3-performance.test.ts',
   'tests/system/{guard-package,guard-readme}.test.ts',
-  'tests/system/{gate-race,master-key-rotation,tenant-memory,workers}.test.ts',
-  'tests/system/{gateway-redis,policy-overrides,redis-guard,run-parts}.test.ts',
+  'tests/system/{gateway-redis,master-key-rotation,policy-overrides,redis-guard,workers}.test.ts',
 ]
 
 export default defineConfig({

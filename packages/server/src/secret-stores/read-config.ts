@@ -1,5 +1,5 @@
 import { type Config, ConfigError, type Environment, environmentWithFile, loadConfig, settings } from '../config.ts'
-import { createOutbounds, type OutboundOptions } from '../core/outbound/outbound.ts'
+import type { OutboundOptions } from '../core/outbound/outbound.ts'
 import { openSecretStore } from './open.ts'
 import { type SecretStore, SecretStoreError } from './store.ts'
 
@@ -39,6 +39,8 @@ export async function readConfig({
 }
 
 async function readStore(store: SecretStore, patience: ReadConfigOptions['patience']) {
+  // Most settings come from no store, and most commands call nobody.
+  const { createOutbounds } = await import('../core/outbound/outbound.ts')
   const outbound = createOutbounds()({ service: 'secret-store', timeoutMs: 10_000, ...patience })
   try {
     return await outbound.call((signal) => store.readAll(signal))
