@@ -148,7 +148,12 @@ export async function answerTokens(reply: FastifyReply, kit: SessionKit, opened:
   return rest
 }
 
-/** Takes the cookies of a session away. */
+/**
+ * Takes what a browser holds of a session away: its cookies by their names, and what pages have stored. All cookies at once
+ * (`Clear-Site-Data: "cookies"`) would be those of every host of the domain, and the one by which the device is known to its
+ * owner's account: who signs out would be locked out by strangers again.
+ */
 export function forgetCookies(reply: FastifyReply): void {
+  reply.header('clear-site-data', '"cache", "storage"')
   reply.header('set-cookie', [hostCookie(ACCESS_COOKIE, '', 'Lax', 0), hostCookie(REFRESH_COOKIE, '', 'Strict', 0)])
 }

@@ -169,7 +169,6 @@ export function authRoutes(app: App, dependencies: AuthDependencies): void {
       await signOut(context, isAll)
       if (personOf(context).transport === 'cookie') {
         forgetCookies(reply)
-        reply.header('clear-site-data', '"cache", "cookies", "storage"')
       }
       return reply.code(204).send(null)
     },

@@ -5,6 +5,5 @@ import { forgetCookies } from '../../core/identity/session-kit.ts'
 export function leave({ context }: FastifyRequest, reply: FastifyReply): void {
   if (context.actor.kind === 'user' && context.actor.transport === 'cookie') {
     forgetCookies(reply)
-    reply.header('clear-site-data', '"cache", "cookies", "storage"')
   }
 }
