@@ -1,6 +1,5 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { HOTP, Secret, TOTP } from 'otpauth'
-import { toString as drawQrCode } from 'qrcode'
 
 /** What a person needs to set an authenticator app up. All of it is the secret: `no-store`, and no log. */
 export interface TotpEnrolment {
@@ -46,6 +45,8 @@ export async function totpEnrolment(secret: Buffer, issuer: string, account: str
     secret: librarySecret(secret),
   })
   const uri = totp.toString()
+  // Read for the first enrolment, not at every start.
+  const { toString: drawQrCode } = await import('qrcode')
   const qrSvg = await drawQrCode(uri, { type: 'svg', errorCorrectionLevel: 'M', margin: 4 })
   const qrDataUrl = `data:image/svg+xml;base64,${Buffer.from(qrSvg).toString('base64')}`
   return { uri, secret: totp.secret.base32, qrSvg, qrDataUrl }

@@ -1,12 +1,9 @@
-import {
-  generateAuthenticationOptions,
-  generateRegistrationOptions,
-  type VerifiedAuthenticationResponse,
-  verifyAuthenticationResponse,
-  verifyRegistrationResponse,
-} from '@simplewebauthn/server'
-import { decodeAttestationObject, isoCBOR } from '@simplewebauthn/server/helpers'
+import type { VerifiedAuthenticationResponse } from '@simplewebauthn/server'
 import type { Assertion, PasskeyCreationOptions, PasskeyRequestOptions, Registration } from './schema.ts'
+
+/** The library and its certificates are three hundred files: they are read for the first passkey, not at every start. */
+const library = () => import('@simplewebauthn/server')
+const codec = () => import('@simplewebauthn/server/helpers')
 
 /** Whom passkeys are made for: this installation. Every tenant of it is the same party to an authenticator. */
 export interface RelyingParty {
@@ -35,6 +32,7 @@ export async function creationOptions(
   challenge: string,
   known: readonly KnownCredential[],
 ): Promise<PasskeyCreationOptions> {
+  const { generateRegistrationOptions } = await library()
   const made = await generateRegistrationOptions({
     rpID: party.id,
     rpName: owner.site,
@@ -65,6 +63,7 @@ export async function requestOptions(
   challenge: string,
   allowed: readonly KnownCredential[],
 ): Promise<PasskeyRequestOptions> {
+  const { generateAuthenticationOptions } = await library()
   const made = await generateAuthenticationOptions({ rpID: party.id, challenge })
   return {
     challenge: made.challenge,
@@ -133,13 +132,14 @@ export async function verifyMade(
 ): Promise<MadeCredential | undefined> {
   if (credential.clientExtensionResults?.credProps?.rk === false) return undefined
   const { id, rawId, type, response } = credential
+  const [{ verifyRegistrationResponse }, parts] = await Promise.all([library(), codec()])
   const info = await orUndefined(async () => {
     const verified = await verifyRegistrationResponse({
       response: {
         ...{ id, rawId, type, clientExtensionResults: {} },
         response: {
           clientDataJSON: response.clientDataJSON,
-          attestationObject: withoutAttestation(response.attestationObject),
+          attestationObject: withoutAttestation(response.attestationObject, parts),
         },
       },
       expectedChallenge: Buffer.from(challenge).toString('base64url'),
@@ -162,7 +162,10 @@ export async function verifyMade(
   }
 }
 
-function withoutAttestation(encoded: string): string {
+function withoutAttestation(
+  encoded: string,
+  { decodeAttestationObject, isoCBOR }: Awaited<ReturnType<typeof codec>>,
+): string {
   const authData = decodeAttestationObject(Uint8Array.from(Buffer.from(encoded, 'base64url'))).get('authData')
   const bare = new Map<string, string | Uint8Array | Map<string, never>>([
     ['fmt', 'none'],
@@ -192,6 +195,7 @@ export async function verifyShown(
   publicKey: Buffer,
 ): Promise<ShownCredential | undefined> {
   const { clientDataJSON, authenticatorData, signature } = response
+  const { verifyAuthenticationResponse } = await library()
   const info = await orUndefined(async () => {
     const verified: VerifiedAuthenticationResponse = await verifyAuthenticationResponse({
       response: {
