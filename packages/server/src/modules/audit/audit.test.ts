@@ -184,6 +184,15 @@ it('goes on with verification where the call before stopped, and notices who alt
   expect(await rest()).toMatchObject({ verdict: 'altered', at: 5, nextAfter: null })
 })
 
+it('notices that what was checked before is gone, signed or not', async () => {
+  for (let index = 0; index < 5; index += 1) await append(`${index}`)
+  const { checkedTo } = await verdict()
+  const rest = async () => (await get(`/audit/verify?after=${checkedTo}`)).json()
+  expect(await rest()).toMatchObject({ verdict: 'whole', checkedTo, nextAfter: null })
+  await tamper(`delete from audit_event where tenant_id = '${tenant.id}' and seq >= ${checkedTo - 1}`)
+  expect(await rest()).toMatchObject({ verdict: 'truncated', at: checkedTo, nextAfter: null })
+})
+
 describe('signed heads', () => {
   it('show who cut entries off the end, or cut them off and wrote others, or forged a head', async () => {
     for (let index = 0; index < 5; index += 1) await append(`${index}`)
@@ -485,6 +494,15 @@ describe('paging', () => {
     expect((await get('/audit?to=2020-01-01T00:00:00Z')).json().total).toBe(0)
     expect((await get('/audit?action=nothing.such')).statusCode).toBe(422)
   })
+
+  it.each(['9007199254740992', '9223372036854775808', '1e300', '-1', '1.5'])(
+    'is refused from an entry that no log can have: %s',
+    async (seq) => {
+      for (const url of ['/audit?cursor=', '/audit/heads?cursor=', '/audit/verify?after=']) {
+        expect([url, (await get(`${url}${seq}`)).statusCode]).toEqual([url, 422])
+      }
+    },
+  )
 
   it('is for who may read it, and never for an API key', async () => {
     const nobody = await createPerson(server, { tenantId: tenant.id })

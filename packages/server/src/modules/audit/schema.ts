@@ -38,9 +38,12 @@ export type AuditEntry = Static<typeof AuditEntry>
 
 export const AuditPage = PageOf(Ref(AuditEntry), 'AuditPage')
 
+/** What a number of JavaScript holds: further on no chain comes. */
+const inChain = { maximum: Number.MAX_SAFE_INTEGER }
+
 export const AuditQuery = Type.Object({
   ...NumberedPageQuery.properties,
-  cursor: Type.Optional(Type.Integer({ minimum: 1, description: 'The nextCursor of the reply before.' })),
+  cursor: Type.Optional(Type.Integer({ ...inChain, minimum: 1, description: 'The nextCursor of the reply before.' })),
   action: Type.Optional(Action),
   actorId: Type.Optional(Type.String({ minLength: 1, maxLength: 64, pattern: '^[\\w:.-]+$' })),
   resourceType: Type.Optional(Type.String({ pattern: '^[a-z][a-z0-9-]{0,39}$' })),
@@ -52,7 +55,11 @@ export type AuditQuery = Static<typeof AuditQuery>
 
 export const AuditVerifyQuery = Type.Object({
   after: Type.Optional(
-    Type.Integer({ minimum: 0, description: 'Goes on behind this entry: the nextAfter of the reply before.' }),
+    Type.Integer({
+      ...inChain,
+      minimum: 0,
+      description: 'Goes on behind this entry: the nextAfter of the reply before, or the checkedTo of an earlier day.',
+    }),
   ),
 })
 
@@ -86,7 +93,7 @@ export type AuditHeads = Static<typeof AuditHeads>
 
 export const AuditHeadsQuery = Type.Object({
   pageSize: NumberedPageQuery.properties.pageSize,
-  cursor: Type.Optional(Type.Integer({ minimum: 1, description: 'The nextCursor of the reply before.' })),
+  cursor: Type.Optional(Type.Integer({ ...inChain, minimum: 1, description: 'The nextCursor of the reply before.' })),
 })
 
 /** What a walk along the chain has found. */
@@ -96,7 +103,7 @@ export const AuditVerdict = Strict(
       [Type.Literal('whole'), Type.Literal('altered'), Type.Literal('truncated'), Type.Literal('head-altered')],
       {
         description:
-          '`whole`: so far. `altered`: the entry `at` was edited, is missing or was moved. `truncated`: entries up to `at` were signed and are gone. `head-altered`: the signed head of `at` is not what was signed.',
+          '`whole`: so far. `altered`: the entry `at` was edited, is missing or was moved. `truncated`: entries up to `at` were signed, or named as checked before, and are gone. `head-altered`: the signed head of `at` is not what was signed.',
       },
     ),
     at: Nullable(Seq),

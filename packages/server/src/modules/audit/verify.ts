@@ -47,7 +47,9 @@ export async function verifyAudit(context: Context, keys: readonly VerifyingKey[
   const lastHead = head?.seq ?? 0
   const trust: Trust = { keys, vouchedTo: vouchedTo(head, keys) }
   const from: ChainEnd = after === 0 ? EMPTY_CHAIN : { seq: after, hash: start?.toString('hex') ?? '' }
-  const truncated: Fault | undefined = lastHead > lastSeq ? { verdict: 'truncated', at: lastHead } : undefined
+  // What was signed, or was there when somebody checked it, and is there no more.
+  const wasTo = Math.max(lastHead, after)
+  const truncated: Fault | undefined = wasTo > lastSeq ? { verdict: 'truncated', at: wasTo } : undefined
   const upTo = Math.min(lastSeq, after + mostEntries)
   let stretch: Stretch = { fault: undefined, end: from, signedTo: 0 }
   while (stretch.fault === undefined && stretch.end.seq < upTo) {

@@ -11,11 +11,12 @@ const readers: Readonly<Record<string, Scope>> = {
 }
 
 /**
- * Whoever sends personal data somewhere reads it there: nobody has a webhook told what they may not read themselves.
+ * Whoever sends personal data somewhere reads it there: nobody has a webhook told what they may not read themselves. It
+ * goes on for as long as the webhook is there, so a role that ends, or a grant of the platform, does not do.
  *
  * @throws ProblemError `beyond-own-rights`.
  */
 export async function assertMayRead(tx: Tx, context: Context, events: readonly string[]): Promise<void> {
   const needed = new Set(events.map((event) => readers[event] ?? 'users:read'))
-  assertHoldsAll(await holdingsOfActor(tx, context), [...needed])
+  assertHoldsAll(await holdingsOfActor(tx, context), [...needed], null)
 }

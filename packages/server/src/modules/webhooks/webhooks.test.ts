@@ -288,6 +288,18 @@ describe('who may', () => {
     }
   })
 
+  it('has nobody told beyond the end of their role (class 38)', async () => {
+    const receiver = await receiverThat()
+    const person = await createPerson(server, { roles: ['admin'] })
+    const expiresAt = new Date(Date.now() + 3_600_000)
+    await asTenant(server, 'update role_assignment set expires_at = $1 where user_id = $2', [expiresAt, person.id])
+    const passing = bearer((await signInOver(server, person)).accessToken)
+    const wanted = { url: receiver.url, events: ['contact.received'] }
+    const refused = await call('POST', '/webhooks', { ...wanted, includeData: true }, passing)
+    expect([refused.statusCode, refused.json().code]).toEqual([403, 'beyond-own-rights'])
+    expect((await call('POST', '/webhooks', wanted, passing)).statusCode).toBe(201)
+  })
+
   it('is told nothing personal of events that it does not ask for any more', async () => {
     const receiver = await receiverThat()
     const { id, secret } = await hook(receiver.url, ['contact.received'])
