@@ -1,12 +1,7 @@
-import { createMemoryStore, type PolicyInput } from '@rempart/guard'
-import { loadConfig } from './config.ts'
+import type { PolicyInput } from '@rempart/guard'
 import { generalPolicy } from './core/guard/guard.ts'
 import type { RoutedRequest } from './core/guard/policy-set.ts'
-import { createLogger } from './core/logging/logging.ts'
-import { createMetrics } from './core/metrics/metrics.ts'
-import { createTenantResolver } from './core/tenant/resolver.ts'
-import { createPool } from './database/connect.ts'
-import { buildServer } from './server.ts'
+import { readUnconnected } from './unconnected-server.ts'
 
 /** What the routes of this release say of limits. */
 export interface RoutePolicies {
@@ -18,33 +13,11 @@ export interface RoutePolicies {
 
 /** Builds the server and reads its routes. Nothing listens, no database is asked and no setting is read. */
 export async function readRoutePolicies(): Promise<RoutePolicies> {
-  const timeouts = { connectTimeoutMs: 1, statementTimeoutMs: 1, idleTimeoutMs: 1, maxLifetimeMs: 1_000 }
-  const pool = createPool(
-    { connectionString: 'postgres://127.0.0.1:1/none' },
-    { ...timeouts, size: 1, name: 'none' },
-    () => {},
-  )
-  const metrics = createMetrics({ isProcessIncluded: false })
-  const app = await buildServer({
-    config: loadConfig({}),
-    secretKey: 'x'.repeat(32),
-    pool,
-    tenants: createTenantResolver(pool),
-    store: createMemoryStore({ budgetBytes: 1_048_576 }),
-    policyFile: undefined,
-    metrics,
-    log: createLogger({ level: 'silent' }),
-    clock: { now: () => 0 },
-    nowMs: () => 0,
-    version: '',
-    isStopping: () => false,
-  })
-  const { routeTable, policies } = app
-  await app.close()
-  metrics.close()
-  await pool.end()
-
-  const declared = policies.current().policies.map(({ policy }) => policy)
+  const { routeTable, current } = await readUnconnected('', ({ routeTable, policies }) => ({
+    routeTable,
+    current: policies.current(),
+  }))
+  const declared = current.policies.map(({ policy }) => policy)
   return {
     base: [generalPolicy, ...declared.filter(({ id }) => id !== generalPolicy.id)],
     find(method, target) {

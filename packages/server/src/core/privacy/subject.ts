@@ -1,6 +1,7 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely'
 import { type AnyTableClass, classifiedTables } from '../../database/classification.ts'
 import type { Tx } from '../../database/tenant.ts'
+import { findAccountAt } from '../identity/account-queries.ts'
 import { type MailKeys, recipientHash } from '../mail/sealed-mail.ts'
 
 /** Whom personal data is about. */
@@ -59,16 +60,8 @@ export async function findSubject(
 }
 
 async function isHeldByAnother(tx: Tx, tenantId: string, userId: string, email: string): Promise<boolean> {
-  const other = await tx
-    .selectFrom('user_account')
-    .select('id')
-    .where('tenant_id', '=', tenantId)
-    .where('email_norm', '=', email.toLowerCase())
-    .where('id', '!=', userId)
-    .where('deleted_at', 'is', null)
-    .where('erased_at', 'is', null)
-    .executeTakeFirst()
-  return other !== undefined
+  const holder = await findAccountAt(tx, tenantId, email.toLowerCase())
+  return holder !== undefined && holder.id !== userId
 }
 
 type Link = AnyTableClass['links'][number]

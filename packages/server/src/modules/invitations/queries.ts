@@ -116,19 +116,6 @@ export function keepRole(tx: Tx, tenantId: string, id: string) {
     .executeTakeFirst()
 }
 
-/** Whether a living account has the address. */
-export async function isAddressTaken(tx: Tx, tenantId: string, emailNorm: string): Promise<boolean> {
-  const holder = await tx
-    .selectFrom('user_account')
-    .select('id')
-    .where('tenant_id', '=', tenantId)
-    .where('email_norm', '=', emailNorm)
-    .where('deleted_at', 'is', null)
-    .where('erased_at', 'is', null)
-    .executeTakeFirst()
-  return holder !== undefined
-}
-
 /** Somebody who may still act, and the name they go by; undefined for who is gone or switched off. */
 export function findActing(tx: Tx, tenantId: string, userId: string) {
   return tx

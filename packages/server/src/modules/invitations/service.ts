@@ -1,6 +1,7 @@
 import { includesPermission } from '../../core/access/access.ts'
 import { appendAudit } from '../../core/audit/append.ts'
 import type { Context, Person } from '../../core/context.ts'
+import { findAccountAt } from '../../core/identity/account-queries.ts'
 import { accountAddress } from '../../core/identity/address.ts'
 import { assertHoldsAll, holdingsOfActor } from '../../core/identity/holdings.ts'
 import { INVITATION_DAYS, invitationEnd, issueInvitationToken } from '../../core/identity/invitation-token.ts'
@@ -43,7 +44,7 @@ export function invite(context: Context, mail: MailQueue, input: InvitationInput
     const role = await queries.keepRole(tx, tenant.id, input.roleId)
     if (role === undefined) throw new ProblemError('role-not-found')
     assertHoldsAll(await holdingsOfActor(tx, context), role.permissions, null)
-    if (await queries.isAddressTaken(tx, tenant.id, address.norm)) throw new ProblemError('email-taken')
+    if ((await findAccountAt(tx, tenant.id, address.norm)) !== undefined) throw new ProblemError('email-taken')
     await queries.revokeOpen(tx, tenant.id, { emailNorm: address.norm })
 
     const id = createId()

@@ -146,19 +146,6 @@ export async function replaceRecoveryCodes(
     .execute()
 }
 
-/** Whether there is such a person, switched off or not. */
-export async function isLiving(tx: Tx, tenantId: string, userId: string): Promise<boolean> {
-  const row = await tx
-    .selectFrom('user_account')
-    .select('id')
-    .where('tenant_id', '=', tenantId)
-    .where('id', '=', userId)
-    .where('deleted_at', 'is', null)
-    .where('erased_at', 'is', null)
-    .executeTakeFirst()
-  return row !== undefined
-}
-
 /** Whose a challenge is and how it is to be answered; undefined for one that does not hold. */
 export function findChallenge(tx: Tx, tenantId: string, hash: Buffer) {
   return tx

@@ -2,6 +2,7 @@ import { appendAudit } from '../../core/audit/append.ts'
 import type { Context } from '../../core/context.ts'
 import { createOpaqueToken, type OpaqueTokenPurpose, parseOpaqueToken } from '../../core/credentials/opaque-token.ts'
 import { lockAccount } from '../../core/identity/account-lock.ts'
+import { hasAccount } from '../../core/identity/account-queries.ts'
 import { cancelFactorReset, deleteEveryFactor } from '../../core/identity/factor-reset.ts'
 import { assertMayActOn } from '../../core/identity/holdings.ts'
 import {
@@ -127,7 +128,7 @@ export async function resetFactorOf(
   // Giving up one's own takes a code of it.
   if (personOf(context).id === userId.toLowerCase()) throw new ProblemError('own-second-factor')
   await context.inTenant(async (tx) => {
-    if (!(await queries.isLiving(tx, tenant.id, userId))) throw new ProblemError('user-not-found')
+    if (!(await hasAccount(tx, tenant.id, userId))) throw new ProblemError('user-not-found')
     await assertMayActOn(tx, context, userId)
     await lockAccount(tx, tenant.id, userId)
     await withdrawOneTimeTokens(tx, tenant.id, userId, ['mfa-challenge'])

@@ -4,6 +4,7 @@ import { parseEmailAddress } from '../../core/credentials/email-address.ts'
 import { createOpaqueToken } from '../../core/credentials/opaque-token.ts'
 import { tellAccess } from '../../core/identity/access-notice.ts'
 import { lockAccount } from '../../core/identity/account-lock.ts'
+import { findAccountAt } from '../../core/identity/account-queries.ts'
 import { completeDueReset } from '../../core/identity/factor-reset.ts'
 import { tellNewDevice } from '../../core/identity/new-device.ts'
 import { insertOneTimeToken } from '../../core/identity/one-time-tokens.ts'
@@ -189,7 +190,7 @@ async function offerAccount(
   { flow: { tenant, transport }, provider, identity, browser }: Settled,
 ): Promise<Outcome> {
   const email = addressOf(identity)
-  if (await queries.isAddressTaken(tx, tenant.id, email.norm)) throw new ProblemError('oauth-account-exists')
+  if ((await findAccountAt(tx, tenant.id, email.norm)) !== undefined) throw new ProblemError('oauth-account-exists')
   if (!(await mayRegister(tx, dependencies.isOpen))) throw new ProblemError('registration-closed')
   const { token, hash } = createOpaqueToken('oauthCompletion')
   await insertOneTimeToken(tx, {

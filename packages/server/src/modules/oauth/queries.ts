@@ -65,19 +65,6 @@ export function findLinked(tx: Tx, tenantId: string, iss: string, sub: string) {
     .executeTakeFirst()
 }
 
-/** Whether an address has an account, switched off or not. */
-export async function isAddressTaken(tx: Tx, tenantId: string, emailNorm: string): Promise<boolean> {
-  const row = await tx
-    .selectFrom('user_account')
-    .select('id')
-    .where('tenant_id', '=', tenantId)
-    .where('email_norm', '=', emailNorm)
-    .where('deleted_at', 'is', null)
-    .where('erased_at', 'is', null)
-    .executeTakeFirst()
-  return row !== undefined
-}
-
 /** Links an identity to a person; whether this call did. One is linked to one person. */
 export async function insertAccount(
   tx: Tx,

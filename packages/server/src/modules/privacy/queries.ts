@@ -128,18 +128,6 @@ export async function lapseRequests(
     .execute()
 }
 
-/** The account that an address signs in to. */
-export function findAccountAt(tx: Tx, tenantId: string, emailNorm: string) {
-  return tx
-    .selectFrom('user_account')
-    .select('id')
-    .where('tenant_id', '=', tenantId)
-    .where('email_norm', '=', emailNorm)
-    .where('deleted_at', 'is', null)
-    .where('erased_at', 'is', null)
-    .executeTakeFirst()
-}
-
 /** Accounts that were deleted before an instant, a few at a time. */
 export async function findLongDeleted(tx: Tx, before: Date, limit: number): Promise<readonly string[]> {
   const rows = await tx

@@ -1,6 +1,7 @@
 import { includesPermission } from '../../core/access/access.ts'
 import { appendAudit } from '../../core/audit/append.ts'
 import type { Context } from '../../core/context.ts'
+import { findAccountAt } from '../../core/identity/account-queries.ts'
 import { accountAddress } from '../../core/identity/address.ts'
 import { assertMayActOn } from '../../core/identity/holdings.ts'
 import { assertOwnerRemains } from '../../core/identity/owners.ts'
@@ -63,7 +64,7 @@ export function openRequest(context: Context, input: PrivacyRequestInput): Promi
   if (input.email !== undefined) assertMayHandle(person)
   const address = input.email === undefined ? undefined : accountAddress(input.email, locale)
   return context.inTenant(async (tx) => {
-    const account = address && (await queries.findAccountAt(tx, tenant.id, address.norm))
+    const account = address && (await findAccountAt(tx, tenant.id, address.norm))
     const row = await queries.insertRequest(tx, {
       ...{ tenantId: tenant.id, id: createId(), kind: input.kind, note: input.note?.trim() ?? null },
       userId: address === undefined ? person.id : (account?.id ?? null),
@@ -138,7 +139,7 @@ async function subjectOf(
   const request = await queries.findRequest(tx, tenantId, id)
   if (request === undefined) throw notFound()
   const { user_id, email } = request
-  const userId = user_id ?? (email && (await queries.findAccountAt(tx, tenantId, email.toLowerCase()))?.id) ?? null
+  const userId = user_id ?? (email && (await findAccountAt(tx, tenantId, email.toLowerCase()))?.id) ?? null
   if (userId !== null && lock === 'erase') await assertOwnerRemains(tx, tenantId, userId)
   const account = userId === null ? undefined : await findSubject(tx, mailKeys, { tenantId, userId }, lock)
   if (email !== null) {

@@ -111,16 +111,3 @@ export async function withdrawChallenges(tx: Tx, tenantId: string): Promise<void
     .where('purpose', '=', 'mfa-challenge')
     .execute()
 }
-
-/** Whether there is such an account, switched off or not. */
-export async function isKnown(tx: Tx, { tenantId, userId }: SessionOwner): Promise<boolean> {
-  const row = await tx
-    .selectFrom('user_account')
-    .select('id')
-    .where('tenant_id', '=', tenantId)
-    .where('id', '=', userId)
-    .where('deleted_at', 'is', null)
-    .where('erased_at', 'is', null)
-    .executeTakeFirst()
-  return row !== undefined
-}

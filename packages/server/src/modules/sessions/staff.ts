@@ -1,6 +1,7 @@
 import { appendAudit } from '../../core/audit/append.ts'
 import type { Context } from '../../core/context.ts'
 import { lockAccount } from '../../core/identity/account-lock.ts'
+import { hasAccount } from '../../core/identity/account-queries.ts'
 import { assertMayActOn } from '../../core/identity/holdings.ts'
 import { withdrawOneTimeTokens } from '../../core/identity/one-time-tokens.ts'
 import { revokeSessions } from '../../core/identity/session-queries.ts'
@@ -61,5 +62,5 @@ export function endSessionsOfUser(context: Context, mail: MailQueue, userId: str
 }
 
 async function assertKnown(tx: Tx, owner: queries.SessionOwner): Promise<void> {
-  if (!(await queries.isKnown(tx, owner))) throw new ProblemError('user-not-found')
+  if (!(await hasAccount(tx, owner.tenantId, owner.userId))) throw new ProblemError('user-not-found')
 }
