@@ -6,6 +6,7 @@ import { bearer, createPerson, nextAddress, signInOver } from '../../testing/peo
 import { startTestServer, type TestServer } from '../../testing/server.ts'
 import { asTenant } from '../../testing/tenant-rows.ts'
 import { purgeMessages } from '../contact/retention.ts'
+import { addTenantDomain, changeTenant, removeTenantDomain } from './service.ts'
 
 // Two servers, on a machine that may be busy.
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 60_000 })
@@ -336,4 +337,24 @@ describe('domains of a tenant (class 35)', () => {
     expect(more.body.code).toBe('too-many-domains')
     expect((await call(staff, 'POST', 'domains', { domain: 'd0.many.example' })).status).toBe(201)
   })
+})
+
+it('what an operator does to a tenant at the command line is in its audit log', async () => {
+  const { id } = await server.createTenant()
+  await changeTenant(database.worker, id, { maxLeadsPerMonth: 50 })
+  await changeTenant(database.worker, id, { isActive: false })
+  await changeTenant(database.worker, id, { isActive: true })
+  await addTenantDomain(database.worker, id, 'www.Operator.example')
+  expect(await removeTenantDomain(database.worker, id, 'www.operator.example')).toBe(true)
+  expect(await removeTenantDomain(database.worker, id, 'www.operator.example')).toBe(false)
+  const text = "select action, actor_kind || ':' || actor_id as by, resource_id from audit_event order by seq"
+  expect(await asTenant({ database, tenant: { id, slug: '' } }, text)).toEqual(
+    [
+      ['tenant.changed', id],
+      ['tenant.suspended', id],
+      ['tenant.reactivated', id],
+      ['domain.verified', 'www.operator.example'],
+      ['domain.removed', 'www.operator.example'],
+    ].map(([action, resource_id]) => ({ action, by: 'operator:cli', resource_id })),
+  )
 })

@@ -1,10 +1,11 @@
+import { type AuditEvent, type AuditSource, appendAudit } from '../../core/audit/append.ts'
 import { insertBuiltinRoles } from '../../core/identity/builtin-roles.ts'
 import { createId } from '../../core/ids.ts'
 import { isTimeZone } from '../../core/shapes/time-zone.ts'
 import { announceChange } from '../../core/tenant/feed.ts'
 import type { Tenant } from '../../core/tenant/resolver.ts'
 import type { Pool } from '../../database/connect.ts'
-import { inTenant } from '../../database/tenant.ts'
+import { inTenant, type Tx } from '../../database/tenant.ts'
 import { claimable } from './domain-proof.ts'
 import { deleteDomain, insertVerifiedDomain } from './domain-queries.ts'
 import * as queries from './queries.ts'
@@ -95,7 +96,23 @@ export async function changeTenant(
       ...(changes.maxLeadsPerMonth !== undefined && { max_leads_per_month: changes.maxLeadsPerMonth }),
     })
     await announceChange(tx, tenantId, 'tenant')
+    const { isActive, maxLeadsPerMonth } = changes
+    if (maxLeadsPerMonth !== undefined)
+      await writeDown(tx, tenantId, { action: 'tenant.changed', changes: { maxLeadsPerMonth } })
+    if (isActive !== undefined)
+      await writeDown(tx, tenantId, { action: isActive ? 'tenant.reactivated' : 'tenant.suspended' })
   })
+}
+
+/** What an operator does at the command line is in the log of the tenant too. */
+function writeDown(tx: Tx, tenantId: string, event: AuditEvent): Promise<void> {
+  const source: AuditSource = {
+    tenant: { id: tenantId },
+    actor: { kind: 'operator', id: 'cli' },
+    requestId: createId(),
+    audit: { ring: undefined, address: undefined, userAgent: undefined },
+  }
+  return appendAudit(tx, source, { resource: { type: 'tenant', id: tenantId }, ...event })
 }
 
 /**
@@ -112,6 +129,7 @@ export async function addTenantDomain(pool: Pool, tenantId: string, text: string
       await deleteDomain(tx, tenantId, domain)
       await insertVerifiedDomain(tx, tenantId, domain)
       await announceChange(tx, tenantId, 'tenant')
+      await writeDown(tx, tenantId, { action: 'domain.verified', resource: { type: 'domain', id: domain } })
     })
   } catch (error) {
     const isTaken = error instanceof Error && 'code' in error && error.code === '23505'
@@ -124,8 +142,11 @@ export async function addTenantDomain(pool: Pool, tenantId: string, text: string
 export function removeTenantDomain(pool: Pool, tenantId: string, domain: string): Promise<boolean> {
   return inTenant(pool, tenantId, async (tx) => {
     const isGone = await deleteDomain(tx, tenantId, domain.toLowerCase())
-    if (isGone) await announceChange(tx, tenantId, 'tenant')
-    return isGone
+    if (!isGone) return false
+    await announceChange(tx, tenantId, 'tenant')
+    const resource = { type: 'domain', id: domain.toLowerCase() }
+    await writeDown(tx, tenantId, { action: 'domain.removed', resource })
+    return true
   })
 }
 
