@@ -14,7 +14,8 @@ import { findPeople, findTargets, mintTokens, type Target, untilQuiet } from './
  * and once of 10,000, get the same requests in turn, each of a tenant at random.
  *
  * Usage: npm run bench:tenants -- [rows] [rounds] [seconds]; or in two steps, of which the second can be repeated:
- * npm run bench:tenants -- fill <directory> [rows], npm run bench:tenants -- measure <directory> [rounds] [seconds].
+ * npm run bench:tenants -- fill <directory> [rows], npm run bench:tenants -- measure <directory> [rounds] [seconds]
+ * '[name; name …]'. Where names of requests are given, what was kept of the others stays.
  */
 const people = 10_000
 const connections = 16
@@ -26,7 +27,8 @@ const [directory, ...figures] = isStep
   ? [resolve(process.argv[3] ?? ''), ...process.argv.slice(4)]
   : [mkdtempSync(join(tmpdir(), 'rempart-bench-')), ...process.argv.slice(2)]
 const rows = Number((step !== 'measure' && figures[0]) || 5_000_000)
-const [rounds = 5, seconds = 2] = (isStep ? figures : figures.slice(1)).map(Number)
+const [rounds = 5, seconds = 2] = (isStep ? figures : figures.slice(1)).slice(0, 2).map(Number)
+const asked = isStep && figures[2] !== undefined ? figures[2].split(/; */) : undefined
 
 mkdirSync(directory, { recursive: true })
 const policyFile = join(directory, 'policy.json')
@@ -130,7 +132,8 @@ async function measure(): Promise<void> {
     return load({ url: of.server.url, seconds: forSeconds, connections, method, next: () => next(of) })
   }
   const first: Record<string, object> = {}
-  for (const name of ['public form', 'submission']) {
+  const names = Object.keys(requests).filter((name) => asked?.includes(name) ?? true)
+  for (const name of names.filter((each) => each === 'public form' || each === 'submission')) {
     const [ofFew, ofMany] = [await prime(few, name), await prime(many, name)]
     first[`${name}, first of each tenant`] = compared([ofFew], [ofMany])
     // Once more each: what is compared is a server that has been up for a while, not how it comes up.
@@ -138,7 +141,7 @@ async function measure(): Promise<void> {
   }
   console.table(first)
   const runs: Record<string, Readonly<Record<'few' | 'many', readonly LoadResult[]>>> = {}
-  for (const name of Object.keys(requests)) {
+  for (const name of names) {
     console.log(name)
     const found = await alternate(rounds, {
       '10 tenants': () => send(few, name, seconds),
@@ -149,7 +152,20 @@ async function measure(): Promise<void> {
   const result = Object.fromEntries(Object.entries(runs).map(([name, { few, many }]) => [name, compared(few, many)]))
   console.table(result)
   const target = 'p95 of 10,000 tenants within 1.3 of that of 10'
-  record('tenants', { rows, people, connections, rounds, seconds, target, result, first, runs })
+  const figuresOf = { rows, people, connections, rounds, seconds, target }
+  const others = asked === undefined ? { result: {}, first: {}, runs: {} } : kept()
+  record('tenants', {
+    ...figuresOf,
+    result: { ...others.result, ...result },
+    first: { ...others.first, ...first },
+    runs: { ...others.runs, ...runs },
+  })
+  await Promise.all([few.server.stop(), many.server.stop()])
+}
+
+/** What was measured before. */
+function kept(): { readonly result: object; readonly first: object; readonly runs: object } {
+  return JSON.parse(readFileSync('bench/results/tenants.json', 'utf8'))
 }
 
 /** Asks of each tenant once, as a server has been asked a while after its start. */
