@@ -4,7 +4,10 @@ import type { RunningServer } from '@rempart/server/serve'
 import { words } from './words.ts'
 
 /** What to try first, ready to paste. */
-export function welcome(server: RunningServer, config: Config): string {
+export function welcome(
+  server: Pick<RunningServer, 'url' | 'database' | 'ownerLink'>,
+  config: Pick<Config, 'demo' | 'embedded' | 'defaultTenant' | 'dataDir'>,
+): string {
   const { welcome: say } = words
   const { version, origin } = server.database
   return [
@@ -12,7 +15,7 @@ export function welcome(server: RunningServer, config: Config): string {
     say.answers(server.url),
     `${say.database(version, origin)}${config.embedded ? say.keptIn(config.dataDir) : ''}`,
     ...(server.ownerLink === undefined ? [] : ['', say.owner, `  ${server.ownerLink}`]),
-    ...(config.defaultTenant === 'demo' ? firstSteps(server.url, config) : []),
+    ...(isDemoThere(config) ? firstSteps(server.url, config) : []),
     '',
     say.stop,
     '',
@@ -21,7 +24,11 @@ export function welcome(server: RunningServer, config: Config): string {
     .join('\n')
 }
 
-function firstSteps(url: string, config: Config): readonly string[] {
+/** The demo is made on an embedded database alone, and where nobody has turned it off. */
+const isDemoThere = ({ demo, embedded, defaultTenant }: Pick<Config, 'demo' | 'embedded' | 'defaultTenant'>): boolean =>
+  demo === 'on' && embedded && defaultTenant === 'demo'
+
+function firstSteps(url: string, config: Pick<Config, 'dataDir'>): readonly string[] {
   const { welcome: say } = words
   const answers = '{"fullName":"Ada Lovelace","projectType":"website","details":"A site for an engine.","consent":true}'
   // The command finds the same database when it is told the same directory.

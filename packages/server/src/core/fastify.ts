@@ -55,7 +55,7 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** The API key it was sent with, once that was found to hold, whatever it may do. */
     keyInUse: { readonly tenantId: string; readonly keyId: string } | null
-    /** Whose credential it was sent with, and their tenant, once that was found to hold, whatever they may do. */
+    /** Whose credential it was sent with, and their tenant, where a signature or the whole secret says so; for the log. */
     caller: { readonly tenantId: string; readonly id: string } | null
     /** Tenant, actor and transaction of this call. Present on every route but those with access `none`. */
     context: Context

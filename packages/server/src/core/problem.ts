@@ -62,6 +62,8 @@ export interface ProblemOptions {
   readonly withoutRateLimit?: boolean
   /** Why it was refused, for the log line only: a rule's name, never content. */
   readonly reason?: string
+  /** Whose credential was refused, where that is beyond doubt; for the log line only. */
+  readonly caller?: { readonly tenantId: string; readonly id: string }
   readonly cause?: unknown
 }
 

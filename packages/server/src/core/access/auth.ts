@@ -4,7 +4,7 @@ import type { Pool } from '../../database/connect.ts'
 import { inTenant } from '../../database/tenant.ts'
 import { ACCESS_COOKIE, readCookie } from '../browser/cookies.ts'
 import type { Actor } from '../context.ts'
-import { ProblemError } from '../problem.ts'
+import { ProblemError, type ProblemOptions } from '../problem.ts'
 import { isSameHash, parseApiKeyToken } from './api-key-token.ts'
 import { isInNetworks } from './networks.ts'
 
@@ -22,6 +22,7 @@ interface KeyRow {
   networks: string[]
   last_used_at: Date | null
   tenant_is_active: boolean
+  is_usable: boolean
 }
 
 /** `last_used_at` is written at most this often per key. */
@@ -77,8 +78,10 @@ export async function authenticateApiKey(
   })
   const row = found.rows.find((each) => isSameHash(each.secret_hash, parsed.secretHash))
   if (row === undefined) throw invalidCredential('unknown')
-  if (row.networks.length > 0 && !isInNetworks(row.networks, address)) throw invalidCredential('network')
-  if (!row.tenant_is_active) throw new ProblemError('tenant-suspended')
+  const caller = { tenantId: row.tenant_id, id: row.id }
+  if (!row.is_usable) throw invalidCredential('ended', caller)
+  if (row.networks.length > 0 && !isInNetworks(row.networks, address)) throw invalidCredential('network', caller)
+  if (!row.tenant_is_active) throw new ProblemError('tenant-suspended', { caller })
   noteUse(pool, row, nowMs, log)
   return { tenantId: row.tenant_id, actor: { kind: 'api-key', id: row.id, scopes: row.scopes } }
 }
@@ -96,6 +99,13 @@ function noteUse(pool: Pool, row: KeyRow, nowMs: number, log: Logger): void {
   ).catch((error: unknown) => log.warn({ err: error, keyId: row.id }, 'the use of an API key was not noted'))
 }
 
-/** One answer for everything that does not hold. @param reason - for the log alone. */
-export const invalidCredential = (reason: string): ProblemError =>
-  new ProblemError('credential-invalid', { reason, headers: { 'www-authenticate': 'Bearer error="invalid_token"' } })
+/**
+ * One answer for everything that does not hold.
+ *
+ * @param reason - for the log alone, as is the caller: whose it was, where a signature or the whole secret says so.
+ */
+export const invalidCredential = (reason: string, caller?: NonNullable<ProblemOptions['caller']>): ProblemError =>
+  new ProblemError('credential-invalid', {
+    ...{ reason, headers: { 'www-authenticate': 'Bearer error="invalid_token"' } },
+    ...(caller && { caller }),
+  })

@@ -90,7 +90,12 @@ async function identifyActor(
   if (credential === undefined) {
     throw new ProblemError('authentication-required', { headers: { 'www-authenticate': 'Bearer' } })
   }
-  const { tenantId, actor } = await authenticate(credential, request.client.text, dependencies)
+  const { tenantId, actor } = await authenticate(credential, request.client.text, dependencies).catch(
+    (error: unknown) => {
+      if (error instanceof ProblemError && error.options.caller) request.caller = error.options.caller
+      throw error
+    },
+  )
   request.caller = { tenantId, id: actor.id }
   if (actor.kind === 'api-key') request.keyInUse = { tenantId, keyId: actor.id }
   const tenant = await dependencies.tenants.find({ kind: 'id', value: tenantId })

@@ -38,10 +38,11 @@ export async function authenticatePerson(
   dependencies: PersonDependencies,
 ): Promise<Authenticated> {
   const claims = await dependencies.verifyAccessToken(token)
+  const caller = { tenantId: claims.tid, id: claims.sub }
   const session = await dependencies.checkSession(claims.tid, claims.sid)
-  if (session === undefined || session.userId !== claims.sub) throw invalidCredential('session')
-  if ((session.transport === 'cookie') !== (from === 'cookie')) throw invalidCredential('transport')
-  if (!session.isTenantActive) throw new ProblemError('tenant-suspended')
+  if (session === undefined || session.userId !== claims.sub) throw invalidCredential('session', caller)
+  if ((session.transport === 'cookie') !== (from === 'cookie')) throw invalidCredential('transport', caller)
+  if (!session.isTenantActive) throw new ProblemError('tenant-suspended', { caller })
   noteSeen(session, dependencies)
   return { tenantId: session.tenantId, actor: personOf(session) }
 }

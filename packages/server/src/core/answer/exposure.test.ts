@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../testing/database.ts'
 import { bearer, createPerson, nextAddress, signInOver } from '../../testing/people.ts'
 import { startTestServer, type TestServer } from '../../testing/server.ts'
+import { asTenant } from '../../testing/tenant-rows.ts'
 
 const secret = 'select hash from password_credential; key=rmp_live_verysecret at /srv/rempart/start.ts'
 
@@ -171,6 +172,28 @@ describe('the line of a request', () => {
     expect(admitted.line).toMatchObject({ status: 200, actorId: person.id, tenantId: server.tenant.id })
     const key = await linesOf('/api/v1/leads', bearer(await server.apiKey(['resources:read'])))
     expect(key.line).toMatchObject({ problem: 'scope-missing', actorId: expect.stringMatching(/^[0-9a-f-]{36}$/) })
+  })
+
+  it('says whose a session or a key was that has ended, and answers as for any other that does not hold', async () => {
+    const person = await createPerson(server, { roles: [] })
+    const { accessToken } = await signInOver(server, person)
+    const refused = async (credential: string) => {
+      const { statusCode, line } = await linesOf('/api/v1/leads', bearer(credential))
+      return [statusCode, line.problem, line.actorId, line.tenantId]
+    }
+    const whose = [401, 'credential-invalid', person.id, server.tenant.id]
+    // Past its fifteen minutes, whether its signature is remembered or not.
+    server.clock.nowMs += 1_000_000
+    expect(await refused(accessToken)).toEqual(whose)
+    expect(await refused(accessToken)).toEqual(whose)
+    server.clock.nowMs -= 1_000_000
+    await asTenant(server, 'update session set revoked_at = now() where user_id = $1', [person.id])
+    expect(await refused(accessToken)).toEqual(whose)
+    const key = await server.apiKey(['leads:read'])
+    const [made] = await asTenant(server, 'update api_key set revoked_at = now() where lookup_id = $1 returning id', [
+      key.split('_')[2],
+    ])
+    expect(await refused(key)).toEqual([401, 'credential-invalid', made?.['id'], server.tenant.id])
   })
 
   it('names nobody whose credential does not hold', async () => {

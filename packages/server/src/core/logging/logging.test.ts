@@ -30,6 +30,16 @@ describe('a line', () => {
     expect(Math.abs(Date.now() - Date.parse(String(written['time'])))).toBeLessThan(5000)
   })
 
+  it('names a signing key, which everybody may read, and no secret of the same form', () => {
+    const thumbprint = 'NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs'
+    const written = logged((log) =>
+      log.info({ kid: thumbprint, other: thumbprint, deep: { kid: thumbprint } }, thumbprint),
+    )
+    expect(written).toMatchObject({ kid: thumbprint, other: '[token]', deep: { kid: thumbprint }, msg: '[token]' })
+    const long = `${thumbprint}.${thumbprint}.ada@example.org`
+    expect(JSON.stringify(logged((log) => log.info({ kid: long }, 'x')))).not.toMatch(/NzbL|ada@/)
+  })
+
   it('reads no directive of a format in a text', () => {
     const text = '%s %d %j %o %O %c %% of a visitor'
     expect(logged((log) => log.info({ question: text }, text))).toMatchObject({ question: text, msg: text })

@@ -41,7 +41,7 @@ export interface RequestLine {
   readonly fpPrefix: string
   /** The tenant the call was for; of one that was refused before that was clear, the tenant of who made it. */
   readonly tenantId: string | undefined
-  /** Of the key or the person whose credential held, let in or not. */
+  /** Of the key or the person whose credential it was, let in or not; also of one that has ended, where it was theirs. */
   readonly actorId: string | undefined
   readonly traceId: string | undefined
   /** As `clientIpForLog` gives it. */

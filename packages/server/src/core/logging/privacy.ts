@@ -133,8 +133,15 @@ function cleanMembers(record: Record<string, unknown>, depth: number): Record<st
 function cleanMember(name: string, value: unknown, depth: number): unknown {
   if (depth === 0 && name === 'req') return requestForLog(value)
   if (depth === 0 && name === 'res') return replyForLog(value)
+  if (name === 'kid' && typeof value === 'string' && THUMBPRINT.test(value)) return value
   return isRedacted(name) ? CENSORED : clean(value, depth)
 }
+
+/**
+ * The name of a signing key, which everybody may read with the key itself (RFC 7638 §3): told from a secret of the same form
+ * by the name of its member.
+ */
+const THUMBPRINT = /^[\w-]{43}$/
 
 /** Method and route pattern of a Fastify request, and nothing else of it. */
 export function requestForLog(request: unknown): { readonly method: unknown; readonly route: unknown } {

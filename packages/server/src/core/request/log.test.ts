@@ -72,3 +72,11 @@ it.each(odd)('keeps %j in one line of JSON that says the same', (reasonBlocked) 
 it('cuts a text at 256 characters', () => {
   expect(parsed({ ...line, note: { reasonBlocked: 'x'.repeat(10_000) } }).reasonBlocked).toHaveLength(256)
 })
+
+it('says which of several processes answered, where the logger has a number for it', () => {
+  const lines: string[] = []
+  const log = createLogger({ level: 'info', destination: { write: (text) => void lines.push(text) } })
+  createRequestLog(log.child({ worker: 2 }), 1_000)(line)
+  expect(JSON.parse(lines[0] ?? '')).toMatchObject({ worker: 2, msg: 'request', requestId: line.requestId })
+  expect(parsed(line)).not.toHaveProperty('worker')
+})

@@ -15,17 +15,20 @@ const longest = 256
 export function createRequestLog(log: Logger, slowMs: number): RequestLog {
   // pino documents the symbol; its type for the instance leaves the member out.
   const stream = Reflect.get(log, symbols.streamSym) as { write(line: string): void }
+  // Of several processes behind one port, which one: a number of ours, as the logger's other lines have it.
+  const { worker } = log.bindings()
+  const place = typeof worker === 'number' ? `,"worker":${worker}` : ''
   return (line) => {
     const isSlow = line.durationMs >= slowMs
     if (!log.isLevelEnabled(isSlow ? 'warn' : 'info')) return
-    stream.write(formatRequestLine(line, isSlow))
+    stream.write(formatRequestLine(line, isSlow, place))
   }
 }
 
 // Ids, traces and prefixes are of our own alphabets, and the caller's request id was held to one: they need no quoting.
-function formatRequestLine(line: RequestLine, isSlow: boolean): string {
+function formatRequestLine(line: RequestLine, isSlow: boolean, place: string): string {
   const { tenantId, actorId } = line
-  const head = `{"level":"${isSlow ? 'warn' : 'info'}","time":"${isoNow()}","requestId":"${line.requestId}"`
+  const head = `{"level":"${isSlow ? 'warn' : 'info'}","time":"${isoNow()}"${place},"requestId":"${line.requestId}"`
   const what = `,"method":"${line.method}","route":"${line.route}","status":${line.status},"durationMs":${line.durationMs}`
   const who = `,"fpPrefix":"${line.fpPrefix}"${tenantId === undefined ? '' : `,"tenantId":"${tenantId}"`}`
   const actor = actorId === undefined ? '' : `,"actorId":"${actorId}"`

@@ -43,8 +43,11 @@ export interface AccessTokenDependencies {
   readonly clock: Clock
 }
 
-/** What a token came to: its claims, or why it is refused, as a word for the log. */
-type Verdict = AccessClaims | string
+/**
+ * What a token came to: its claims, or why it is refused, as a word for the log; with the claims of one that is signed and
+ * not in force.
+ */
+type Verdict = AccessClaims | string | { readonly fault: string; readonly signed: AccessClaims }
 
 /** No token of ours comes near. */
 const maxTokenChars = 4_096
@@ -79,7 +82,12 @@ export function createAccessTokens({ keys, issuer, audience, clock }: AccessToke
       return judgeAnew(token, digest, set)
     }
     hits += 1
-    return inForce(claims, clock.now())
+    return judgeTimes(claims)
+  }
+
+  function judgeTimes(claims: AccessClaims): Verdict {
+    const verdict = inForce(claims, clock.now())
+    return typeof verdict === 'string' ? { fault: verdict, signed: claims } : verdict
   }
 
   async function judgeAnew(token: string, digest: string, known: KeySet | undefined): Promise<Verdict> {
@@ -91,9 +99,9 @@ export function createAccessTokens({ keys, issuer, audience, clock }: AccessToke
     if (!(await isSigned(token, key.publicKey))) return 'token-signature'
     const claims = readClaims(text.claims, expected)
     if (typeof claims === 'string') return claims
-    const verdict = inForce(claims, clock.now())
+    const verdict = judgeTimes(claims)
     // Keys that changed meanwhile have emptied what is remembered, and this one may not be among them.
-    if (typeof verdict !== 'string' && seen === set && keys.current() === set) remembered.set(digest, claims)
+    if (verdict === claims && seen === set && keys.current() === set) remembered.set(digest, claims)
     return verdict
   }
 
@@ -148,8 +156,10 @@ async function isSigned(token: string, key: KeyObject): Promise<boolean> {
 
 function claimsOrRefusal(verdict: Verdict): AccessClaims {
   if (typeof verdict === 'string') throw invalidCredential(verdict)
-  return verdict
+  if (!('signed' in verdict)) return verdict
+  const { tid: tenantId, sub: id } = verdict.signed
+  throw invalidCredential(verdict.fault, { tenantId, id })
 }
 
 const claimsOrNothing = (verdict: Verdict): AccessClaims | undefined =>
-  typeof verdict === 'string' ? undefined : verdict
+  typeof verdict === 'string' || 'signed' in verdict ? undefined : verdict

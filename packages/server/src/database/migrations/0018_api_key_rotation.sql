@@ -39,7 +39,7 @@ grant select (created_by, networks) on api_key to rempart_auth;
 drop function auth.find_api_keys(text);
 create function auth.find_api_keys(p_lookup_id text)
 returns table (tenant_id uuid, id uuid, secret_hash bytea, scopes text[], networks text[], last_used_at timestamptz,
-               tenant_is_active boolean)
+               tenant_is_active boolean, is_usable boolean)
 language plpgsql stable security definer set search_path = ''
 -- Planned once per connection, by the keys: see auth.check_sessions.
 set plan_cache_mode = 'force_generic_plan' set enable_seqscan = 'off'
@@ -55,15 +55,16 @@ begin
           select r.permissions from public.role r where r.tenant_id = a.tenant_id and r.id = a.role_id offset 0) r
         where a.tenant_id = k.tenant_id and a.user_id = k.created_by and (a.expires_at is null or a.expires_at > now())
           and r.permissions && array[s.code, '*'])) end,
-    k.networks, k.last_used_at, t.is_active
+    k.networks, k.last_used_at, t.is_active,
+    k.revoked_at is null and (k.expires_at is null or k.expires_at > now())
+      and (k.created_by is null or exists (
+        select from public.user_account u where u.tenant_id = k.tenant_id and u.id = k.created_by
+          and u.is_active and u.deleted_at is null and u.erased_at is null))
   from public.api_key k join public.tenant t on t.id = k.tenant_id
-  where k.lookup_id = p_lookup_id and k.revoked_at is null and (k.expires_at is null or k.expires_at > now())
-    and (k.created_by is null or exists (
-      select from public.user_account u where u.tenant_id = k.tenant_id and u.id = k.created_by
-        and u.is_active and u.deleted_at is null and u.erased_at is null));
+  where k.lookup_id = p_lookup_id;
 end
 $$;
-comment on function auth.find_api_keys is 'The usable keys of a look-up part: one, or by a rare accident more, each with the scopes that its maker still has. The caller compares the secret.';
+comment on function auth.find_api_keys is 'The keys of a look-up part: one, or by a rare accident more, each with the scopes that its maker still has, and whether it may still be used. The caller compares the secret.';
 
 revoke all on function auth.find_api_keys(text) from public;
 grant execute on function auth.find_api_keys(text) to rempart_app, rempart_worker;
