@@ -109,7 +109,6 @@ declare
   v_at timestamptz;
   v_previous bytea;
   v_bytes bytea;
-  v_field text;
 begin
   if v_tenant is null then
     raise exception 'an audit entry belongs to the tenant of its transaction' using errcode = 'insufficient_privilege';
@@ -122,15 +121,23 @@ begin
   v_at := greatest(v_at, date_trunc('milliseconds', clock_timestamp()));
   -- The canonical form: the hash before (32 bytes; zeros for the first), then each field as the four-byte big-endian
   -- length of its UTF-8 bytes and those bytes; ff ff ff ff for an absent one. Instants are milliseconds of Unix time.
-  v_bytes := coalesce(v_previous, decode(repeat('00', 32), 'hex'));
-  foreach v_field in array array[
-    'rempart/audit/v1', v_tenant::text, v_seq::text, (extract(epoch from v_at) * 1000)::bigint::text, p_actor_kind, p_actor_id,
-    p_action, p_resource_type, p_resource_id, p_outcome, p_request_id, p_changes, p_subject_id::text,
-    encode(p_personal, 'hex'), encode(p_client, 'hex')
-  ] loop
-    v_bytes := v_bytes || case when v_field is null then '\xffffffff'::bytea
-                               else int4send(octet_length(v_field)) || convert_to(v_field, 'UTF8') end;
-  end loop;
+  -- One expression: a loop over the fields costs ten times as much.
+  v_bytes := coalesce(v_previous, decode(repeat('00', 32), 'hex'))
+    || coalesce(int4send(octet_length('rempart/audit/v1')) || convert_to('rempart/audit/v1', 'UTF8'), '\xffffffff')
+    || coalesce(int4send(octet_length(v_tenant::text)) || convert_to(v_tenant::text, 'UTF8'), '\xffffffff')
+    || coalesce(int4send(octet_length(v_seq::text)) || convert_to(v_seq::text, 'UTF8'), '\xffffffff')
+    || coalesce(int4send(octet_length((extract(epoch from v_at) * 1000)::bigint::text)) || convert_to((extract(epoch from v_at) * 1000)::bigint::text, 'UTF8'), '\xffffffff')
+    || coalesce(int4send(octet_length(p_actor_kind)) || convert_to(p_actor_kind, 'UTF8'), '\xffffffff')
+    || coalesce(int4send(octet_length(p_actor_id)) || convert_to(p_actor_id, 'UTF8'), '\xffffffff')
+    || coalesce(int4send(octet_length(p_action)) || convert_to(p_action, 'UTF8'), '\xffffffff')
+    || coalesce(int4send(octet_length(p_resource_type)) || convert_to(p_resource_type, 'UTF8'), '\xffffffff')
+    || coalesce(int4send(octet_length(p_resource_id)) || convert_to(p_resource_id, 'UTF8'), '\xffffffff')
+    || coalesce(int4send(octet_length(p_outcome)) || convert_to(p_outcome, 'UTF8'), '\xffffffff')
+    || coalesce(int4send(octet_length(p_request_id)) || convert_to(p_request_id, 'UTF8'), '\xffffffff')
+    || coalesce(int4send(octet_length(p_changes)) || convert_to(p_changes, 'UTF8'), '\xffffffff')
+    || coalesce(int4send(octet_length(p_subject_id::text)) || convert_to(p_subject_id::text, 'UTF8'), '\xffffffff')
+    || coalesce(int4send(octet_length(encode(p_personal, 'hex'))) || convert_to(encode(p_personal, 'hex'), 'UTF8'), '\xffffffff')
+    || coalesce(int4send(octet_length(encode(p_client, 'hex'))) || convert_to(encode(p_client, 'hex'), 'UTF8'), '\xffffffff');
   insert into public.audit_event (tenant_id, seq, at, actor_kind, actor_id, action, resource_type, resource_id, outcome,
     request_id, changes, subject_id, personal_sealed, client_sealed, hash)
   values (v_tenant, v_seq, v_at, p_actor_kind, p_actor_id, p_action, p_resource_type, p_resource_id, p_outcome,
