@@ -42,16 +42,23 @@ const columns = [
   'updated_at',
 ] as const
 
-export function listMessages(tx: Tx, request: PageRequest, status: string | undefined) {
-  let query = tx.selectFrom('contact_message').select(columns)
-  if (status !== undefined) query = query.where('status', '=', status)
-  return partOf(query, 'id', request).execute()
+/** Those of a status, or all. */
+const filterMessages = (tx: Tx, status: string | undefined) => {
+  const all = tx.selectFrom('contact_message')
+  return status === undefined ? all : all.where('status', '=', status)
+}
+
+const totalOf = (tx: Tx, status: string | undefined) =>
+  filterMessages(tx, status).select((e) => e.fn.countAll<number>().as('count'))
+
+/** @param isCounted - whether each row says how many there are of all pages. */
+export function listMessages(tx: Tx, request: PageRequest, status: string | undefined, isCounted: boolean) {
+  const part = partOf(filterMessages(tx, status).select(columns), 'id', request)
+  return part.$if(isCounted, (query) => query.select(totalOf(tx, status).as('total'))).execute()
 }
 
 export async function countMessages(tx: Tx, status: string | undefined): Promise<number> {
-  let query = tx.selectFrom('contact_message').select((e) => e.fn.countAll<number>().as('count'))
-  if (status !== undefined) query = query.where('status', '=', status)
-  return (await query.executeTakeFirstOrThrow()).count
+  return (await totalOf(tx, status).executeTakeFirstOrThrow()).count
 }
 
 export function findMessage(handle: ReadHandle, id: string) {

@@ -66,10 +66,14 @@ const totals = createLargeTotals()
 export function listMessages(context: Context, query: ContactQuery): Promise<Page<ContactMessage>> {
   const request = pageRequest(query)
   return context.inTenant(async (tx) => {
-    const [rows, total] = await Promise.all([
-      queries.listMessages(tx, request, query.status),
-      totals.of(context.tenant.id, { status: query.status }, () => queries.countMessages(tx, query.status)),
-    ])
+    const { rows, total } = await totals.page(
+      context.tenant.id,
+      { status: query.status },
+      {
+        list: (isCounted) => queries.listMessages(tx, request, query.status, isCounted),
+        count: () => queries.countMessages(tx, query.status),
+      },
+    )
     return pageReply(rows, total, request, toMessage)
   })
 }

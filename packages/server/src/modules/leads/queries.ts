@@ -34,22 +34,27 @@ export const leadColumns = [
   'l.updated_at',
 ] as const
 
-/** The page is cut before its forms are joined: joined first, all leads of a form would be read and sorted. */
-export function listLeads(tx: Tx, request: PageRequest, filter: LeadFilter) {
+const totalOf = (tx: Tx, filter: LeadFilter) =>
+  filterLeads(tx, filter).select((e) => e.fn.countAll<number>().as('count'))
+
+/**
+ * The page is cut before its forms are joined: joined first, all leads of a form would be read and sorted.
+ *
+ * @param isCounted - whether each row says how many there are of all pages.
+ */
+export function listLeads(tx: Tx, request: PageRequest, filter: LeadFilter, isCounted: boolean) {
   const part = partOf(filterLeads(tx, filter).selectAll('l'), 'l.id', request)
   return tx
     .selectFrom(part.as('l'))
     .innerJoin('form as f', (join) => join.onRef('f.tenant_id', '=', 'l.tenant_id').onRef('f.id', '=', 'l.form_id'))
     .select(leadColumns)
+    .$if(isCounted, (query) => query.select(totalOf(tx, filter).as('total')))
     .orderBy('l.id', 'desc')
     .execute()
 }
 
 export async function countLeads(tx: Tx, filter: LeadFilter): Promise<number> {
-  const row = await filterLeads(tx, filter)
-    .select((e) => e.fn.countAll<number>().as('count'))
-    .executeTakeFirstOrThrow()
-  return row.count
+  return (await totalOf(tx, filter).executeTakeFirstOrThrow()).count
 }
 
 export function findLead(handle: ReadHandle, id: string) {

@@ -20,10 +20,10 @@ export function listLeads(context: Context, query: LeadQuery): Promise<Page<Lead
   const email = query.email === undefined ? undefined : (canonicalEmail(query.email) ?? query.email)
   const filter = { formId, status, email }
   return context.inTenant(async (tx) => {
-    const [rows, total] = await Promise.all([
-      queries.listLeads(tx, request, filter),
-      totals.of(context.tenant.id, filter, () => queries.countLeads(tx, filter)),
-    ])
+    const { rows, total } = await totals.page(context.tenant.id, filter, {
+      list: (isCounted) => queries.listLeads(tx, request, filter, isCounted),
+      count: () => queries.countLeads(tx, filter),
+    })
     return pageReply(rows, total, request, toLead)
   })
 }
