@@ -10,7 +10,7 @@ const maxWorkers = Math.max(2, availableParallelism() - 1)
 /** Those that count milliseconds or memory, kill what they run on, or build the packages where they stand. */
 const alone = [
   'tests/faults/!(embedded-*|intake-client|redis-scripts|webhook-kill).test.ts',
-  'tests/acceptance/s3-performance.test.ts',
+  'tests/acceptance/{s1-security-backlog,s3-performance}.test.ts',
   'tests/system/{guard-package,guard-readme}.test.ts',
   'tests/system/{gateway-redis,master-key-rotation,policy-overrides,redis-guard,workers}.test.ts',
 ]
