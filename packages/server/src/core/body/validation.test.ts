@@ -89,6 +89,16 @@ describe('a query', () => {
   })
 })
 
+it('a query with U+0000 in a text is told which one, wherever no other rule keeps it out', async () => {
+  const events = await server.apiKey(['security:read'])
+  for (const name of ['rule', 'policy']) {
+    const url = `/api/v1/security-events?${name}=a%00b`
+    const reply = await server.app.inject({ url, headers: { authorization: `Bearer ${events}` } })
+    expect(reply.statusCode).toBe(422)
+    expect(faults(reply)).toMatchObject([{ pointer: name, code: 'pattern' }])
+  }
+})
+
 describe('an instant', () => {
   let staff: Readonly<Record<string, string>>
   beforeAll(async () => {

@@ -32,9 +32,15 @@ export function createValidatorCompiler(shared: readonly AnySchema[]): FastifySc
     const validate: Validator = (value) => {
       compiled ??= compile(schema)
       const isValid = compiled(value)
-      if (isValid) writeIds(schema, value)
       validate.errors = compiled.errors ?? null
-      return isValid
+      if (!isValid) return false
+      const unstorable = httpPart === 'querystring' ? nulFaults(schema, value) : []
+      if (unstorable.length > 0) {
+        validate.errors = unstorable
+        return false
+      }
+      writeIds(schema, value)
+      return true
     }
     return validate
   }
@@ -44,6 +50,15 @@ export function createValidatorCompiler(shared: readonly AnySchema[]): FastifySc
 interface Validator {
   (value: unknown): boolean
   errors?: ErrorObject[] | null
+}
+
+/** Texts of a query with U+0000, which PostgreSQL does not read. In a body the parser refuses it, in a path the router. */
+function nulFaults(schema: AnySchema, query: unknown): ErrorObject[] {
+  const values = Object(query) as Readonly<Record<string, unknown>>
+  const declared = typeof schema === 'object' ? Object.keys(Object(schema['properties'])) : []
+  return declared
+    .filter((name) => [values[name]].flat().some((text) => typeof text === 'string' && text.includes('\0')))
+    .map((name) => ({ instancePath: `/${name}`, schemaPath: '#', keyword: 'pattern', params: {} }))
 }
 
 function createCompiler(options: Options, shared: readonly AnySchema[]): (schema: AnySchema) => ValidateFunction {
