@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Tx } from '../../database/tenant.ts'
 import { parseOpaqueToken } from '../credentials/opaque-token.ts'
 import type { AskedMail, HolderRule, HolderRules } from '../mail/holder.ts'
@@ -32,6 +33,8 @@ async function giveResetLink(
   const { token, minutes } = asked.data as MailData<'reset-password'>
   const parsed = parseOpaqueToken('passwordReset', token)
   if (parsed === undefined) return 'nobody'
+  const expiresAt = new Date(askedAt.getTime() + minutes * 60_000)
+  if (await isOutdated(tx, tenantId, holder.id, { askedAt, expiresAt })) return 'nobody'
   await withdrawOneTimeTokens(tx, tenantId, holder.id, ['reset-password'])
   await insertOneTimeToken(tx, {
     tenantId,
@@ -39,7 +42,26 @@ async function giveResetLink(
     purpose: 'reset-password',
     userId: holder.id,
     data: {},
-    expiresAt: new Date(askedAt.getTime() + minutes * 60_000),
+    expiresAt,
   })
   return 'holder'
+}
+
+/** Whether the password was changed after a link was asked for, or a later one is good already: mails may wait for hours. */
+async function isOutdated(
+  tx: Tx,
+  tenantId: string,
+  userId: string,
+  { askedAt, expiresAt }: { readonly askedAt: Date; readonly expiresAt: Date },
+): Promise<boolean> {
+  // An instant of ours has no microseconds.
+  const { rows } = await sql<{ is_outdated: boolean }>`
+    select exists (
+      select from password_credential p
+      where p.tenant_id = ${tenantId} and p.user_id = ${userId} and date_trunc('milliseconds', p.changed_at) > ${askedAt}
+    ) or exists (
+      select from one_time_token o
+      where o.tenant_id = ${tenantId} and o.user_id = ${userId} and o.purpose = 'reset-password' and o.expires_at > ${expiresAt}
+    ) as is_outdated`.execute(tx)
+  return rows[0]?.is_outdated === true
 }

@@ -11,8 +11,8 @@ export interface AddressHolder {
 }
 
 /**
- * Whoever has an address; undefined for nobody. Nobody erases them until the transaction ends: the account before the mail
- * to it, see `lockAccount`.
+ * Whoever has an address; undefined for nobody. Their account is held until the transaction ends, as `lockAccount` holds it:
+ * nobody erases them, or changes what they sign in with.
  */
 export async function findHolder(tx: Tx, tenantId: string, emailNorm: string): Promise<AddressHolder | undefined> {
   const row = await tx
@@ -22,7 +22,7 @@ export async function findHolder(tx: Tx, tenantId: string, emailNorm: string): P
     .where('email_norm', '=', emailNorm)
     .where('deleted_at', 'is', null)
     .where('erased_at', 'is', null)
-    .forKeyShare()
+    .forNoKeyUpdate()
     .executeTakeFirst()
   // The column has a check constraint with exactly these values.
   return row && { ...row, locale: row.locale as Locale }

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { inTenant } from '../../database/tenant.ts'
-import { createTestDatabase, type TestDatabase } from '../../testing/database.ts'
+import { asOwner, createTestDatabase, type TestDatabase } from '../../testing/database.ts'
 import { carrierTo, mailKeys, mailTenant, outboxOf, queueMail, startTestSender } from '../../testing/mail.ts'
 import { startSmtpSink } from '../../testing/smtp-sink.ts'
 import { createOpaqueToken } from '../credentials/opaque-token.ts'
@@ -108,6 +108,36 @@ describe('a mail that was asked for by an address', () => {
     await sink.waitFor(1)
     expect(sink.received).toHaveLength(1)
     expect(await linksOf(tenant, userId)).toHaveLength(1)
+  })
+
+  it('class 25: makes no link good that was asked for before the password was changed', async () => {
+    const [tenant, sink] = [await mailTenant(database), await sinkThat()]
+    const userId = await createUser(tenant, 'hedy@example.org')
+    await queueMail(database, tenant, reset('hedy@example.org'))
+    await inTenant(database.worker, tenant, (tx) =>
+      tx
+        .insertInto('password_credential')
+        .values({ tenant_id: tenant, user_id: userId, hash: 'h'.repeat(20), changed_at: new Date(Date.now() + 1_000) })
+        .execute(),
+    )
+    await senderTo(sink.port).look()
+    expect(await linksOf(tenant, userId)).toEqual([])
+    expect(await outboxOf(database, tenant)).toEqual([])
+  })
+
+  it('class 25: leaves the link good that was asked for last, in whatever order they are looked at', async () => {
+    const [tenant, sink] = [await mailTenant(database), await sinkThat()]
+    const userId = await createUser(tenant, 'rita@example.org')
+    const [first, last] = [createOpaqueToken('passwordReset'), createOpaqueToken('passwordReset')]
+    await queueMail(database, tenant, reset('rita@example.org', last.token))
+    await senderTo(sink.port).look()
+    await queueMail(database, tenant, reset('rita@example.org', first.token))
+    await asOwner(
+      database.target('rempart_owner'),
+      "alter table mail_outbox no force row level security; update mail_outbox set created_at = created_at - interval '1 minute'; alter table mail_outbox force row level security",
+    )
+    await senderTo(sink.port).look()
+    expect((await linksOf(tenant, userId)).map(({ token_hash }) => token_hash)).toEqual([last.hash])
   })
 
   it('goes to nobody when nobody has the address, whatever the tenant next door has', async () => {
