@@ -564,7 +564,8 @@ describe('rempart operator', { timeout: 60_000 }, () => {
       headers: { 'content-type': 'application/json', 'x-tenant-id': 'platform' },
       body: JSON.stringify({ email: 'op@example.org', password: input }),
     })
-    const { access_token: token } = (await signedIn.json()) as { access_token: string }
+    const { access_token: token, ...told } = (await signedIn.json()) as { access_token: string }
+    expect(signedIn.status, JSON.stringify(told)).toBe(200)
     const leads = async () =>
       (await fetch(`${url}/api/v1/leads`, { headers: { authorization: `Bearer ${token}`, 'x-tenant-id': 'demo' } }))
         .status

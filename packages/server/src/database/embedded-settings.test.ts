@@ -16,9 +16,9 @@ describe('embeddedSettings', () => {
 
   it.each([
     [0.25, '32MB'],
-    [2, '64MB'],
-    [8, '256MB'],
-    [512, '256MB'],
+    [2, '256MB'],
+    [8, '1024MB'],
+    [512, '1024MB'],
   ])('takes, of %d GiB, %s for itself', (gibibytes, expected) => {
     expect(embeddedSettings(['/tmp/s'], '1', gibibytes * GIB)['shared_buffers']).toBe(expected)
   })

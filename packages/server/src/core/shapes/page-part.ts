@@ -1,5 +1,5 @@
-import type { SelectQueryBuilder, StringReference } from 'kysely'
-import type { PageRequest } from './pagination.ts'
+import { type SelectQueryBuilder, type StringReference, sql } from 'kysely'
+import { defaultPageSize, type PageRequest } from './pagination.ts'
 
 /**
  * The part of a list that is asked for, newest first, with one row more where there is a next page: what `pageReply`
@@ -13,6 +13,10 @@ export function partOf<DB, Tables extends keyof DB, Row>(
   { page, pageSize, cursor }: PageRequest,
 ): SelectQueryBuilder<DB, Tables, Row> {
   // The cursor was checked to be a UUID, which is what the column holds; what type that is depends on the caller's tables.
-  const part = cursor === undefined ? list.offset((page - 1) * pageSize) : list.where(id, '<', cursor as never)
-  return part.orderBy(id, 'desc').limit(pageSize + 1)
+  let part = list
+  if (cursor !== undefined) part = list.where(id, '<', cursor as never)
+  else if (page > 1) part = list.offset((page - 1) * pageSize)
+  // Of a parameter PostgreSQL supposes a tenth of the table, and plans the statement anew each time to do better. The size
+  // that nearly everybody asks for is in the text: its plan is kept.
+  return part.orderBy(id, 'desc').limit(pageSize === defaultPageSize ? sql.lit(pageSize + 1) : pageSize + 1)
 }

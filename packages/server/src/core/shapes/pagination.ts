@@ -1,10 +1,13 @@
 import { type TSchema, Type } from 'typebox'
 import { Strict } from './fields.ts'
 
+/** Items of a page where the query does not say. */
+export const defaultPageSize = 20
+
 /** Which part of a list is asked for. `cursor` comes from a reply's `nextCursor` and wins over `page`. */
 export const PageQuery = Type.Object({
   page: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, default: 1 })),
-  pageSize: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, default: 20 })),
+  pageSize: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, default: defaultPageSize })),
   cursor: Type.Optional(Type.String({ format: 'uuid', description: 'The nextCursor of the reply before.' })),
 })
 
@@ -57,7 +60,7 @@ export const NumberedPageOf = <T extends TSchema>(items: T, $id: string) => {
 
 /** The part a query asks for, with its defaults. */
 export function pageRequest(query: { page?: number; pageSize?: number; cursor?: string }): PageRequest {
-  return { page: query.page ?? 1, pageSize: query.pageSize ?? 20, cursor: query.cursor }
+  return { page: query.page ?? 1, pageSize: query.pageSize ?? defaultPageSize, cursor: query.cursor }
 }
 
 /** Builds the reply of a short list. @param rows - of that page alone. */

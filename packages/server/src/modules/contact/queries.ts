@@ -48,8 +48,11 @@ const filterMessages = (tx: Tx, status: string | undefined) => {
   return status === undefined ? all : all.where('status', '=', status)
 }
 
+/** In the order of the list: read from the index that the page is read from, whose pages are at hand then. */
 const totalOf = (tx: Tx, status: string | undefined) =>
-  filterMessages(tx, status).select((e) => e.fn.countAll<number>().as('count'))
+  tx
+    .selectFrom(filterMessages(tx, status).select('id').orderBy('id', 'desc').as('all'))
+    .select((e) => e.fn.countAll<number>().as('count'))
 
 /** @param isCounted - whether each row says how many there are of all pages. */
 export function listMessages(tx: Tx, request: PageRequest, status: string | undefined, isCounted: boolean) {

@@ -65,7 +65,7 @@ const totals = createLargeTotals()
 
 export function listMessages(context: Context, query: ContactQuery): Promise<Page<ContactMessage>> {
   const request = pageRequest(query)
-  return context.inTenant(async (tx) => {
+  return context.callInTenant(async (tx) => {
     const { rows, total } = await totals.page(
       context.tenant.id,
       { status: query.status },

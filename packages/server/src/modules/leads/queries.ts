@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { partOf } from '../../core/shapes/page-part.ts'
 import type { PageRequest } from '../../core/shapes/pagination.ts'
 import type { ReadHandle } from '../../database/reads.ts'
@@ -19,11 +20,9 @@ export function filterLeads(tx: Tx, filter: LeadFilter) {
   return query
 }
 
-/** What a lead is shown with. */
-export const leadColumns = [
+const ownColumns = [
   'l.id',
   'l.form_id',
-  'f.slug as form_slug',
   'l.form_version',
   'l.email',
   'l.data',
@@ -34,8 +33,14 @@ export const leadColumns = [
   'l.updated_at',
 ] as const
 
+/** What a lead is shown with. */
+export const leadColumns = [...ownColumns, 'f.slug as form_slug'] as const
+
+/** In the order of the list: read from the index that the page is read from, whose pages are at hand then. */
 const totalOf = (tx: Tx, filter: LeadFilter) =>
-  filterLeads(tx, filter).select((e) => e.fn.countAll<number>().as('count'))
+  tx
+    .selectFrom(filterLeads(tx, filter).select('l.id').orderBy('l.id', 'desc').as('all'))
+    .select((e) => e.fn.countAll<number>().as('count'))
 
 /**
  * The page is cut before its forms are joined: joined first, all leads of a form would be read and sorted.
@@ -43,14 +48,29 @@ const totalOf = (tx: Tx, filter: LeadFilter) =>
  * @param isCounted - whether each row says how many there are of all pages.
  */
 export function listLeads(tx: Tx, request: PageRequest, filter: LeadFilter, isCounted: boolean) {
-  const part = partOf(filterLeads(tx, filter).selectAll('l'), 'l.id', request)
-  return tx
-    .selectFrom(part.as('l'))
-    .innerJoin('form as f', (join) => join.onRef('f.tenant_id', '=', 'l.tenant_id').onRef('f.id', '=', 'l.form_id'))
-    .select(leadColumns)
-    .$if(isCounted, (query) => query.select(totalOf(tx, filter).as('total')))
-    .orderBy('l.id', 'desc')
-    .execute()
+  const part = partOf(filterLeads(tx, filter).select(ownColumns), 'l.id', request)
+  return (
+    tx
+      .with(
+        (cte) => cte('l').materialized(),
+        () => part,
+      )
+      // Each form once, where a join would look it up for each of its leads.
+      .with(
+        (cte) => cte('f').materialized(),
+        (handle) =>
+          handle
+            .selectFrom('form')
+            .select(['id', 'slug'])
+            .where((e) => e('id', '=', e.fn.any(sql<string[]>`array(select form_id from l)`))),
+      )
+      .selectFrom('l')
+      .innerJoin('f', 'f.id', 'l.form_id')
+      .select(leadColumns)
+      .$if(isCounted, (query) => query.select(totalOf(tx, filter).as('total')))
+      .orderBy('l.id', 'desc')
+      .execute()
+  )
 }
 
 export async function countLeads(tx: Tx, filter: LeadFilter): Promise<number> {

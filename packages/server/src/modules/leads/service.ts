@@ -19,7 +19,7 @@ export function listLeads(context: Context, query: LeadQuery): Promise<Page<Lead
   // Leads are stored under the canonical form of their address.
   const email = query.email === undefined ? undefined : (canonicalEmail(query.email) ?? query.email)
   const filter = { formId, status, email }
-  return context.inTenant(async (tx) => {
+  return context.callInTenant(async (tx) => {
     const { rows, total } = await totals.page(context.tenant.id, filter, {
       list: (isCounted) => queries.listLeads(tx, request, filter, isCounted),
       count: () => queries.countLeads(tx, filter),
