@@ -7,7 +7,7 @@ import { createStatementNames } from './statement-name.ts'
 import type { DB } from './tables.generated.ts'
 
 /** A query handle that reads: each statement sees one tenant's rows and is a transaction of its own. */
-export type ReadHandle = Pick<Kysely<DB>, 'selectFrom'>
+export type ReadHandle = Pick<Kysely<DB>, 'selectFrom' | 'executeQuery'>
 
 /** Runs reads for one tenant; each statement of `work` is a transaction of its own. */
 export type ReadInTenant = <T>(work: (handle: ReadHandle) => Promise<T>) => Promise<T>

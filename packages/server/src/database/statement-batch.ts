@@ -49,7 +49,8 @@ export class StatementBatch extends pg.Query {
 
   /** @param done - called once, with the error of the first part that failed, or of the connection. */
   constructor(parts: readonly BatchPart[], done: (error: Error | undefined) => void) {
-    super({ text: '' }, (error) => done(error ?? this.#fault))
+    // As a text: an object would be copied with all that it inherits.
+    super('', (error) => done(error ?? this.#fault))
     this.#parts = parts
   }
 

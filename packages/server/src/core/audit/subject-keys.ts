@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
 import { LRUCache } from 'lru-cache'
 import type { Tx } from '../../database/tenant.ts'
-import { createKeyRing, type KeyRing, seal, unseal } from '../credentials/sealing.ts'
+import { type KeyRing, ringOfKey, seal, unseal } from '../credentials/sealing.ts'
 
 /** What a value of the log is about: a person, or the client addresses of a month (UTC). */
 export type AuditSubject = `person:${string}` | `month:${string}`
@@ -162,7 +162,4 @@ export const subjectKeyAad = (tenantId: string, subject: string): readonly strin
 ]
 
 const openKey = (ring: KeyRing, tenantId: string, subject: string, sealed: Buffer): KeyRing =>
-  keyRingOf(unseal(ring, sealed, subjectKeyAad(tenantId, subject)), tenantId, subject)
-
-const keyRingOf = (key: Buffer, tenantId: string, subject: string): KeyRing =>
-  createKeyRing({ current: key }, `rempart/audit-values/v1/${tenantId}/${subject}`)
+  ringOfKey(unseal(ring, sealed, subjectKeyAad(tenantId, subject)))

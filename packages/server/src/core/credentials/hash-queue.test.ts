@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createHashQueue, defaultHashConcurrency, HashQueueFullError } from './hash-queue.ts'
 
 /** A job that ends when the test says so. */
@@ -45,6 +45,59 @@ describe('createHashQueue', () => {
     expect(isStarted).toBe(false)
     first.resolve('first')
     expect(await Promise.all(runs)).toEqual(['first', 'second'])
+  })
+
+  describe('gather', () => {
+    beforeEach(() => {
+      vi.useFakeTimers()
+    })
+    afterEach(() => {
+      vi.useRealTimers()
+    })
+
+    /** A queue in which that many wait, each job of it supposed to take 100 ms. */
+    const queueWith = (waiting: number) => {
+      const queue = createHashQueue({ concurrency: 1, maxQueue: 100 })
+      const { job } = heldJob()
+      for (let index = 0; index <= waiting; index += 1) void queue.run(job)
+      return queue
+    }
+
+    it('lets those who come while others wait go on in one turn, in the order they came', async () => {
+      const queue = queueWith(1)
+      const gone: number[] = []
+      const come = (index: number) => queue.gather().then(() => gone.push(index))
+      void come(0)
+      await vi.advanceTimersByTimeAsync(40)
+      void come(1)
+      await vi.advanceTimersByTimeAsync(9)
+      expect(gone).toEqual([])
+      await vi.advanceTimersByTimeAsync(1)
+      expect(gone).toEqual([0, 1])
+      void come(2)
+      await vi.advanceTimersByTimeAsync(49)
+      expect(gone).toEqual([0, 1])
+      await vi.advanceTimersByTimeAsync(1)
+      expect(gone).toEqual([0, 1, 2])
+    })
+
+    it('takes nothing where nobody waits', async () => {
+      await queueWith(0).gather()
+      expect(vi.getTimerCount()).toBe(0)
+    })
+
+    it('takes 100 ms at most, however many wait', async () => {
+      let isGone = false
+      void queueWith(90)
+        .gather()
+        .then(() => {
+          isGone = true
+        })
+      await vi.advanceTimersByTimeAsync(99)
+      expect(isGone).toBe(false)
+      await vi.advanceTimersByTimeAsync(1)
+      expect(isGone).toBe(true)
+    })
   })
 
   it('gives the place of a failed job to the next', async () => {

@@ -3,6 +3,10 @@ import { availableParallelism } from 'node:os'
 /** What libuv starts when nobody says otherwise; `UV_THREADPOOL_SIZE` changes it before the process begins. */
 const defaultThreads = 4
 
+/** Bounds of `gather`, in milliseconds. */
+const longestGatherMs = 100
+const leastGatherMs = 10
+
 /** Too many passwords are waiting to be hashed. Routes answer 503 with `Retry-After`. */
 export class HashQueueFullError extends Error {
   override readonly name = 'HashQueueFullError'
@@ -29,6 +33,12 @@ export interface HashQueue {
    * @throws HashQueueFullError at once, without starting the work.
    */
   hold<Result>(work: (run: HashQueue['run']) => Promise<Result>): Promise<Result>
+  /**
+   * Where others wait, waits for company: whoever comes meanwhile goes on in the same turn of the event loop, so that what
+   * each has to look up before its job travels together. It takes half of the wait that lies ahead anyway, 100 ms at most,
+   * and nothing where that is under 10 ms.
+   */
+  gather(): Promise<void>
   /** How many jobs are at work and how many wait. */
   load(): { readonly running: number; readonly waiting: number }
 }
@@ -65,6 +75,7 @@ export function createHashQueue({ concurrency, maxQueue }: HashQueueOptions): Ha
   /** Places that are kept for jobs that have not come yet. */
   let held = 0
   let meanMs = 100
+  let gathering: Promise<void> | undefined
 
   /** The place is handed over, not given back: whoever comes between two jobs must not overtake those who wait. */
   function leave(): void {
@@ -88,6 +99,18 @@ export function createHashQueue({ concurrency, maxQueue }: HashQueueOptions): Ha
   function secondsToRoom(): number {
     const drainMs = (meanMs * (waiting.length + 1)) / concurrency
     return Math.min(60, Math.max(1, Math.ceil(drainMs / 1000)))
+  }
+
+  async function gather(): Promise<void> {
+    const patienceMs = Math.min(longestGatherMs, (meanMs * waiting.length) / concurrency / 2)
+    if (patienceMs < leastGatherMs) return
+    gathering ??= new Promise((resolve) => {
+      setTimeout(() => {
+        gathering = undefined
+        resolve()
+      }, patienceMs)
+    })
+    await gathering
   }
 
   async function runInPlace<Result>(job: () => Promise<Result>): Promise<Result> {
@@ -124,6 +147,7 @@ export function createHashQueue({ concurrency, maxQueue }: HashQueueOptions): Ha
         giveUp()
       }
     },
+    gather,
     load: () => ({ running, waiting: waiting.length }),
   }
 }

@@ -79,6 +79,8 @@ export interface PasswordHasher {
   needsRehash(storedHash: string): boolean
   /** Keeps a place for the next check by the hasher that the work is given. @throws HashQueueFullError */
   hold<Result>(work: (held: PasswordHasher) => Promise<Result>): Promise<Result>
+  /** Waits for company where checks wait anyway; see {@link HashQueue}. */
+  gather: HashQueue['gather']
   /** How many checks are at work and how many wait. */
   load: HashQueue['load']
 }
@@ -179,8 +181,7 @@ export function createPasswordHasher(options: PasswordHasherOptions = {}): Passw
     return { stored, fault: undefined }
   }
 
-  function needsRehash(storedHash: string): boolean {
-    const stored = parseStoredPassword(storedHash)
+  function isDated(stored: Usable['stored']): boolean {
     if (stored?.scheme !== 'argon2id') return true
     if (!isSameCost(stored.cost, parameters) || stored.pepperId !== pepper?.id) return true
     return stored.salt.length < saltBytes || stored.tag.length !== tagBytes
@@ -196,10 +197,11 @@ export function createPasswordHasher(options: PasswordHasherOptions = {}): Passw
       const { stored, fault } = usable(storedHash)
       const acceptable = isHashable(password)
       const matches = await run(() => compare(acceptable ? password : '', acceptable ? stored : undefined))
-      return { matches, needsRehash: matches && storedHash !== undefined && needsRehash(storedHash), fault }
+      return { matches, needsRehash: matches && isDated(stored), fault }
     },
     hold: (work) => queue.hold((runInPlace) => work(hasherOn(runInPlace))),
-    needsRehash,
+    needsRehash: (storedHash) => isDated(parseStoredPassword(storedHash)),
+    gather: queue.gather,
     load: queue.load,
   })
   return hasherOn(queue.run)

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHash, createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createSecretKey, hash, type KeyObject, randomBytes } from 'node:crypto'
 import { deriveKey } from '../secrets.ts'
 
 /** The keys of one purpose: new values are sealed under the first, old ones open under any. */
@@ -23,6 +23,7 @@ export class UnsealError extends Error {
 }
 
 const version = 1
+const keyBytes = 32
 const nonceBytes = 12
 const tagBytes = 16
 const idBytes = 4
@@ -46,6 +47,17 @@ export function createKeyRing(
   const ids = new Set([current, ...previous].map(({ id }) => id.toString('hex')))
   if (ids.size !== previous.length + 1) throw new RangeError('two master secrets of a key ring are the same')
   return { current, previous }
+}
+
+/**
+ * The ring of one key that is random and used for nothing else. Nothing is derived from it, which would take longer than to
+ * seal.
+ *
+ * @throws RangeError it is not 32 bytes.
+ */
+export function ringOfKey(key: Buffer): KeyRing {
+  if (key.length !== keyBytes) throw new RangeError('a sealing key is 32 bytes')
+  return { current: named(key), previous: [] }
 }
 
 /**
@@ -115,14 +127,15 @@ export function currentHeader(ring: KeyRing): Buffer {
   return Buffer.concat([Buffer.of(version), ring.current.id])
 }
 
-function sealingKey(master: Buffer, label: string): SealingKey {
-  const key = deriveKey(master, label)
-  // A key object costs a fifth of what a buffer does each time it is used.
-  return {
-    key: createSecretKey(key),
-    id: createHash('sha256').update('rempart/key-id\0').update(key).digest().subarray(0, idBytes),
-  }
-}
+const sealingKey = (master: Buffer, label: string): SealingKey => named(deriveKey(master, label, keyBytes))
+
+const idPrefix = Buffer.from('rempart/key-id\0')
+
+// A key object costs a fifth of what a buffer does each time it is used.
+const named = (key: Buffer): SealingKey => ({
+  key: createSecretKey(key),
+  id: hash('sha256', Buffer.concat([idPrefix, key]), 'buffer').subarray(0, idBytes),
+})
 
 /** Every part behind its length, so that no two lists are the same bytes: `ab`, `c` is not `a`, `bc`. */
 function boundTo(header: Buffer, parts: readonly string[]): Buffer {

@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { CompiledQuery, sql } from 'kysely'
 import { nobody } from '../../core/audit/subject-keys.ts'
 import type { ReadHandle } from '../../database/reads.ts'
 import type { Tx } from '../../database/tenant.ts'
@@ -14,35 +14,18 @@ export interface SignInAccount {
   readonly sealed_key: Buffer | null
 }
 
+// As text: a statement that is built anew each time takes 0.1 ms between two hashes.
+const findAccount = `
+  select u.id, u.is_active, u.email_verified_at, u.last_login_at, p.hash, k.sealed_key
+  from (values (1)) as here (one)
+  left join user_account u on u.tenant_id = $1 and u.email_norm = $2 and u.deleted_at is null and u.erased_at is null
+  left join password_credential p on p.tenant_id = $1 and p.user_id = coalesce(u.id, '${nobody}'::uuid)
+  left join audit_subject_key k on k.tenant_id = $1 and k.subject = 'person:' || coalesce(u.id, '${nobody}'::uuid)`
+
 /** Looks the account of an address up, by as many look-ups and with as many rows whether somebody has it or not. */
 export async function findForSignIn(handle: ReadHandle, tenantId: string, emailNorm: string): Promise<SignInAccount> {
-  const row = await handle
-    .selectFrom(sql<{ one: number }>`(values (1))`.as<'here'>(sql`here (one)`))
-    .leftJoin('user_account as u', (join) =>
-      join
-        .on('u.tenant_id', '=', tenantId)
-        .on('u.email_norm', '=', emailNorm)
-        .on('u.deleted_at', 'is', null)
-        .on('u.erased_at', 'is', null),
-    )
-    .leftJoin('password_credential as p', (join) =>
-      join.on('p.tenant_id', '=', tenantId).on('p.user_id', '=', sql<string>`coalesce(u.id, ${nobody}::uuid)`),
-    )
-    .leftJoin('audit_subject_key as k', (join) =>
-      join
-        .on('k.tenant_id', '=', tenantId)
-        .on('k.subject', '=', sql<string>`'person:' || coalesce(u.id, ${nobody}::uuid)`),
-    )
-    .select([
-      'u.id',
-      'u.is_active',
-      'u.mfa_required',
-      'u.email_verified_at',
-      'u.last_login_at',
-      'p.hash',
-      'k.sealed_key',
-    ])
-    .executeTakeFirst()
+  const { rows } = await handle.executeQuery(CompiledQuery.raw(findAccount, [tenantId, emailNorm]))
+  const [row] = rows as readonly SignInAccount[]
   if (row === undefined) throw new Error('a look-up that always has a row had none')
   return row
 }
@@ -70,14 +53,27 @@ export interface PasswordSession {
   readonly auditClient: Buffer | null
 }
 
+const openSession =
+  'select open_password_session($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) as is_open'
+
 /** Opens it with all that belongs to it. @returns false when nothing was done, because there is more to this sign-in. */
 export async function openPasswordSession(handle: Tx, session: PasswordSession): Promise<boolean> {
-  const { rows } = await sql<{ is_open: boolean }>`
-    select open_password_session(${session.userId}, ${session.hash}, ${session.sessionId}, ${session.transport},
-      ${session.deviceLabel}, ${session.clientSealed}, ${session.now}, ${session.idleMinutes}, ${session.maxHours},
-      ${session.tokenHash}, ${session.mustBeSeen}, ${session.seenSince}, ${session.requestId}, ${session.changes},
-      ${session.auditClient}) as is_open`.execute(handle)
-  return rows[0]?.is_open === true
+  const { rows } = await handle.executeQuery(
+    CompiledQuery.raw(openSession, [
+      ...[
+        session.userId,
+        session.hash,
+        session.sessionId,
+        session.transport,
+        session.deviceLabel,
+        session.clientSealed,
+      ],
+      ...[session.now, session.idleMinutes, session.maxHours, session.tokenHash, session.mustBeSeen, session.seenSince],
+      ...[session.requestId, session.changes, session.auditClient],
+    ]),
+  )
+  const [row] = rows as readonly { readonly is_open: boolean }[]
+  return row?.is_open === true
 }
 
 export function findPerson(tx: Tx, tenantId: string, userId: string) {
