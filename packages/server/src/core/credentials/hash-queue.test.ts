@@ -86,14 +86,14 @@ describe('createHashQueue', () => {
       expect(vi.getTimerCount()).toBe(0)
     })
 
-    it('takes 100 ms at most, however many wait', async () => {
+    it('takes 50 ms at most, however many wait', async () => {
       let isGone = false
       void queueWith(90)
         .gather()
         .then(() => {
           isGone = true
         })
-      await vi.advanceTimersByTimeAsync(99)
+      await vi.advanceTimersByTimeAsync(49)
       expect(isGone).toBe(false)
       await vi.advanceTimersByTimeAsync(1)
       expect(isGone).toBe(true)

@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os'
 const defaultThreads = 4
 
 /** Bounds of `gather`, in milliseconds. */
-const longestGatherMs = 100
+const longestGatherMs = 50
 const leastGatherMs = 10
 
 /** Too many passwords are waiting to be hashed. Routes answer 503 with `Retry-After`. */
@@ -35,8 +35,8 @@ export interface HashQueue {
   hold<Result>(work: (run: HashQueue['run']) => Promise<Result>): Promise<Result>
   /**
    * Where others wait, waits for company: whoever comes meanwhile goes on in the same turn of the event loop, so that what
-   * each has to look up before its job travels together. It takes half of the wait that lies ahead anyway, 100 ms at most,
-   * and nothing where that is under 10 ms.
+   * each of them looks up before its job, or writes after it, travels together. It takes half of the wait that the next job
+   * has ahead of it, 50 ms at most, and nothing where that is under 10 ms.
    */
   gather(): Promise<void>
   /** How many jobs are at work and how many wait. */
@@ -52,13 +52,14 @@ export interface HashQueueOptions {
 }
 
 /**
- * How many passwords to hash at once: no more than there are cores, and always one thread of libuv's pool less than it
- * has, so that files and name look-ups go on while everybody signs in.
+ * How many passwords to hash at once: one more than there are cores, so that none is idle between the end of a hash and the
+ * turn of the event loop that starts the next; and always one thread of libuv's pool less than it has, so that files and
+ * name look-ups go on while everybody signs in.
  *
  * @param threads - The size of the pool, when `UV_THREADPOOL_SIZE` was given. Default 4.
  */
 export function defaultHashConcurrency(threads = defaultThreads): number {
-  return Math.max(1, Math.min(availableParallelism(), threads - 1))
+  return Math.max(1, Math.min(availableParallelism() + 1, threads - 1))
 }
 
 /**
