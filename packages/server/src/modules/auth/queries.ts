@@ -1,5 +1,6 @@
 import { CompiledQuery, sql } from 'kysely'
 import { nobody } from '../../core/audit/subject-keys.ts'
+import { preparedRead } from '../../database/prepared-read.ts'
 import type { ReadHandle } from '../../database/reads.ts'
 import type { Tx } from '../../database/tenant.ts'
 
@@ -14,18 +15,31 @@ export interface SignInAccount {
   readonly sealed_key: Buffer | null
 }
 
-// As text: a statement that is built anew each time takes 0.1 ms between two hashes.
-const findAccount = `
-  select u.id, u.is_active, u.email_verified_at, u.last_login_at, p.hash, k.sealed_key
-  from (values (1)) as here (one)
-  left join user_account u on u.tenant_id = $1 and u.email_norm = $2 and u.deleted_at is null and u.erased_at is null
-  left join password_credential p on p.tenant_id = $1 and p.user_id = coalesce(u.id, '${nobody}'::uuid)
-  left join audit_subject_key k on k.tenant_id = $1 and k.subject = 'person:' || coalesce(u.id, '${nobody}'::uuid)`
+/** The account of an address, by as many look-ups and with one row whether somebody has it or not. */
+const findAccount = preparedRead((handle, tenantId: string, emailNorm: string) =>
+  handle
+    .selectFrom(sql<{ one: number }>`(values (1))`.as<'here'>(sql`here (one)`))
+    .leftJoin('user_account as u', (join) =>
+      join
+        .on('u.tenant_id', '=', tenantId)
+        .on('u.email_norm', '=', emailNorm)
+        .on('u.deleted_at', 'is', null)
+        .on('u.erased_at', 'is', null),
+    )
+    .leftJoin('password_credential as p', (join) =>
+      join.on('p.tenant_id', '=', tenantId).on('p.user_id', '=', sql<string>`coalesce(u.id, ${nobody}::uuid)`),
+    )
+    .leftJoin('audit_subject_key as k', (join) =>
+      join
+        .on('k.tenant_id', '=', tenantId)
+        .on('k.subject', '=', sql<string>`'person:' || coalesce(u.id, ${nobody}::uuid)`),
+    )
+    .select(['u.id', 'u.is_active', 'u.email_verified_at', 'u.last_login_at', 'p.hash', 'k.sealed_key']),
+)
 
-/** Looks the account of an address up, by as many look-ups and with as many rows whether somebody has it or not. */
+/** Looks the account of an address up. */
 export async function findForSignIn(handle: ReadHandle, tenantId: string, emailNorm: string): Promise<SignInAccount> {
-  const { rows } = await handle.executeQuery(CompiledQuery.raw(findAccount, [tenantId, emailNorm]))
-  const [row] = rows as readonly SignInAccount[]
+  const row = await findAccount(handle, tenantId, emailNorm)
   if (row === undefined) throw new Error('a look-up that always has a row had none')
   return row
 }

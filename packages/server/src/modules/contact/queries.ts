@@ -1,7 +1,7 @@
 import { partOf } from '../../core/shapes/page-part.ts'
 import type { PageRequest } from '../../core/shapes/pagination.ts'
 import type { Pool } from '../../database/connect.ts'
-import type { ReadHandle } from '../../database/reads.ts'
+import { preparedRead } from '../../database/prepared-read.ts'
 import type { Tx } from '../../database/tenant.ts'
 
 /** One message on its way into the table, as `receive_contact_messages` takes it. */
@@ -64,9 +64,9 @@ export async function countMessages(tx: Tx, status: string | undefined): Promise
   return (await totalOf(tx, status).executeTakeFirstOrThrow()).count
 }
 
-export function findMessage(handle: ReadHandle, id: string) {
-  return handle.selectFrom('contact_message').select(columns).where('id', '=', id).executeTakeFirst()
-}
+export const findMessage = preparedRead((handle, id: string) =>
+  handle.selectFrom('contact_message').select(columns).where('id', '=', id),
+)
 
 export function updateMessageStatus(tx: Tx, id: string, status: string, now: Date) {
   return tx

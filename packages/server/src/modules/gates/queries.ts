@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { partOf } from '../../core/shapes/page-part.ts'
 import type { PageRequest } from '../../core/shapes/pagination.ts'
-import type { ReadHandle } from '../../database/reads.ts'
+import { preparedRead } from '../../database/prepared-read.ts'
 import type { Tx } from '../../database/tenant.ts'
 
 const columns = [
@@ -42,9 +42,9 @@ export async function countGates(tx: Tx): Promise<number> {
   return row.count
 }
 
-export function findGate(handle: ReadHandle, slug: string) {
-  return handle.selectFrom('gate').select(columns).where('slug', '=', slug).executeTakeFirst()
-}
+export const findGate = preparedRead((handle, slug: string) =>
+  handle.selectFrom('gate').select(columns).where('slug', '=', slug),
+)
 
 /** Holds the gate until the transaction ends: meanwhile nobody registers. */
 export function lockGate(tx: Tx, slug: string) {

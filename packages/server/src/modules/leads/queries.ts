@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { partOf } from '../../core/shapes/page-part.ts'
 import type { PageRequest } from '../../core/shapes/pagination.ts'
-import type { ReadHandle } from '../../database/reads.ts'
+import { preparedRead } from '../../database/prepared-read.ts'
 import type { Tx } from '../../database/tenant.ts'
 
 /** Which leads; a member that is absent narrows nothing. */
@@ -77,14 +77,13 @@ export async function countLeads(tx: Tx, filter: LeadFilter): Promise<number> {
   return (await totalOf(tx, filter).executeTakeFirstOrThrow()).count
 }
 
-export function findLead(handle: ReadHandle, id: string) {
-  return handle
+export const findLead = preparedRead((handle, id: string) =>
+  handle
     .selectFrom('lead as l')
     .innerJoin('form as f', (join) => join.onRef('f.tenant_id', '=', 'l.tenant_id').onRef('f.id', '=', 'l.form_id'))
     .select(leadColumns)
-    .where('l.id', '=', id)
-    .executeTakeFirst()
-}
+    .where('l.id', '=', id),
+)
 
 export async function updateLeadStatus(tx: Tx, id: string, status: string, now: Date): Promise<void> {
   await tx.updateTable('lead').set({ status, updated_at: now }).where('id', '=', id).execute()
@@ -151,13 +150,12 @@ export function findPersonName(tx: Tx, userId: string) {
 }
 
 /** @param period - `YYYY-MM`. */
-export function findQuota(handle: ReadHandle, tenantId: string, period: string) {
-  return handle
+export const findQuota = preparedRead((handle, tenantId: string, period: string) =>
+  handle
     .selectFrom('tenant as t')
     .leftJoin('quota_usage as q', (join) =>
       join.onRef('q.tenant_id', '=', 't.id').on('q.quota', '=', 'leads').on('q.period', '=', period),
     )
     .select(['t.max_leads_per_month', 'q.used'])
-    .where('t.id', '=', tenantId)
-    .executeTakeFirstOrThrow()
-}
+    .where('t.id', '=', tenantId),
+)

@@ -80,6 +80,7 @@ export async function readLeadQuota(context: Context): Promise<LeadQuota> {
   const { tenant } = context
   const { period, endsAtMs } = monthPeriod(context.clock.now(), tenant.timeZone)
   const row = await context.readInTenant((handle) => queries.findQuota(handle, tenant.id, period))
+  if (row === undefined) throw new Error('a tenant that is being served has no row')
   return {
     period,
     used: row.used ?? 0,

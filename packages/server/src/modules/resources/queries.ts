@@ -1,5 +1,5 @@
 import type { PageRequest } from '../../core/shapes/pagination.ts'
-import type { ReadHandle } from '../../database/reads.ts'
+import { preparedRead } from '../../database/prepared-read.ts'
 import type { Tx } from '../../database/tenant.ts'
 
 const columns = ['id', 'title', 'summary', 'url', 'category', 'created_at', 'updated_at', 'deleted_at'] as const
@@ -39,9 +39,9 @@ export async function countResources(tx: Tx, filter: ResourceFilter): Promise<nu
   return row.count
 }
 
-export function findResource(handle: ReadHandle, id: string) {
-  return handle.selectFrom('resource').select(columns).where('id', '=', id).executeTakeFirst()
-}
+export const findResource = preparedRead((handle, id: string) =>
+  handle.selectFrom('resource').select(columns).where('id', '=', id),
+)
 
 export function insertResource(tx: Tx, row: ResourceTexts & { readonly tenant_id: string; readonly id: string }) {
   return tx.insertInto('resource').values(row).returning(columns).executeTakeFirstOrThrow()
