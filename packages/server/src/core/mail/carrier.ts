@@ -81,13 +81,18 @@ function messageOf(mail: Envelope, { from, host }: CarrierSettings): SendMailOpt
 const AWAY =
   /^(ECONNECTION|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ESOCKET|EDNS|ETLS|EAUTH|ENOAUTH|EOAUTH2|EPROXY|ABORT_ERR)$/
 
+/** The only commands whose answer is about a recipient or a message: what is said before is said to whoever sends. */
+const ABOUT_MAIL = /^(RCPT TO|DATA)$/
+
 function judge(error: unknown): Carried {
   const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unknown'
+  const command = error instanceof Error && 'command' in error ? String(error.command) : ''
   const status =
     error instanceof Error && 'responseCode' in error && typeof error.responseCode === 'number' ? error.responseCode : 0
   const reason = status === 0 ? code : `${code} ${status}`
-  // A password that the server does not take says nothing of the recipient, however final it sounds.
-  if (AWAY.test(code)) return { outcome: 'later', reason, isServerAway: true }
+  // A greeting, a password or a sender that the server refuses says nothing of the recipient, however final it sounds.
+  if (AWAY.test(code) || (status !== 0 && !ABOUT_MAIL.test(command)))
+    return { outcome: 'later', reason, isServerAway: true }
   const isFinal = status >= 500 && status < 600
   return { outcome: isFinal ? 'never' : 'later', reason, isServerAway: false }
 }

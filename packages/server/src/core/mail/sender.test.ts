@@ -67,6 +67,13 @@ async function rawServer(behave: (socket: Socket) => void): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
+/** A mail server that answers the greeting and MAIL FROM as it is told, and takes everything else. */
+const refusingServer = (says: { readonly greeting: string; readonly mail: string }): Promise<number> =>
+  rawServer((socket) => {
+    socket.write(`${says.greeting}\r\n`)
+    socket.on('data', (chunk) => socket.write(`${/^MAIL FROM/i.test(String(chunk)) ? says.mail : '250 OK'}\r\n`))
+  })
+
 describe('the sender', () => {
   it('delivers what is committed as soon as it hears of it, and nothing remains', async () => {
     const [sink, tenant] = [await sinkThat(), await mailTenant(database)]
@@ -155,6 +162,22 @@ describe('the sender', () => {
     expect(await outcomes(sender)).toEqual({ refused: 1, delivered: 1 })
     expect(sender.logLines.join()).toContain('EENVELOPE 550')
     expect(sender.logLines.join()).not.toContain('gone@')
+  })
+
+  it.each([
+    { at: 'its greeting', says: { greeting: '554 5.7.1 no service for you' } },
+    { at: 'the sender, as without a password', says: { mail: '530 5.7.0 authentication required' } },
+    { at: 'the sender, whose domain is not set up', says: { mail: '550 5.7.1 sender not authorised' } },
+  ])('keeps a mail when the server refuses $at: it says nothing of the recipient', async ({ says }) => {
+    const tenant = await mailTenant(database)
+    const port = await refusingServer({ greeting: '220 ready', mail: '250 OK', ...says })
+    await queueMail(database, tenant, verify('ada@example.org'))
+    await queueMail(database, tenant, verify('grace@example.org'))
+    const sender = senderTo(port, { pace: { lookMs: 60_000, firstPauseMs: 60_000, longestPauseMs: 60_000 } })
+    await sender.look()
+    expect(await outcomes(sender)).toEqual({ retried: 2 })
+    expect(await outboxOf(database, tenant)).toHaveLength(2)
+    expect(sender.logLines.filter((line) => line.includes('mails wait'))).toHaveLength(1)
   })
 
   it('tries a recipient that is refused for now again, later each time', async () => {

@@ -19,7 +19,7 @@ export function createServerAbsence(log: Logger, firstWaitMs: number): ServerAbs
     isWaiting: () => performance.now() < untilMs,
     waitMs: () => Math.max(0, untilMs - performance.now()),
     left(reason) {
-      if (!isAway) log.warn({ reason }, 'mails wait: the mail server cannot be reached')
+      if (!isAway) log.warn({ reason }, 'mails wait: the mail server cannot be reached, or takes none')
       isAway = true
       // The others of one batch tell nothing new.
       if (performance.now() < untilMs) return
