@@ -77,7 +77,7 @@ export function writeTogether(connection: Connection): void {
 export function isDatabaseUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
-  if (/^(08|53|57P0[123])/.test(code) || PASSING.has(code)) return true
+  if (/^(08|53|57P0[123])/.test(code) || PASSING.has(code) || isOutdatedPlan(error)) return true
   if (/^(ECONNREFUSED|ECONNRESET|ENOENT|EPIPE|ETIMEDOUT|EAI_AGAIN|ENOTFOUND)$/.test(code)) return true
   return /Connection terminated|Query read timeout|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable|Cannot use a pool after/i.test(
     error.message,
@@ -86,6 +86,16 @@ export function isDatabaseUnavailable(error: unknown): boolean {
 
 /** Cancelled by a timeout, or by a conflict with another transaction; or sent to a standby, in the middle of a failover. */
 const PASSING: ReadonlySet<string> = new Set(['57014', '55P03', '25P03', '25P04', '40001', '40P01', '25006'])
+
+/**
+ * Whether a statement was prepared on its connection before a migration gave one of its columns another type: PostgreSQL
+ * refuses it there for good (0A000), as it does any other whose answer would change its shape. It was not run; the connection
+ * is to be closed, and on another it succeeds.
+ */
+export function isOutdatedPlan(error: unknown): boolean {
+  // By the place in PostgreSQL's source: the code says of much else that it is not supported, and the text is translated.
+  return error instanceof Error && 'routine' in error && error.routine === 'RevalidateCachedQuery'
+}
 
 /** Whether an error is about the data of one row (SQLSTATE classes 22 and 23), so that other rows may still pass. */
 export function isRowFault(error: unknown): boolean {

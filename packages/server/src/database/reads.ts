@@ -1,6 +1,6 @@
 import { type CompiledQuery, Kysely, type QueryResult } from 'kysely'
 import pg from 'pg'
-import type { Pool } from './connect.ts'
+import { isOutdatedPlan, type Pool } from './connect.ts'
 import { singleConnectionDialect } from './single-connection.ts'
 import { type BatchPart, sendBatch, toText } from './statement-batch.ts'
 import { createStatementNames } from './statement-name.ts'
@@ -139,6 +139,7 @@ async function runBatch(pool: Pick<Pool, 'connect'>, reads: readonly Read[]): Pr
   if (failed === undefined) throw error
   const index = reads.indexOf(failed)
   for (const read of reads.slice(0, index)) read.resolve(read.statement.rows)
+  if (isOutdatedPlan(error)) return reads.slice(index)
   failed.reject(error)
   return reads.slice(index + 1)
 }

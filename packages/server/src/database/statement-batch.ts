@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { isOutdatedPlan } from './connect.ts'
 
 /** One statement of a batch, and what it came to. */
 export interface BatchPart {
@@ -143,9 +144,12 @@ export function sendBatch(
   })
 }
 
-/** Whether a connection ended with an error: the database says so (SQLSTATE 57P01 to 57P05, 25P03, 25P04), or says nothing. */
+/**
+ * Whether a connection ended with an error, as the database says (SQLSTATE 57P01 to 57P05, 25P03, 25P04) or does not; or is of
+ * no more use for the statement.
+ */
 const isOver = (error: Error): boolean =>
-  !(error instanceof pg.DatabaseError) || /^(57P0[1-5]|25P0[34]|08)/.test(error.code ?? '')
+  !(error instanceof pg.DatabaseError) || /^(57P0[1-5]|25P0[34]|08)/.test(error.code ?? '') || isOutdatedPlan(error)
 
 /** A parameter as PostgreSQL reads it in text. @throws TypeError for an array or an object. */
 export function toText(value: unknown): string | Buffer | null {

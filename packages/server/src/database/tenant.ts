@@ -1,5 +1,5 @@
 import { type CompiledQuery, Kysely, type QueryResult } from 'kysely'
-import { type Connection, type Pool, writeTogether } from './connect.ts'
+import { type Connection, isOutdatedPlan, type Pool, writeTogether } from './connect.ts'
 import { singleConnectionDialect } from './single-connection.ts'
 import { createStatementNames } from './statement-name.ts'
 import type { DB } from './tables.generated.ts'
@@ -34,7 +34,7 @@ export async function inTenant<T>(pool: Pool, tenantId: string, work: (tx: Tx) =
     return result
   } catch (error) {
     scope.isOpen = false
-    broken = await rollback(connection)
+    broken = (await rollback(connection)) ?? outdatedBy(scope)
     throw error
   } finally {
     connection.release(broken)
@@ -80,6 +80,11 @@ async function rollback(connection: Connection): Promise<Error | undefined> {
   } catch (error) {
     return error instanceof Error ? error : new Error('rollback failed')
   }
+}
+
+/** The failure of a statement that the connection would refuse again, whoever sends it. */
+function outdatedBy({ failure }: Scope): Error | undefined {
+  return failure instanceof Error && isOutdatedPlan(failure) ? failure : undefined
 }
 
 function transactionHandle(connection: Connection, scope: Scope): Tx {
