@@ -586,3 +586,27 @@ describe('a refusal of the callback', () => {
     expect(codeOf(answer)).toBe('oauth-state-invalid')
   })
 })
+
+describe('a tenant', () => {
+  it('has twenty providers at most, however many are added at once', async () => {
+    const { id: tenantId } = await server.createTenant()
+    const headers = { 'x-tenant-id': tenantId }
+    const owner = await createPerson(server, { tenantId, roles: ['owner'] })
+    const { accessToken } = await signInOver(server, owner, { headers })
+    const add = (index: number) => {
+      const provider = {
+        code: `p${index}`,
+        kind: 'github',
+        name: 'GitHub',
+        clientId: 'client',
+        clientSecret: 'x'.repeat(20),
+      }
+      return postTo(server, '/identity-providers', provider, { ...headers, ...bearer(accessToken) })
+    }
+    // At once, so that there are connections for all of them below.
+    await Promise.all(Array.from({ length: 18 }, (_, index) => add(index)))
+    const answers = await Promise.all(Array.from({ length: 8 }, (_, index) => add(100 + index)))
+    expect(answers.filter(({ statusCode }) => statusCode === 201)).toHaveLength(2)
+    expect(answers.filter((answer) => codeOf(answer) === 'provider-limit')).toHaveLength(6)
+  })
+})

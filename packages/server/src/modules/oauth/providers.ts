@@ -39,7 +39,6 @@ export function addProvider(
   const issuer = issuerOf(input, allowsHttp)
   const id = createId()
   return inTenant(async (tx) => {
-    if ((await queries.countProviders(tx, tenant.id)) >= MOST_PROVIDERS) throw new ProblemError('provider-limit')
     const row = await queries.insertProvider(tx, {
       ...{ tenant_id: tenant.id, id, code: input.code, kind: input.kind, name: input.name, issuer },
       client_id: input.clientId,
@@ -52,6 +51,8 @@ export function addProvider(
       resource: { type: 'identity-provider', id },
       changes: { kind: input.kind, issuer, isEnabled: row.is_enabled },
     })
+    // Whoever writes to the audit log waits for whoever did before: two at once cannot both be the last.
+    if ((await queries.countProviders(tx, tenant.id)) > MOST_PROVIDERS) throw new ProblemError('provider-limit')
     return toProvider(row, publicUrl)
   })
 }

@@ -309,6 +309,18 @@ describe('domains of a tenant (class 35)', () => {
     expect(verdicts.map(({ status }) => status).toSorted()).toEqual([200, 409])
   })
 
+  it('is one of twenty at most, however many are claimed at once', async () => {
+    const staff = await newOwner()
+    const claim = (index: number) => call(staff, 'POST', 'domains', { domain: `d${index}.many.example` })
+    for (let index = 0; index < 18; index += 1) await claim(index)
+    const answers = await Promise.all(Array.from({ length: 8 }, (_, index) => claim(100 + index)))
+    expect(answers.filter(({ status }) => status === 201)).toHaveLength(2)
+    expect(answers.filter(({ body }) => body.code === 'too-many-domains')).toHaveLength(6)
+    expect((await call(staff, 'GET', 'domains')).body.items).toHaveLength(20)
+    // One that is claimed already is no further one.
+    expect((await claim(0)).status).toBe(201)
+  })
+
   it('is none of the server’s own, nor what no tenant can have', async () => {
     const staff = await newOwner()
     for (const domain of [
