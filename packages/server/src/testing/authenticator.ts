@@ -23,6 +23,10 @@ export interface Deviation {
   /** Signs with a key of its own making. */
   readonly isForged?: boolean
   readonly isBackupEligible?: boolean
+  /** Without being eligible for it, if need be. */
+  readonly isBackedUp?: boolean
+  /** Said to be its public key, when it is made. */
+  readonly coseKey?: Uint8Array
   readonly attestation?: { readonly fmt: string; readonly attStmt: Map<string, unknown> }
 }
 
@@ -68,7 +72,7 @@ function authenticatorOf(state: State, ownOrigin: string): TestAuthenticator {
     credentialId: state.id,
     make({ challenge, rp, user }, deviation = {}) {
       state.userHandle = user.id
-      const authData = authenticatorData(state, deviation.rpId ?? rp.id, deviation, attested(state))
+      const authData = authenticatorData(state, deviation.rpId ?? rp.id, deviation, attested(state, deviation))
       const { fmt, attStmt } = deviation.attestation ?? { fmt: 'none', attStmt: new Map() }
       const object: Map<string, string | Uint8Array | Map<string, never>> = new Map()
       object
@@ -110,7 +114,8 @@ function authenticatorOf(state: State, ownOrigin: string): TestAuthenticator {
 /** WebAuthn §6.1. */
 function authenticatorData(state: State, rpId: string, deviation: Deviation, tail: Buffer = Buffer.alloc(0)): Buffer {
   const { isUserPresent = true, isUserVerified = true, isBackupEligible = state.isSynced } = deviation
-  const backup = isBackupEligible ? 0x18 : 0
+  const { isBackedUp = isBackupEligible } = deviation
+  const backup = (isBackupEligible ? 0x08 : 0) | (isBackedUp ? 0x10 : 0)
   const flags = (isUserPresent ? 0x01 : 0) | (isUserVerified ? 0x04 : 0) | backup | (tail.length > 0 ? 0x40 : 0)
   const count = Buffer.alloc(4)
   count.writeUInt32BE(deviation.signCount ?? state.count)
@@ -118,12 +123,12 @@ function authenticatorData(state: State, rpId: string, deviation: Deviation, tai
 }
 
 /** WebAuthn §6.5.1: no model, the name, and the key as COSE has it. */
-function attested({ id, keys }: State): Buffer {
+function attested({ id, keys }: State, { coseKey }: Deviation): Buffer {
   const { x = '', y = '' } = keys.publicKey.export({ format: 'jwk' })
   const coordinate = (text: string) => Uint8Array.from(Buffer.from(text, 'base64url'))
   const key: Map<number, number | Uint8Array> = new Map()
   key.set(1, 2).set(3, -7).set(-1, 1).set(-2, coordinate(x)).set(-3, coordinate(y))
   const length = Buffer.alloc(2)
   length.writeUInt16BE(id.length)
-  return Buffer.concat([Buffer.alloc(16), length, id, Buffer.from(isoCBOR.encode(key))])
+  return Buffer.concat([Buffer.alloc(16), length, id, coseKey ?? isoCBOR.encode(key)])
 }

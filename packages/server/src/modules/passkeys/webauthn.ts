@@ -1,4 +1,5 @@
 import type { VerifiedAuthenticationResponse } from '@simplewebauthn/server'
+import { algorithms, isUsableKey } from './public-key.ts'
 import type { Assertion, PasskeyCreationOptions, PasskeyRequestOptions, Registration } from './schema.ts'
 
 /** The library and its certificates are three hundred files: they are read for the first passkey, not at every start. */
@@ -15,9 +16,6 @@ export interface RelyingParty {
 
 /** How long a person may take, and a challenge holds. */
 export const CHALLENGE_SECONDS = 300
-
-/** COSE: EdDSA, ES256, RS256. Named here, so that a key stays good whatever the runtime comes to offer. */
-const algorithms = [-8, -7, -257]
 
 /** A passkey as browsers are told of it. */
 export interface KnownCredential {
@@ -148,7 +146,10 @@ export async function verifyMade(
       requireUserVerification: true,
       supportedAlgorithmIDs: algorithms,
     })
-    return verified.registrationInfo
+    const { publicKey } = verified.registrationInfo?.credential ?? {}
+    if (publicKey === undefined) return undefined
+    const key = parts.isoCBOR.decodeFirst<unknown>(publicKey)
+    return isUsableKey(key, publicKey.length) ? verified.registrationInfo : undefined
   })
   // The name beside the signed data has to be the one within it.
   if (info === undefined || info.credential.id !== id) return undefined
