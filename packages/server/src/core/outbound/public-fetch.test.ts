@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createPublicFetch } from './public-fetch.ts'
 
@@ -7,10 +7,22 @@ let server: Server
 let port: number
 let connections = 0
 
+const odd: Readonly<Record<string, string>> = {
+  '/odd': 'HTTP/1.1 999 Odd\r\ncontent-length: 0\r\n\r\n',
+  '/upgrade': 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: other\r\n\r\n',
+}
+const hints = 'HTTP/1.1 103 Early Hints\r\nlink: </style.css>\r\n\r\n'.repeat(200)
+/** Writes the same for as long as somebody reads it. */
+function pour(socket: Socket): void {
+  if (!socket.destroyed) socket.write(hints, () => pour(socket))
+}
+
 beforeAll(async () => {
   server = createServer((request, response) => {
+    const oddAnswer = odd[request.url ?? '']
     if (request.url === '/moved') response.writeHead(302, { location: `http://127.0.0.1:${port}/` }).end()
-    else if (request.url === '/odd') request.socket.end('HTTP/1.1 999 Odd\r\ncontent-length: 0\r\n\r\n')
+    else if (oddAnswer !== undefined) request.socket.write(oddAnswer)
+    else if (request.url === '/hints') pour(request.socket)
     else if (request.url === '/endless') response.writeHead(200, { 'x-seen': 'yes' }).write('forever')
     else if (request.url === '/long') response.end(Buffer.alloc(1_048_577))
     else response.end('inside')
@@ -48,11 +60,21 @@ describe('class 39: an address that staff typed in', () => {
     '198.18.0.1',
     '224.0.0.1',
     '255.255.255.255',
+    '168.63.129.16',
+    '%31%32%37.0.0.1',
+    '127.0.0.1.',
+    '0x7f000001.',
+    '①②⑦.⓪.⓪.①',
     '[::]',
     '[::1]',
     '[::ffff:127.0.0.1]',
     '[::ffff:10.0.0.1]',
     '[::127.0.0.1]',
+    '[::ffff:0:127.0.0.1]',
+    '[64:ff9b:1::7f00:1]',
+    '[100::1]',
+    '[5f00::1]',
+    '[fec0::1]',
     '[64:ff9b::a00:1]',
     '[fc00::1]',
     '[fe80::1]',
@@ -94,6 +116,16 @@ describe('class 39: an address that staff typed in', () => {
   it('may answer with a status that there is none of: that fails the request, and nothing else', async () => {
     await expect(development(`http://127.0.0.1:${port}/odd`, read)).rejects.toThrow(RangeError)
   })
+
+  it.each([true, false])(
+    'is heard out once: other protocols and hints without end are no answer',
+    async (readsAnswer) => {
+      const patient = createPublicFetch({ allowLoopback: true, timeoutMs: 60_000, readsAnswer })
+      for (const path of ['upgrade', 'hints']) {
+        await expect(patient(`http://127.0.0.1:${port}/${path}`, read), path).rejects.toThrow(RangeError)
+      }
+    },
+  )
 
   it('is not waited for beyond its head, where the answer is of no interest', async () => {
     const heedless = createPublicFetch({ allowLoopback: true, readsAnswer: false })

@@ -21,6 +21,8 @@ export class PublicFetchError extends OutboundRefusal {
 }
 
 const usualTimeoutMs = 5_000
+/** Of the answers before the answer (RFC 9110 §15.2): each starts its header fields anew, so nothing else bounds them. */
+const mostHints = 20
 /** Metadata, keys and tokens are a few kilobytes. */
 const mostBytes = 1_048_576
 
@@ -48,6 +50,8 @@ for (const [network, prefix] of [
 ] as const) {
   special.addSubnet(network, prefix, 'ipv4')
 }
+// Azure's host answers its machines there, at an address that is public to nobody.
+special.addAddress('168.63.129.16', 'ipv4')
 // Teredo, ORCHID and 6to4 carry other addresses inside; the rest is documentation.
 for (const [network, prefix] of [
   ['2001::', 23],
@@ -136,8 +140,19 @@ function exchange(target: URL, request: PublicRequest, { judged, signal, readsAn
   return new Promise((resolve, reject) => {
     // No connection is kept: one that was judged for a name is not used for another.
     const outgoing = send(target, { method: request.method, headers, lookup: judged, agent: false, signal })
+    let hints = 0
+    let isAnswered = false
     outgoing.on('error', reject)
+    outgoing.on('information', () => {
+      hints += 1
+      if (hints > mostHints) outgoing.destroy(new RangeError('the answer does not come'))
+    })
+    // 101 (Switching Protocols) ends a request that asked for nothing of the kind, without an error and without a response.
+    outgoing.on('close', () => {
+      if (!isAnswered) reject(new RangeError('closed without an answer'))
+    })
     outgoing.on('response', (incoming) => {
+      isAnswered = true
       if (readsAnswer) return void read(incoming).then((bytes) => resolve(answerOf(incoming, bytes)), reject)
       incoming.on('error', () => {})
       resolve(answerOf(incoming, Buffer.of()))

@@ -78,6 +78,8 @@ const statuses =
   (_: unknown, response: ServerResponse, number: number): void =>
     void response.writeHead(each[number - 1] ?? each.at(-1) ?? 200).end()
 
+const otherProtocol = 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: other\r\n\r\n'
+
 describe('a delivery', () => {
   it('is queued with what it tells of, and not when that is rolled back', async () => {
     const tenant = await mailTenant(database)
@@ -154,6 +156,7 @@ describe('a delivery', () => {
     ['connection', ({ socket }: ServerResponse): void => void socket?.destroy()],
     ['timeout', (): void => {}],
     ['answer', ({ socket }: ServerResponse): void => void socket?.end('HTTP/1.1 999 Odd\r\n\r\n')],
+    ['answer', ({ socket }: ServerResponse): void => void socket?.write(otherProtocol)],
     ['answer', ({ socket }: ServerResponse): void => void socket?.end('this is not HTTP\r\n\r\n')],
   ] as const)('that meets %s is told by that class, and the sender goes on', async (error, behave) => {
     const tenant = await mailTenant(database)
