@@ -99,6 +99,18 @@ it('a query with U+0000 in a text is told which one, wherever no other rule keep
   }
 })
 
+it.each(['Infinity', '-Infinity', '1e309', '-1e309'])(
+  'a query with %s for a number is told that it is none',
+  async (text) => {
+    const reply = await server.app.inject({ url: `/api/v1/resources?page=${text}&pageSize=${text}` })
+    expect(reply.statusCode).toBe(422)
+    expect(faults(reply)).toMatchObject([
+      { pointer: 'page', code: 'type' },
+      { pointer: 'pageSize', code: 'type' },
+    ])
+  },
+)
+
 describe('an instant', () => {
   let staff: Readonly<Record<string, string>>
   beforeAll(async () => {

@@ -34,7 +34,7 @@ export function createValidatorCompiler(shared: readonly AnySchema[]): FastifySc
       const isValid = compiled(value)
       validate.errors = compiled.errors ?? null
       if (!isValid) return false
-      const unstorable = httpPart === 'querystring' ? nulFaults(schema, value) : []
+      const unstorable = httpPart === 'body' ? [] : unstorableFaults(schema, value)
       if (unstorable.length > 0) {
         validate.errors = unstorable
         return false
@@ -52,13 +52,21 @@ interface Validator {
   errors?: ErrorObject[] | null
 }
 
-/** Texts of a query with U+0000, which PostgreSQL does not read. In a body the parser refuses it, in a path the router. */
-function nulFaults(schema: AnySchema, query: unknown): ErrorObject[] {
+/**
+ * What the schema lets pass and PostgreSQL does not read. Texts with U+0000: in a body the parser refuses it, in a path the
+ * router. Numbers that are none, such as `Infinity` and `1e309`: coerced, they are held to no bound.
+ */
+function unstorableFaults(schema: AnySchema, query: unknown): ErrorObject[] {
   const values = Object(query) as Readonly<Record<string, unknown>>
   const declared = typeof schema === 'object' ? Object.keys(Object(schema['properties'])) : []
-  return declared
-    .filter((name) => [values[name]].flat().some((text) => typeof text === 'string' && text.includes('\0')))
-    .map((name) => ({ instancePath: `/${name}`, schemaPath: '#', keyword: 'pattern', params: {} }))
+  return declared.flatMap((name) =>
+    [values[name]].flat().flatMap((value) => {
+      const fault = { instancePath: `/${name}`, schemaPath: '#' }
+      if (typeof value === 'string' && value.includes('\0')) return { ...fault, keyword: 'pattern', params: {} }
+      const isEndless = typeof value === 'number' && !Number.isFinite(value)
+      return isEndless ? { ...fault, keyword: 'type', params: { type: 'integer' } } : []
+    }),
+  )
 }
 
 function createCompiler(options: Options, shared: readonly AnySchema[]): (schema: AnySchema) => ValidateFunction {
