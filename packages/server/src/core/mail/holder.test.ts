@@ -4,13 +4,22 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { inTenant } from '../../database/tenant.ts'
 import { asOwner, createTestDatabase, type TestDatabase } from '../../testing/database.ts'
-import { carrierTo, mailKeys, mailTenant, outboxOf, queueMail, startTestSender } from '../../testing/mail.ts'
+import {
+  carrierTo,
+  mailKeys,
+  mailSecret,
+  mailTenant,
+  outboxOf,
+  queueMail,
+  startTestSender,
+} from '../../testing/mail.ts'
 import { startSmtpSink } from '../../testing/smtp-sink.ts'
 import { createOpaqueToken } from '../credentials/opaque-token.ts'
 import { insertUser } from '../identity/new-user.ts'
 import { eraseRows } from '../privacy/erase.ts'
 import { findSubject } from '../privacy/subject.ts'
 import type { NewMail } from './outbox.ts'
+import { createMailKeys } from './sealed-mail.ts'
 
 let database: TestDatabase
 beforeAll(async () => {
@@ -163,12 +172,18 @@ describe('a mail that was asked for by an address', () => {
     expect(sink.received).toEqual([])
   })
 
-  it('is erased with whoever has the address, before anybody knows that it is theirs', async () => {
+  it.each([
+    { since: 'no other secret', keys: mailKeys },
+    {
+      since: 'the master secret was changed',
+      keys: createMailKeys({ current: Buffer.alloc(32, 'next'), previous: [mailSecret] }),
+    },
+  ])('is erased with whoever has the address, before anybody knows that it is theirs ($since)', async ({ keys }) => {
     const tenant = await mailTenant(database)
     const userId = await createUser(tenant, 'alan@example.org')
     await queueMail(database, tenant, reset('alan@example.org'))
     await inTenant(database.worker, tenant, async (tx) => {
-      const subject = await findSubject(tx, mailKeys, { tenantId: tenant, userId }, 'erase')
+      const subject = await findSubject(tx, keys, { tenantId: tenant, userId }, 'erase')
       if (subject === undefined) throw new Error('there is such a person')
       await eraseRows(tx, subject, 'erase')
     })

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { createKeyRing, type KeyRing, seal, UnsealError, unseal } from '../credentials/sealing.ts'
-import { deriveKey, keyLabels, type Masters } from '../secrets.ts'
+import { deriveKeys, keyLabels, type Masters } from '../secrets.ts'
 
 /** What is needed to write and send one mail. Whoever has only the row has none of it. */
 export interface MailLetter {
@@ -21,15 +21,16 @@ export interface MailRow {
 /** The keys of the outbox. Every process of an installation has the same. */
 export interface MailKeys {
   readonly ring: KeyRing
+  /** What recipients are counted under. */
   readonly recipient: Buffer
+  /** What they were under the former masters, by which what is left of somebody is found still. */
+  readonly formerRecipients: readonly Buffer[]
 }
 
 /** @param masters - the installation's secrets. The caps of recipients are counted under the current one alone. */
 export function createMailKeys(masters: Masters): MailKeys {
-  return {
-    ring: createKeyRing(masters, keyLabels.mailbox),
-    recipient: deriveKey(masters.current, keyLabels.mailRecipient),
-  }
+  const [recipient, ...formerRecipients] = deriveKeys(masters, keyLabels.mailRecipient)
+  return { ring: createKeyRing(masters, keyLabels.mailbox), recipient, formerRecipients }
 }
 
 /** Lengths are rounded up to this, so that the size of a row does not tell whether somebody gets it. */
@@ -69,9 +70,17 @@ export const mailAad = ({ tenantId, id, template }: MailRow): readonly string[] 
  * since the same person reads it.
  */
 export function recipientHash(keys: MailKeys, tenantId: string, address: string): Buffer {
+  return hashUnder(keys.recipient, tenantId, address)
+}
+
+/** The hash of a recipient under the current master secret, and under each former one that is still configured. */
+export const recipientHashes = (keys: MailKeys, tenantId: string, address: string): readonly Buffer[] =>
+  [keys.recipient, ...keys.formerRecipients].map((key) => hashUnder(key, tenantId, address))
+
+function hashUnder(key: Buffer, tenantId: string, address: string): Buffer {
   const at = address.lastIndexOf('@')
   const local = address.slice(0, at)
   const plus = local.indexOf('+')
   const mailbox = `${plus > 0 ? local.slice(0, plus) : local}${address.slice(at)}`.toLowerCase()
-  return createHmac('sha256', keys.recipient).update(`${tenantId}\0${mailbox}`).digest()
+  return createHmac('sha256', key).update(`${tenantId}\0${mailbox}`).digest()
 }

@@ -2,7 +2,7 @@ import { type RawBuilder, type SqlBool, sql } from 'kysely'
 import { type AnyTableClass, classifiedTables } from '../../database/classification.ts'
 import type { Tx } from '../../database/tenant.ts'
 import { findAccountAt } from '../identity/account-queries.ts'
-import { type MailKeys, recipientHash } from '../mail/sealed-mail.ts'
+import { type MailKeys, recipientHashes } from '../mail/sealed-mail.ts'
 
 /** Whom personal data is about. */
 export interface DataSubject {
@@ -11,8 +11,8 @@ export interface DataSubject {
   readonly userId: string | null
   /** In lower case, and only where it is known to be theirs; null: rows are found by account alone. */
   readonly emailNorm: string | null
-  /** What mails to that address are counted under. */
-  readonly recipient: Buffer | null
+  /** What mails to that address are counted under, or were under a former master secret; none where the address is unknown. */
+  readonly recipients: readonly Buffer[]
   /** As others may have been told it. */
   readonly name: string | null
 }
@@ -25,7 +25,7 @@ export const subjectAt = (
   tenantId,
   userId,
   emailNorm: email.toLowerCase(),
-  recipient: recipientHash(keys, tenantId, email),
+  recipients: recipientHashes(keys, tenantId, email),
   name,
 })
 
@@ -56,7 +56,7 @@ export async function findSubject(
   const isTheirs = row.email_verified_at !== null && !(await isHeldByAnother(tx, tenantId, row.id, row.email))
   return isTheirs
     ? subjectAt(keys, known)
-    : { tenantId, userId: row.id, emailNorm: null, recipient: null, name: row.name }
+    : { tenantId, userId: row.id, emailNorm: null, recipients: [], name: row.name }
 }
 
 async function isHeldByAnother(tx: Tx, tenantId: string, userId: string, email: string): Promise<boolean> {
@@ -99,10 +99,10 @@ function atAddress({ emailNorm }: DataSubject, { column, member }: By<'email'>):
   return sql`lower(${address}) = ${emailNorm}`
 }
 
-function toRecipient({ recipient }: DataSubject, { column, unless }: By<'recipient'>): Condition | undefined {
-  if (recipient === null) return undefined
+function toRecipient({ recipients }: DataSubject, { column, unless }: By<'recipient'>): Condition | undefined {
+  if (recipients.length === 0) return undefined
   const isNobodys = unless === undefined ? sql`` : sql` and ${sql.ref(unless)} is null`
-  return sql`${sql.ref(column)} = ${recipient}${isNobodys}`
+  return sql`${sql.ref(column)} in (${sql.join(recipients)})${isNobodys}`
 }
 
 function ofParent(subject: DataSubject, { column, parent, parentColumn }: By<'parent'>): Condition | undefined {

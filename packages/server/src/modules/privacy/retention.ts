@@ -62,7 +62,7 @@ function eraseOne(
     if (found === undefined) return undefined
     // Asked again under the lock: whom somebody has restored since is left alone.
     if (!(await queries.isLongDeleted(tx, tenantId, userId, before))) return undefined
-    const subject = { ...found, emailNorm: null, recipient: null }
+    const subject = { ...found, emailNorm: null, recipients: [] }
     await eraseSubject(tx, dependencies, subject, 'erase', {
       source: {
         tenant: { id: tenantId },
@@ -81,7 +81,7 @@ function eraseOne(
 async function eraseStragglers({ worker }: PurgeDependencies, tenantId: string, nowMs: number): Promise<void> {
   await inTenant(worker, tenantId, async (tx) => {
     for (const userId of await queries.findErasedSince(tx, new Date(nowMs - dayMs))) {
-      const subject = { tenantId, userId, emailNorm: null, recipient: null, name: null }
+      const subject = { tenantId, userId, emailNorm: null, recipients: [], name: null }
       await eraseRows(tx, subject, 'anonymise', 'user_account')
       await destroyPersonKey(tx, tenantId, userId)
     }
