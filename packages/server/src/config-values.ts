@@ -68,9 +68,21 @@ export const httpUrl: Reader<string> = (raw) => {
 
 export const postgresUrl: Reader<string> = (raw) => {
   const url = URL.parse(raw)
-  return url !== null && /^postgres(ql)?:$/.test(url.protocol)
+  if (url === null || !/^postgres(ql)?:$/.test(url.protocol)) {
+    return { fault: 'must be a URL such as postgres://rempart_app:…@host:5432/rempart' }
+  }
+  return isPercentEncoded(`${url.username}${url.password}${url.pathname}`)
     ? { value: raw }
-    : { fault: 'must be a URL such as postgres://rempart_app:…@host:5432/rempart' }
+    : { fault: 'must have its user, its password and its database percent-encoded: % is %25' }
+}
+
+function isPercentEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
 }
 
 const listOf =

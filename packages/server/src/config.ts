@@ -538,7 +538,11 @@ function rawValue(environment: Environment, each: Setting<unknown>, faults: stri
     return direct
   }
   try {
-    return readFileSync(path, 'utf8').replace(/\r?\n$/, '')
+    const text = readFileSync(path, 'utf8').replace(/\r?\n$/, '')
+    // Whoever names a file means it to hold something, but for former secrets, of which there may be none.
+    if (text.trim() === '' && each.name !== settings.previousSecretKeys.name)
+      faults.push(`${each.name}_FILE names a file that is empty`)
+    return text
   } catch {
     faults.push(`${each.name}_FILE names a file that cannot be read`)
     return undefined
