@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose'
+import { exportJWK, exportSPKI, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose'
 
 /** What an identity provider of a test says of whoever signs in; each value may be a lie. */
 export interface ProviderAnswers {
@@ -14,7 +14,13 @@ export interface ProviderAnswers {
   issParameter: string | undefined
   /** Of the UserInfo answer, when it is not that of the ID token. */
   userInfoSub: string | undefined
-  audience: string | undefined
+  audience: string | string[] | undefined
+  /** Of the ID token. */
+  expiresIn: string
+  /** The key that the ID token says it is signed with. */
+  kid: string
+  /** The ID token is signed with what everybody knows, its public key, as if that were a secret (HS256). */
+  isKeyConfused: boolean
   /** False: the ID token carries none. */
   hasNonce: boolean
   /** False: the e-mail address is told by the UserInfo endpoint alone. */
@@ -27,6 +33,8 @@ export interface ProviderAnswers {
   nonce: string | undefined
   /** Of its metadata, when it is not its own. */
   metadataIssuer: string | undefined
+  /** Of its metadata, in the place of what it says else; undefined: it says nothing. */
+  metadata: Readonly<Record<string, unknown>>
   /** What the ID token says besides. */
   more: Readonly<Record<string, unknown>>
   /** Called before a token is handed out. */
@@ -39,6 +47,8 @@ export interface TestProvider {
   readonly answers: ProviderAnswers
   /** How often a token was asked for. */
   readonly tokenCalls: () => number
+  /** How often a path was asked for. */
+  readonly callsOf: (path: string) => number
   /** Signs somebody in at the address that a server sends browsers to. @returns where the browser is sent back to. */
   authorize(authorizeUrl: string): URL
   close(): Promise<void>
@@ -55,6 +65,7 @@ export async function startTestProvider(): Promise<TestProvider> {
   const others = await generateKeyPair('RS256')
   const jwk = { ...(await exportJWK(keys.publicKey)), kid: 'one', alg: 'RS256', use: 'sig' }
   const codes = new Map<string, Code>()
+  const calls = new Map<string, number>()
   let tokenCalls = 0
   const answers: ProviderAnswers = {
     sub: 'subject',
@@ -64,12 +75,16 @@ export async function startTestProvider(): Promise<TestProvider> {
     issParameter: undefined,
     userInfoSub: undefined,
     audience: undefined,
+    expiresIn: '5m',
+    kid: 'one',
+    isKeyConfused: false,
     hasNonce: true,
     hasEmailInToken: true,
     isForged: false,
     isUnsigned: false,
     nonce: undefined,
     metadataIssuer: undefined,
+    metadata: {},
     more: {},
     beforeToken: async () => {},
   }
@@ -87,12 +102,16 @@ export async function startTestProvider(): Promise<TestProvider> {
         .setSubject(answers.sub)
         .setAudience(answers.audience ?? clientId ?? '')
         .setIssuedAt()
-        .setExpirationTime('5m')
+        .setExpirationTime(answers.expiresIn)
       return token
     }
     if (answers.isUnsigned) return complete(new UnsecuredJWT(claims)).encode()
+    if (answers.isKeyConfused) {
+      const known = new TextEncoder().encode(await exportSPKI(keys.publicKey))
+      return await complete(new SignJWT(claims)).setProtectedHeader({ alg: 'HS256', kid: answers.kid }).sign(known)
+    }
     return await complete(new SignJWT(claims))
-      .setProtectedHeader({ alg: 'RS256', kid: 'one' })
+      .setProtectedHeader({ alg: 'RS256', kid: answers.kid })
       .sign(answers.isForged ? others.privateKey : keys.privateKey)
   }
 
@@ -125,6 +144,7 @@ export async function startTestProvider(): Promise<TestProvider> {
             subject_types_supported: ['public'],
             id_token_signing_alg_values_supported: ['RS256'],
             authorization_response_iss_parameter_supported: true,
+            ...answers.metadata,
           },
         ]
       case '/jwks':
@@ -150,6 +170,8 @@ export async function startTestProvider(): Promise<TestProvider> {
   }
 
   const server = createServer((request, response) => {
+    const path = request.url ?? ''
+    calls.set(path, (calls.get(path) ?? 0) + 1)
     void answerTo(request).then(([status, body]) => {
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
     })
@@ -161,6 +183,7 @@ export async function startTestProvider(): Promise<TestProvider> {
     issuer,
     answers,
     tokenCalls: () => tokenCalls,
+    callsOf: (path) => calls.get(path) ?? 0,
     authorize(authorizeUrl) {
       const asked = new URL(authorizeUrl).searchParams
       const code = randomBytes(16).toString('hex')

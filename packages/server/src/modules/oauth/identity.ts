@@ -82,11 +82,20 @@ export function createIdentityClient(options: {
       for (const allow of insecure) allow(configuration)
       return configuration
     }
-    return await openid.discovery(new URL(issuer), clientId, {}, authentication, {
+    const configuration = await openid.discovery(new URL(issuer), clientId, {}, authentication, {
       [openid.customFetch]: fetch,
       // The signature is checked although the token comes straight from the provider.
       execute: [openid.enableNonRepudiationChecks, ...insecure],
     })
+    assertWeb(configuration.serverMetadata().authorization_endpoint)
+    return configuration
+  }
+
+  /** A page goes where this leads: a script of a provider's making would run in it. */
+  function assertWeb(endpoint: unknown): void {
+    const protocol = typeof endpoint === 'string' ? URL.parse(endpoint)?.protocol : undefined
+    if (protocol !== 'https:' && !(allowsHttp && protocol === 'http:'))
+      throw new Error('no address to send browsers to')
   }
 
   return {
