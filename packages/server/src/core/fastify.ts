@@ -61,6 +61,8 @@ declare module 'fastify' {
     context: Context
     /** Whether a public call says itself, by its host or otherwise, which tenant it is for. */
     namesTenant: boolean
+    /** When it was looked up who acts, by the clock of the server; null for a call of nobody in particular. */
+    identifiedAtMs: number | null
     /** The matched route's `config` and pattern. Fastify builds `routeOptions` anew each time it is read. */
     route: FastifyContextConfig & { readonly url?: string }
     /** The canonical address that is counted. */

@@ -26,18 +26,25 @@ export interface IdentifyDependencies extends PersonDependencies, RequestContext
   readonly isOwnOrigin: (origin: string) => boolean
 }
 
+/** A body that is here by then is judged by what was found before it was read. */
+const promptMs = 1_000
+
 /**
  * Gives each request its context: the tenant it is for and who acts, or a refusal before the body is read.
  * Answers at once when the tenant is in memory, so that the public path waits for nothing.
+ *
+ * Who acts is asked again when the body has taken its time: whoever holds one back would else act with a session, a key
+ * or a right for as long as a request may take after it has ended.
  */
 export function installIdentification(app: App, dependencies: IdentifyDependencies): void {
   const { tenants } = dependencies
   const usualKey = createUsualKey(dependencies)
   app.decorateRequest('namesTenant', false)
+  app.decorateRequest('identifiedAtMs', null)
   app.addHook('onRequest', (request, reply, done) => {
     const { access, tenantOfForm } = request.route
     if (access === undefined || access === 'none') return done()
-    const scope = access === 'public' ? scopeOfCredential(request) : access
+    const scope = neededOf(request)
     if (scope !== undefined) {
       // What somebody may read with a credential is for them alone, refusals included.
       reply.header('cache-control', 'no-store')
@@ -49,6 +56,22 @@ export function installIdentification(app: App, dependencies: IdentifyDependenci
     setContext(request, tenant, publicActor, dependencies)
     done()
   })
+  app.addHook('preValidation', (request, _reply, done) => {
+    const { identifiedAtMs } = request
+    if (identifiedAtMs === null || dependencies.clock.now() - identifiedAtMs < promptMs) return done()
+    const needed = neededOf(request)
+    if (needed === undefined) return done()
+    void identifyActor(request, needed, dependencies).then(() => done(), done)
+  })
+}
+
+type Needed = Exclude<Access, 'public' | 'none'>
+
+/** What whoever acts has to hold; undefined where nobody has to be anybody. */
+function neededOf(request: FastifyRequest): Needed | undefined {
+  const { access } = request.route
+  if (access === 'public') return scopeOfCredential(request)
+  return access === 'none' ? undefined : access
 }
 
 /** The scope that the credential of a public call has to carry; undefined where none was sent, or none says anything. */
@@ -83,13 +106,14 @@ function identifyPublic(
 
 async function identifyActor(
   request: FastifyRequest,
-  access: Exclude<Access, 'public' | 'none'>,
+  access: Needed,
   dependencies: IdentifyDependencies,
 ): Promise<void> {
   const credential = credentialOf(request)
   if (credential === undefined) {
     throw new ProblemError('authentication-required', { headers: { 'www-authenticate': 'Bearer' } })
   }
+  request.identifiedAtMs = dependencies.clock.now()
   const { tenantId, actor } = await authenticate(credential, request.client.text, dependencies).catch(
     (error: unknown) => {
       if (error instanceof ProblemError && error.options.caller) request.caller = error.options.caller
@@ -115,7 +139,7 @@ async function identifyActor(
 async function enterAnother(
   request: FastifyRequest,
   home: Context,
-  access: Exclude<Access, 'public' | 'none'>,
+  access: Needed,
   dependencies: IdentifyDependencies,
 ): Promise<void> {
   const target = await findNamedTenant(dependencies.tenants, namedKeys(request, dependencies))
