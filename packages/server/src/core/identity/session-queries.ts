@@ -159,3 +159,26 @@ export async function revokeSessions(
     .execute()
   return ended.map(({ id }) => id)
 }
+
+/**
+ * What a session of a person is for alone (null: everything), while it is alive; undefined when it is not. Under the lock
+ * of the account it stays so: what is given to somebody in its name is given to its person.
+ */
+export function findLiving(tx: Tx, tenantId: string, userId: string, sessionId: string) {
+  return tx
+    .selectFrom('session as s')
+    .innerJoin('user_account as u', (join) =>
+      join.onRef('u.tenant_id', '=', 's.tenant_id').onRef('u.id', '=', 's.user_id'),
+    )
+    .select('s.restriction')
+    .where('s.tenant_id', '=', tenantId)
+    .where('s.id', '=', sessionId)
+    .where('s.user_id', '=', userId)
+    .where('s.revoked_at', 'is', null)
+    .where('s.idle_expires_at', '>', sql<Date>`now()`)
+    .where('s.absolute_expires_at', '>', sql<Date>`now()`)
+    .where('u.is_active', '=', true)
+    .where('u.deleted_at', 'is', null)
+    .where('u.erased_at', 'is', null)
+    .executeTakeFirst()
+}

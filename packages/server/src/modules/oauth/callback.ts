@@ -9,6 +9,7 @@ import { completeDueReset } from '../../core/identity/factor-reset.ts'
 import { tellNewDevice } from '../../core/identity/new-device.ts'
 import { insertOneTimeToken } from '../../core/identity/one-time-tokens.ts'
 import { type OpenedSession, openSession } from '../../core/identity/session-kit.ts'
+import { findLiving } from '../../core/identity/session-queries.ts'
 import { createId } from '../../core/ids.ts'
 import { ProblemError } from '../../core/problem.ts'
 import type { ProblemCode } from '../../core/problem-catalogue.ts'
@@ -117,7 +118,8 @@ async function link(
 ): Promise<Outcome> {
   const tenantId = flow.tenant.id
   await lockAccount(tx, tenantId, asked.userId)
-  if (!(await queries.isSessionAlive(tx, tenantId, asked.userId, asked.sessionId))) {
+  const session = await findLiving(tx, tenantId, asked.userId, asked.sessionId)
+  if (session?.restriction !== null) {
     throw new ProblemError('oauth-state-invalid', { reason: 'session' })
   }
   if (holder === asked.userId) return { outcome: 'linked' }

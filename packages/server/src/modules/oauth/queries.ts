@@ -95,28 +95,6 @@ export async function noteUse(tx: Tx, tenantId: string, accountId: string, at: D
     .execute()
 }
 
-/** Whether a session is alive, and for everything: what is done in its name at the end of a flow is done by its person. */
-export async function isSessionAlive(tx: Tx, tenantId: string, userId: string, sessionId: string): Promise<boolean> {
-  const row = await tx
-    .selectFrom('session as s')
-    .innerJoin('user_account as u', (join) =>
-      join.onRef('u.tenant_id', '=', 's.tenant_id').onRef('u.id', '=', 's.user_id'),
-    )
-    .select('s.id')
-    .where('s.tenant_id', '=', tenantId)
-    .where('s.id', '=', sessionId)
-    .where('s.user_id', '=', userId)
-    .where('s.revoked_at', 'is', null)
-    .where('s.restriction', 'is', null)
-    .where('s.idle_expires_at', '>', sql<Date>`now()`)
-    .where('s.absolute_expires_at', '>', sql<Date>`now()`)
-    .where('u.is_active', '=', true)
-    .where('u.deleted_at', 'is', null)
-    .where('u.erased_at', 'is', null)
-    .executeTakeFirst()
-  return row !== undefined
-}
-
 export function listAccounts(tx: Tx, tenantId: string, userId: string) {
   return tx
     .selectFrom('oauth_account as o')

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createId } from '../../core/ids.ts'
 import { createAuthenticator } from '../../testing/authenticator.ts'
 import { createTestDatabase, type TestDatabase } from '../../testing/database.ts'
+import { changedDuring } from '../../testing/held-account.ts'
 import {
   addPasskeyOver,
   challengeForSignIn,
@@ -18,7 +19,7 @@ let database: TestDatabase
 let server: TestServer
 beforeAll(async () => {
   database = await createTestDatabase()
-  server = await startTestServer(database)
+  server = await startTestServer(database, { tenant: { allowedOrigins: ['https://app.example.org'] } })
 })
 afterAll(async () => {
   await server.close()
@@ -139,6 +140,28 @@ describe('adding a passkey', () => {
     await growOld(fresh)
     const answer = await postTo(server, '/passkeys/registration/options', undefined, bearer(tokens.accessToken))
     expect(answer.json().code).toBe('step-up-required')
+  })
+
+  it('class 5: is no work of a session that has ended meanwhile', async () => {
+    const person = await createPerson(server)
+    const { accessToken } = await signInOver(server, person)
+    const credential = createAuthenticator().make(await creationOver(server, accessToken))
+    const answer = await changedDuring(server, person.id, ['select $1::uuid'], () =>
+      postTo(server, '/passkeys/registration', { credential }, bearer(accessToken)),
+    )
+    expect(answer.json()).toMatchObject({ status: 401, code: 'credential-invalid' })
+    const kept = await asTenant(server, 'select 1 from webauthn_credential where user_id = $1', [person.id])
+    expect(kept).toEqual([])
+  })
+
+  it('is done on a page of the host alone: not on one that the tenant or the world lists', async () => {
+    const { accessToken } = await signInOver(server, await createPerson(server))
+    const origins = ['https://app.example.org', 'http://localhost:3001', 'https://localhost:3000', 'null']
+    for (const origin of [...origins, 'http://localhost:3000/', 'http://LOCALHOST:3000', 'http://a.localhost:3000']) {
+      const credential = createAuthenticator().make(await creationOver(server, accessToken), { origin })
+      const answer = await postTo(server, '/passkeys/registration', { credential }, bearer(accessToken))
+      expect(answer.json().code, origin).toBe('passkey-invalid')
+    }
   })
 
   it('ends at twenty, also for two at once', async () => {

@@ -1,6 +1,7 @@
 import { appendAudit } from '../../core/audit/append.ts'
 import type { Context } from '../../core/context.ts'
 import { deviceLabel } from '../../core/identity/device-label.ts'
+import { findLiving } from '../../core/identity/session-queries.ts'
 import { createId } from '../../core/ids.ts'
 import { ProblemError } from '../../core/problem.ts'
 import type { Tx } from '../../database/tenant.ts'
@@ -39,7 +40,8 @@ export function beginRegistration(
 /**
  * Adds the passkey that was made. Its owner is told.
  *
- * @throws ProblemError `passkey-invalid`, `passkey-known`, `passkey-limit`, `step-up-required`.
+ * @throws ProblemError `passkey-invalid`, `passkey-known`, `passkey-limit`, `step-up-required`, `credential-invalid` when
+ * the session has ended meanwhile.
  */
 export async function completeRegistration(
   context: Context,
@@ -62,6 +64,10 @@ export async function completeRegistration(
   return context.inTenant(async (tx) => {
     // Two at once count each other.
     if (!(await queries.lockOwner(tx, tenantId, person.id))) throw new ProblemError('credential-invalid')
+    // It would outlive a session that its owner has ended meanwhile.
+    if ((await findLiving(tx, tenantId, person.id, person.sessionId)) === undefined) {
+      throw new ProblemError('credential-invalid', { reason: 'session' })
+    }
     await assertMayAdd(tx, context, dependencies)
     const row = {
       tenant_id: tenantId,

@@ -127,6 +127,7 @@ describe('signing in with a passkey', () => {
   it.each([
     ['switched off', 'is_active = false'],
     ['deleted', 'deleted_at = now()'],
+    ['erased', 'erased_at = now()'],
     ['without a confirmed address', 'email_verified_at = null'],
   ])('refuses who is %s as unknown', async (_, change) => {
     const person = await createPerson(server)
