@@ -1,37 +1,18 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
-import { afterAll, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { BEFORE_THE_FIRST, entryHash } from '../../server/src/core/audit/chain.ts'
 import { exportLine } from '../../server/src/core/audit/export-lines.ts'
 import { createHeadSigner } from '../../server/src/core/audit/heads.ts'
+import { commandLine } from './testing/installation.ts'
 
 // Each command is a process of its own, and the machine may be busy.
 vi.setConfig({ testTimeout: 60_000 })
 
-const directory = mkdtempSync(join(tmpdir(), 'rempart-audit-'))
-afterAll(() => rmSync(directory, { recursive: true, force: true }))
+const { run, file } = commandLine()
 
 // No data directory, no database, no secret: whoever verifies has the file alone.
-async function verify(lines: readonly string[], ...args: readonly string[]) {
-  const file = join(directory, 'audit.ndjson')
-  writeFileSync(file, lines.join(''))
-  return run('audit', 'verify', file, ...args)
-}
-
-async function run(...args: readonly string[]) {
-  const child = spawn(
-    process.execPath,
-    ['--conditions=rempart-source', join(import.meta.dirname, 'main.ts'), ...args],
-    { cwd: directory, env: { PATH: '/usr/bin:/bin', LANG: 'C.UTF-8', REMPART_DATA_DIR: '/nonexistent' } },
-  )
-  child.stdin.end()
-  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')])
-  return { stdout, stderr, code }
-}
+const env = { REMPART_DATA_DIR: '/nonexistent' }
+const verify = (lines: readonly string[], ...args: readonly string[]) =>
+  run(['audit', 'verify', file('audit.ndjson', lines.join('')), ...args], { env })
 
 const signer = createHeadSigner({ current: Buffer.alloc(32, 1), previous: [] })
 const tenantId = '01900000-0000-7000-8000-000000000001'
@@ -100,14 +81,13 @@ describe('rempart audit verify', () => {
   })
 
   it('holds it against anchors that were kept elsewhere', async () => {
-    const anchors = join(directory, 'anchors')
-    writeFileSync(anchors, `${JSON.stringify(head)}\n`)
+    const anchors = file('anchors', `${JSON.stringify(head)}\n`)
     const cut = [...lines.slice(0, 1), ...lines.slice(2, 5), exportLine({ type: 'end', entries: 3, heads: 0 })]
     expect((await verify(cut, '--key', signer.key.x)).code).toBe(0)
     expect(await verify(cut, '--key', signer.key.x, '--anchors', anchors)).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('there were entries up to 4'),
     })
-    expect((await run('audit', 'verify', join(directory, 'none'))).code).toBe(1)
+    expect((await run(['audit', 'verify', file('none')], { env })).code).toBe(1)
   })
 })

@@ -1,28 +1,8 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { createCarrier } from '../../server/src/core/mail/carrier.ts'
+import { commandLine } from './testing/installation.ts'
 
-const dataDir = mkdtempSync(join(tmpdir(), 'rempart-mailbox-'))
-afterAll(() => rmSync(dataDir, { recursive: true, force: true }))
-
-async function run(args: readonly string[], extra: Readonly<Record<string, string>> = {}) {
-  const child = spawn(
-    process.execPath,
-    ['--conditions=rempart-source', join(import.meta.dirname, 'main.ts'), ...args],
-    {
-      cwd: dataDir,
-      env: { PATH: '/usr/bin:/bin', LANG: 'C.UTF-8', REMPART_DATA_DIR: dataDir, ...extra },
-    },
-  )
-  child.stdin.end()
-  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')])
-  return { stdout, stderr, code }
-}
+const { run, dataDir } = commandLine()
 
 describe('rempart mailbox', () => {
   it('says that there is nothing, lists what there is, and shows one mail with its link whole', async () => {
@@ -58,6 +38,8 @@ describe('rempart mailbox', () => {
       stderr: 'There is no mail 3 in the mailbox.\n',
       code: 1,
     })
-    expect((await run(['mailbox', 'show', '3'], { LANG: 'fr_FR.UTF-8' })).stderr).toContain('Il n’y a pas d’e-mail 3')
+    expect((await run(['mailbox', 'show', '3'], { env: { LANG: 'fr_FR.UTF-8' } })).stderr).toContain(
+      'Il n’y a pas d’e-mail 3',
+    )
   }, 30_000)
 })

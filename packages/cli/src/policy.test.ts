@@ -1,29 +1,12 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
-import { afterAll, describe, expect, it } from 'vitest'
+import { basename } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { commandLine } from './testing/installation.ts'
 
-const directory = mkdtempSync(join(tmpdir(), 'rempart-cli-policy-'))
-afterAll(() => rmSync(directory, { recursive: true }))
-
-const file = (name: string, content: string): string => {
-  writeFileSync(join(directory, name), content)
-  return name
-}
-
-/** Runs `rempart policy …` to its end, in a process that knows nothing of the tests' environment. */
-async function policy(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  const main = join(import.meta.dirname, 'main.ts')
-  const child = spawn(process.execPath, ['--conditions=rempart-source', main, 'policy', ...args], {
-    cwd: directory,
-    env: { PATH: '/usr/bin:/bin', LANG: 'C.UTF-8', ...env },
-  })
-  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')])
-  return { stdout, stderr, code }
-}
+const commands = commandLine()
+const policy = (args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
+  commands.run(['policy', ...args], { env })
+/** By its name alone, as it is said again. */
+const file = (name: string, content: string): string => basename(commands.file(name, content))
 
 const sound = file(
   'sound.yaml',

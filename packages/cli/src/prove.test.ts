@@ -1,13 +1,12 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import pg from 'pg'
 import { expect, inject, it, onTestFinished, vi } from 'vitest'
 import { asOwner, createTestDatabase, type TestDatabase } from '../../server/src/testing/database.ts'
+import { commandLine, endOf } from './testing/installation.ts'
 
 // Each command is a process of its own, and the machine may be busy.
 vi.setConfig({ testTimeout: 60_000 })
+
+const commands = commandLine()
 
 async function freshDatabase(): Promise<TestDatabase> {
   const database = await createTestDatabase()
@@ -24,23 +23,14 @@ function launch(database: TestDatabase, args: readonly string[], locale = 'C.UTF
   const { host, port } = inject('database')
   const as = (role: string): string =>
     `postgres://${role}@localhost/${nameOf(database)}?host=${encodeURIComponent(host)}&port=${port}`
-  const main = join(import.meta.dirname, 'main.ts')
-  const child = spawn(process.execPath, ['--conditions=rempart-source', main, 'prove', 'isolation', ...args], {
-    cwd: '/',
-    env: {
-      PATH: '/usr/bin:/bin',
-      LANG: locale,
-      REMPART_DATA_DIR: '/nonexistent',
-      REMPART_SECRET_KEY: 'Zk3vQm8xT1pLr6wYb9cN4hJd7sGf2aKe5uXo0iVtRqM=',
-      REMPART_DATABASE_URL: as('rempart_app'),
-      REMPART_DATABASE_WORKER_URL: as('rempart_worker'),
-    },
+  const child = commands.launch(['prove', 'isolation', ...args], {
+    LANG: locale,
+    REMPART_DATA_DIR: '/nonexistent',
+    REMPART_SECRET_KEY: 'Zk3vQm8xT1pLr6wYb9cN4hJd7sGf2aKe5uXo0iVtRqM=',
+    REMPART_DATABASE_URL: as('rempart_app'),
+    REMPART_DATABASE_WORKER_URL: as('rempart_worker'),
   })
-  child.stdin.end()
-  const ended = Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]).then(
-    ([stdout, stderr, [code]]) => ({ stdout, stderr, code }),
-  )
-  return { child, ended }
+  return { child, ended: endOf(child) }
 }
 
 const prove = (database: TestDatabase, ...args: readonly string[]) => launch(database, args).ended

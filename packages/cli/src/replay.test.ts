@@ -1,48 +1,26 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readFileSync, statSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { commandLine } from './testing/installation.ts'
 
-const directory = mkdtempSync(join(tmpdir(), 'rempart-cli-replay-'))
-afterAll(() => rmSync(directory, { recursive: true }))
-
-const file = (name: string, content: string | Uint8Array): string => {
-  writeFileSync(join(directory, name), content)
-  return name
-}
-
-function launch(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  const main = join(import.meta.dirname, 'main.ts')
-  return spawn(process.execPath, ['--conditions=rempart-source', main, 'replay', ...args], {
-    cwd: directory,
-    env: { PATH: '/usr/bin:/bin', LANG: 'C.UTF-8', ...env },
-  })
-}
+const { directory, launch, ...commands } = commandLine()
+/** By its name alone, as it is said again. */
+const file = (name: string, content: string | Uint8Array): string => basename(commands.file(name, content))
 
 /** As many processes at a time as there are processors on a small machine. */
 const places = [Promise.resolve(), Promise.resolve()]
 let turn = 0
 
-/** Runs `rempart replay …` to its end, in a process that knows nothing of the tests' environment. */
+/** Runs `rempart replay …` to its end. */
 function replay(args: readonly string[], input: string | Uint8Array = '', env: Readonly<Record<string, string>> = {}) {
   const place = turn % places.length
   turn += 1
-  const reply = (places[place] ?? Promise.resolve()).then(() => run(args, input, env))
+  const reply = (places[place] ?? Promise.resolve()).then(() => commands.run(['replay', ...args], { input, env }))
   places[place] = reply.then(() => undefined)
   return reply
-}
-
-async function run(args: readonly string[], input: string | Uint8Array, env: Readonly<Record<string, string>>) {
-  const child = launch(args, env)
-  // A command that fails before it reads closes the pipe.
-  child.stdin.on('error', () => undefined)
-  child.stdin.end(input)
-  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')])
-  return { stdout, stderr, code }
 }
 
 const json = async (args: readonly string[], input: string | Uint8Array = '') => {
@@ -227,7 +205,7 @@ describe('what goes wrong', () => {
   )
 
   it('prints the results so far when it is interrupted', async () => {
-    const child = launch(['-', '--json'])
+    const child = launch(['replay', '-', '--json'])
     const results = text(child.stdout)
     const said = text(child.stderr)
     child.stdin.on('error', () => undefined)

@@ -3,7 +3,6 @@ import { met, notApplicable, partly, type Requirement, serverTests, testsOf } fr
 const attempts = serverTests('modules/mfa/attempts')
 const auth = serverTests('modules/auth/auth')
 const breached = serverTests('modules/registration/breached')
-const cli = testsOf('packages/cli/src/cli')
 const documents = testsOf('tests/system/documents')
 const hasher = serverTests('core/credentials/password-hasher')
 const invitations = serverTests('modules/invitations/invitations')
@@ -12,6 +11,7 @@ const oauth = serverTests('modules/oauth/oauth')
 const opaque = serverTests('core/credentials/opaque-token')
 const passwordReset = serverTests('modules/password-reset/password-reset')
 const passwordRule = serverTests('core/credentials/password-rule')
+const people = testsOf('packages/cli/src/people')
 const recovery = serverTests('core/credentials/recovery-code')
 const replay = serverTests('modules/mfa/replay')
 const rules = testsOf('tests/security/source-rules')
@@ -76,7 +76,7 @@ export const authentication: readonly Requirement[] = [
       'asks a client for a proof of work that has failed at twenty accounts in ten minutes',
     ),
   ),
-  met('6.3.2', cli('the link that the first start shows makes the first owner, once, and nobody once there is one')),
+  met('6.3.2', people('the link that the first start shows makes the first owner, once, and nobody once there is one')),
   partly(
     '6.3.3',
     'Passkeys are two factors in one, and a second factor can be required of one person or of a whole tenant; until somebody requires it, a password alone signs in.',
@@ -95,7 +95,7 @@ export const authentication: readonly Requirement[] = [
       'gets its first password by the link of its mail, once',
       'is worth nothing once it is revoked, replaced or over (class 36)',
     ),
-    cli('get a link without one, which alone is printed on standard output and is good once'),
+    people('get a link without one, which alone is printed on standard output and is good once'),
   ),
   met('6.4.2', rules('no question, hint or answer to a question stands in for a password')),
   met(

@@ -80,7 +80,7 @@ export const encodingAndValidation: readonly Requirement[] = [
   met(
     '1.3.3',
     csv('never begins a formula, whatever the text, the separator and the reader'),
-    testsOf('packages/cli/src/cli')(
+    testsOf('packages/cli/src/intake')(
       'lists, shows and deletes contact messages, and shows no character that would act on the terminal',
     ),
     mails('is one line of bounded length, whatever it was'),
