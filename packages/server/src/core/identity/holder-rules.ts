@@ -5,7 +5,7 @@ import type { AskedMail, HolderRule, HolderRules } from '../mail/holder.ts'
 import type { AddressHolder } from '../mail/holder-queries.ts'
 import type { MailQueue } from '../mail/outbox.ts'
 import type { MailData } from '../mail/templates.ts'
-import { insertOneTimeToken, withdrawOneTimeTokens } from './one-time-tokens.ts'
+import { insertOneTimeToken, peekOneTimeToken, withdrawOneTimeTokens } from './one-time-tokens.ts'
 
 /**
  * What becomes of the mails that anybody may ask for by an address: who has it is looked up after the answer, which cannot
@@ -18,7 +18,15 @@ export function createHolderRules(mail: MailQueue): HolderRules {
     await mail.queueMail(tx, { template: 'account-exists', to: { userId: holder.id }, data: {} })
     return 'nobody'
   }
-  return { 'verify-email': unlessTaken, 'change-email': unlessTaken, 'reset-password': giveResetLink }
+  /** Nobody, too, once the link is called off: by a newer one, another password, or the erasure of whoever asked. */
+  const unlessCalledOff: HolderRule = async (tx, asked, holder) => {
+    // Sealed with its template by `queueMail`.
+    const { token } = asked.data as MailData<'change-email'>
+    const parsed = parseOpaqueToken('emailChange', token)
+    const isGood = parsed && (await peekOneTimeToken(tx, asked.tenantId, parsed.hash, 'change-email'))
+    return isGood === undefined ? 'nobody' : unlessTaken(tx, asked, holder)
+  }
+  return { 'verify-email': unlessTaken, 'change-email': unlessCalledOff, 'reset-password': giveResetLink }
 }
 
 /** Makes the link good that the mail is to hold, and every earlier one worth nothing. */

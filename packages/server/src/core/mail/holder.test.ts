@@ -16,6 +16,7 @@ import {
 import { startSmtpSink } from '../../testing/smtp-sink.ts'
 import { createOpaqueToken } from '../credentials/opaque-token.ts'
 import { insertUser } from '../identity/new-user.ts'
+import { insertOneTimeToken } from '../identity/one-time-tokens.ts'
 import { eraseRows } from '../privacy/erase.ts'
 import { findSubject } from '../privacy/subject.ts'
 import type { NewMail } from './outbox.ts'
@@ -161,6 +162,25 @@ describe('a mail that was asked for by an address', () => {
     await senderTo(sink.port).look()
     expect(await outboxOf(database, tenant)).toEqual([])
     expect(sink.received).toEqual([])
+  })
+
+  it('goes to nobody when its link to another address was called off meanwhile', async () => {
+    const [tenant, sink] = [await mailTenant(database), await sinkThat()]
+    const userId = await createUser(tenant, 'edith@example.org')
+    const links = [createOpaqueToken('emailChange'), createOpaqueToken('emailChange')] as const
+    for (const [index, { token }] of links.entries()) {
+      const to = { holderOf: `edith-${index}@example.net`, besides: userId }
+      await queueMail(database, tenant, { template: 'change-email', to, data: { token, present: 'edith@example.org' } })
+    }
+    await inTenant(database.worker, tenant, (tx) =>
+      insertOneTimeToken(tx, {
+        ...{ tenantId: tenant, hash: links[1].hash, purpose: 'change-email', userId, data: {} },
+        expiresAt: new Date(Date.now() + 60_000),
+      }),
+    )
+    await senderTo(sink.port).look()
+    expect(await outboxOf(database, tenant)).toEqual([])
+    expect(sink.received.map(({ recipients }) => recipients)).toEqual([['edith-1@example.net']])
   })
 
   it('goes to nobody when no rule says who gets one of its kind', async () => {
