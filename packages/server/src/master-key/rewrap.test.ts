@@ -177,6 +177,25 @@ describe('rewrapping', () => {
     })
   })
 
+  it('may be run by two at once, while the server seals under both and reads', async () => {
+    await sealEverything()
+    const during = await serverWith(
+      { REMPART_SECRET_KEY: next, REMPART_SECRET_KEY_PREVIOUS: former },
+      server.tenant.slug,
+    )
+    const people = await Promise.all(Array.from({ length: 6 }, () => createPerson(server)))
+    let isDone = false
+    const signIns = people.map(async (person) => {
+      while (!isDone) await signInOver(during, person)
+    })
+    const reports = await Promise.all([rewrap(dependencies()), rewrap(dependencies())])
+    isDone = true
+    await Promise.all(signIns)
+    expect(reports.map(({ unreadable, remaining }) => unreadable + remaining)).toEqual([0, 0])
+    expect(await countFormerlySealed(dependencies(mastersOf(next)))).toBe(0)
+    expect(Object.values(await opening(mastersOf(next))).every(({ shut }) => shut === 0)).toBe(true)
+  })
+
   it('leaves the former secret useless: who starts with it alone finds signing keys that do not open', async () => {
     await sealEverything()
     await rewrap(dependencies())
