@@ -3,7 +3,7 @@ import type { AuditSource } from '../../core/audit/append.ts'
 import { readCookie } from '../../core/browser/cookies.ts'
 import type { Context } from '../../core/context.ts'
 import { createOpaqueToken, parseOpaqueToken } from '../../core/credentials/opaque-token.ts'
-import { type KeyRing, seal, unseal } from '../../core/credentials/sealing.ts'
+import { type KeyRing, seal, UnsealError, unseal } from '../../core/credentials/sealing.ts'
 import type { KnownDevices } from '../../core/identity/known-device.ts'
 import { consumeOneTimeToken, insertOneTimeToken } from '../../core/identity/one-time-tokens.ts'
 import type { SecondFactors } from '../../core/identity/second-factors.ts'
@@ -11,6 +11,7 @@ import type { ClientFacts, SessionKit } from '../../core/identity/session-kit.ts
 import { findTokenTenant } from '../../core/identity/token-tenant.ts'
 import type { MailQueue } from '../../core/mail/outbox.ts'
 import { ProblemError } from '../../core/problem.ts'
+import type { ProblemCode } from '../../core/problem-catalogue.ts'
 import type { Tenant, TenantResolver } from '../../core/tenant/resolver.ts'
 import type { Pool } from '../../database/connect.ts'
 import { inTenant, type Tx } from '../../database/tenant.ts'
@@ -142,7 +143,8 @@ export async function startFlow(
 /**
  * Uses the state of an answer up, whatever comes of it.
  *
- * @throws ProblemError `oauth-state-invalid` unless this browser started it and it has not come back before.
+ * @throws ProblemError `oauth-state-invalid` unless this browser started it, it has not come back before, and what it
+ * remembers can still be opened.
  */
 export async function returnFlow(
   dependencies: OAuthDependencies,
@@ -159,8 +161,9 @@ export async function returnFlow(
   const { providerId, browser, sealed } = found.data
   if (!isSameBrowser(cookieHeader, browser)) throw new ProblemError('oauth-state-invalid', { reason: 'browser' })
   // Sealed by `startFlow` for this row alone.
+  const aad = flowAad(tenant.id, parsed.hash)
   const memory: FlowMemory = JSON.parse(
-    unseal(dependencies.oauthRing, Buffer.from(String(sealed), 'base64'), flowAad(tenant.id, parsed.hash)).toString(),
+    opened(dependencies.oauthRing, Buffer.from(String(sealed), 'base64'), aad, 'oauth-state-invalid'),
   )
   return { ...memory, tenant, providerId: String(providerId), state }
 }
@@ -203,6 +206,16 @@ function providerOf(
     kind: row.kind as Provider['kind'],
     issuer: row.issuer,
     clientId: row.client_id,
-    clientSecret: unseal(ring, row.sealed_secret, secretAad(tenantId, row.id)).toString(),
+    clientSecret: opened(ring, row.sealed_secret, secretAad(tenantId, row.id), 'oauth-provider-unavailable'),
+  }
+}
+
+/** @throws ProblemError `otherwise` when it was sealed under a key that is gone: only whoever set it can mend that. */
+function opened(ring: KeyRing, sealed: Uint8Array, aad: readonly string[], otherwise: ProblemCode): string {
+  try {
+    return unseal(ring, sealed, aad).toString()
+  } catch (error) {
+    if (error instanceof UnsealError) throw new ProblemError(otherwise, { reason: 'sealed-under-another-key' })
+    throw error
   }
 }

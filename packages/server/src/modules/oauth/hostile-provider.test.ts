@@ -4,6 +4,7 @@ import { type ProviderAnswers, startTestProvider, type TestProvider } from '../.
 import { bearer, createPerson, nextAddress, signInOver } from '../../testing/people.ts'
 import { postTo } from '../../testing/second-factors.ts'
 import { startTestServer, type TestServer } from '../../testing/server.ts'
+import { asTenant } from '../../testing/tenant-rows.ts'
 
 let database: TestDatabase
 let server: TestServer
@@ -104,6 +105,23 @@ describe('class 39: what a provider writes of itself', () => {
       expect((await comeBack(code)).json(), JSON.stringify(lie)).toMatchObject({ status: 401, code: 'oauth-refused' })
     }
   })
+})
+
+it('a provider whose secret was sealed under a key that is gone is unavailable', async () => {
+  const code = await provider()
+  await asTenant(server, 'update identity_provider set sealed_secret = $1 where code = $2', [Buffer.alloc(60, 1), code])
+  expect((await start(code)).json()).toMatchObject({ status: 503, code: 'oauth-provider-unavailable' })
+})
+
+it('a flow whose memory was sealed under a key that is gone starts again', async () => {
+  const started = await start(await provider())
+  await asTenant(
+    server,
+    `update one_time_token set data = jsonb_set(data, '{sealed}', '"AAAA"') where purpose = 'oauth-state'`,
+  )
+  const { pathname, search } = idp.authorize(started.json().authorizeUrl)
+  const answer = await get(pathname + search, { cookie: cookieOf(started) })
+  expect(answer.json().code).toBe('oauth-state-invalid')
 })
 
 describe('an ID token', () => {
