@@ -27,6 +27,11 @@ export type NewMail = {
     /** Absent: the person's own, else English. */
     readonly locale?: Locale
     readonly data: MailData<Name>
+    /**
+     * Sent beyond the cap too: whoever asked has shown that the mailbox is theirs, with a link that is good once. Else a
+     * stranger could keep it from them by using up the cap in their name.
+     */
+    readonly isOwed?: true
   }
 }[MailTemplateName]
 
@@ -47,7 +52,7 @@ export interface MailQueue {
 /** @param keys - of {@link createMailKeys}; the sender needs the same. */
 export function createMailQueue(keys: MailKeys): MailQueue {
   return {
-    async queueMail(tx, { template, to, locale, data }) {
+    async queueMail(tx, { template, to, locale, data, isOwed }) {
       const { write, lifetimeMs, perHour, perDay } = templateOf(template)
       // What cannot be written is a fault of the caller, who hears of it now and not in the log of a sender.
       write(data, { locale: 'en', site: '', links: createMailLinks('') })
@@ -63,13 +68,16 @@ export function createMailQueue(keys: MailKeys): MailQueue {
         sealed: sealLetter(keys, letter, row),
         isDecoy: letter.to === '',
         awaitsHolder: 'holderOf' in to,
-        perHour,
-        perDay,
+        perHour: isOwed ? uncapped : perHour,
+        perDay: isOwed ? uncapped : perDay,
         lifetimeMs,
       })
     },
   }
 }
+
+/** The largest integer of PostgreSQL. */
+const uncapped = 2_147_483_647
 
 function letterTo(to: MailRecipient, email: string | null, data: unknown): MailLetter {
   if ('address' in to) return { to: deliverable(to.address), data }

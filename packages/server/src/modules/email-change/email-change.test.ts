@@ -226,6 +226,16 @@ describe('an address that is taken back', () => {
     expect((await login(person.email, reset.password)).json()).toMatchObject({ mfa_required: false })
   })
 
+  it('class 25: gets its link for another password, however many a thief asked for in its name', async () => {
+    const { person } = await moved()
+    for (let index = 0; index < 6; index += 1) {
+      expect((await post('/password-reset/request', { email: person.email })).statusCode).toBe(202)
+    }
+    expect((await giveBack(await linkIn(person.email, 'return-email'))).statusCode).toBe(204)
+    const reset = { token: await linkIn(person.email, 'reset'), password: 'another fine password 1789' }
+    expect((await post('/password-reset/confirm', reset)).statusCode).toBe(204)
+  })
+
   it('is refused when somebody else has it by now', async () => {
     const { person } = await moved()
     await createPerson(server, { email: person.email })

@@ -146,7 +146,8 @@ export async function returnEmail(
       expiresAt: new Date(context.clock.now() + RESET_MINUTES * 60_000),
     })
     const data = { token: reset.token, minutes: RESET_MINUTES }
-    await dependencies.mail.queueMail(tx, { template: 'reset-password', to: { userId }, data })
+    // Without it there would be no way in: the password is gone.
+    await dependencies.mail.queueMail(tx, { template: 'reset-password', to: { userId }, data, isOwed: true })
     await auditChange(tx, { ...context, tenant }, 'email.returned', used)
   })
 }
