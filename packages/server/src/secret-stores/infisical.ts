@@ -18,8 +18,9 @@ export function createInfisicalStore(settings: InfisicalSettings): SecretStore {
   const { url, projectId, environment, path, clientId, clientSecret } = settings
   return {
     place: `Infisical at ${environment}:${path}`,
-    async readAll() {
+    async readAll(signal) {
       const { InfisicalSDK } = await optionalPackage('@infisical/sdk', () => import('@infisical/sdk'))
+      await assertNoDetour(url, signal)
       try {
         const client = new InfisicalSDK({ siteUrl: url })
         await client.auth().universalAuth.login({ clientId, clientSecret })
@@ -35,6 +36,18 @@ export function createInfisicalStore(settings: InfisicalSettings): SecretStore {
         throw explained(error)
       }
     },
+  }
+}
+
+/**
+ * The SDK follows redirects, 307 and 308 with the client secret in the body: where the host sends its callers on, that is
+ * noticed before there is anything to be sent along.
+ */
+async function assertNoDetour(url: string, signal: AbortSignal): Promise<void> {
+  const { status, body } = await fetch(`${url}/api/status`, { redirect: 'manual', signal })
+  await body?.cancel()
+  if (status >= 300 && status < 400) {
+    throw new SecretStoreRefusal(`answered ${status}: set REMPART_INFISICAL_URL to where it sends its callers`)
   }
 }
 

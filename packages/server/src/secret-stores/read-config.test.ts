@@ -118,7 +118,10 @@ const kinds: readonly Kind[] = [
       REMPART_INFISICAL_CLIENT_ID: 'machine',
       REMPART_INFISICAL_CLIENT_SECRET: credential,
     }),
-    before: [json({ accessToken: 'an access token', expiresIn: 7200, accessTokenMaxTTL: 7200, tokenType: 'Bearer' })],
+    before: [
+      json({ message: 'Ok' }),
+      json({ accessToken: 'an access token', expiresIn: 7200, accessTokenMaxTTL: 7200, tokenType: 'Bearer' }),
+    ],
     holding: (values) =>
       json({
         secrets: Object.entries(values).map(([secretKey, secretValue]) => ({ secretKey, secretValue })),
@@ -149,8 +152,8 @@ describe.each(kinds)('the settings in $name', (kind) => {
     const credentials = requests.map(kind.credentialOf)
     expect(credentials.at(-1)).toMatch(/hvs\.CAES|AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE\/|Bearer an access token/)
     if (kind.name === 'Infisical') {
-      expect(requests[0]).toMatchObject({ url: '/api/v1/auth/universal-auth/login' })
-      expect(requests[1]?.url).toMatch(/secretPath=%2Fserver/)
+      expect(requests[1]).toMatchObject({ url: '/api/v1/auth/universal-auth/login' })
+      expect(requests[2]?.url).toMatch(/secretPath=%2Fserver/)
     }
   })
 
@@ -239,6 +242,17 @@ describe('Vault', () => {
     })
     expect(await faultOf(vaultAt(url))).toBeInstanceOf(SecretStoreError)
     expect(requests.every(({ url: asked }) => asked !== '/elsewhere')).toBe(true)
+  })
+})
+
+describe('Infisical', () => {
+  it('cannot send its client secret elsewhere: where there is a redirect, nobody signs in', async () => {
+    const url = await serving((_request, response) => {
+      response.writeHead(307, { location: '/elsewhere' }).end()
+    })
+    const fault = await faultOf(kinds.find(({ name }) => name === 'Infisical')?.environment(url) ?? {})
+    expect(fault.message).toMatch(/answered 307: set REMPART_INFISICAL_URL/)
+    expect(requests.map((request) => [request.url, request.body])).toEqual([['/api/status', '']])
   })
 })
 
