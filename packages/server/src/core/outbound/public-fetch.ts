@@ -23,8 +23,8 @@ export class PublicFetchError extends OutboundRefusal {
 const usualTimeoutMs = 5_000
 /** Of the answers before the answer (RFC 9110 §15.2): each starts its header fields anew, so nothing else bounds them. */
 const mostHints = 20
-/** Metadata, keys and tokens are a few kilobytes. */
-const mostBytes = 1_048_576
+/** Metadata, keys and tokens are a few kilobytes, and read they take twenty times as much. */
+const mostBytes = 262_144
 
 const loopback = new BlockList()
 loopback.addSubnet('127.0.0.0', 8, 'ipv4')

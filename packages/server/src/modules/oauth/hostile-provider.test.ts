@@ -97,6 +97,13 @@ describe('class 39: what a provider writes of itself', () => {
     expect(answer.json()).toMatchObject({ status: 401, code: 'oauth-refused' })
   })
 
+  it('is read up to 256 KiB: what is kept of providers fits into memory', async () => {
+    idp.answers.metadata = { padding: Array.from({ length: 90_000 }, () => ({})) }
+    expect((await start(await provider())).json().code).toBe('oauth-provider-unavailable')
+    idp.answers.metadata = { padding: Array.from({ length: 40_000 }, () => ({})) }
+    expect((await start(await provider())).statusCode).toBe(200)
+  })
+
   it('asks for no weaker signature', async () => {
     idp.answers.metadata = { id_token_signing_alg_values_supported: ['none', 'HS256', 'RS256'] }
     const code = await provider()

@@ -53,25 +53,32 @@ export interface GitHubUrls {
 
 const metadataMinutes = 10
 
+interface Known {
+  readonly version: number
+  readonly configuration: Promise<openid.Configuration>
+}
+
 export function createIdentityClient(options: {
   readonly fetch: PublicFetch
   readonly github: GitHubUrls
   readonly allowsHttp: boolean
 }): IdentityClient {
   const { fetch, github, allowsHttp } = options
-  const known = new LRUCache<string, Promise<openid.Configuration>>({ max: 500, ttl: metadataMinutes * 60_000 })
+  // One for each provider, whatever its version: what is kept is a provider's writing, and staff change it as they like.
+  const known = new LRUCache<string, Known>({ max: 500, ttl: metadataMinutes * 60_000 })
   const insecure = allowsHttp ? [openid.allowInsecureRequests] : []
 
   function configurationOf(provider: Provider): Promise<openid.Configuration> {
-    const key = [provider.tenantId, provider.id, provider.version].join(':')
+    const { version } = provider
+    const key = `${provider.tenantId}:${provider.id}`
     const kept = known.get(key)
-    if (kept !== undefined) return kept
-    const asked = discover(provider).catch((error: unknown) => {
-      known.delete(key)
+    if (kept?.version === version) return kept.configuration
+    const configuration = discover(provider).catch((error: unknown) => {
+      if (known.peek(key)?.configuration === configuration) known.delete(key)
       throw new ProblemError('oauth-provider-unavailable', { reason: codeOf(error) })
     })
-    known.set(key, asked)
-    return asked
+    known.set(key, { version, configuration })
+    return configuration
   }
 
   async function discover({ kind, issuer, clientId, clientSecret }: Provider): Promise<openid.Configuration> {
