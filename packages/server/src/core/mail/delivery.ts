@@ -35,7 +35,7 @@ export async function deliver(
   mail: DueMail,
 ): Promise<Settlement> {
   const { write, carrier, pace, log, breakOff } = dependencies
-  const about = { mailId: mail.id, template: mail.template, attempts: mail.attempts }
+  const about = aboutOf(mail)
   if (mail.is_dropped || !tenant.is_active) return { outcome: 'dropped' }
   if (mail.expires_at.getTime() <= Date.now() || mail.attempts > mostAttempts) {
     log.error(about, 'a mail could not be delivered in time and is given up')
@@ -47,14 +47,13 @@ export async function deliver(
     return { outcome: 'unreadable' }
   }
   const carried = await carrier.carry(envelope, AbortSignal.any([breakOff, AbortSignal.timeout(pace.deliveryMs)]))
-  return settle(dependencies, about, carried)
+  return settle(dependencies, mail, carried)
 }
 
-function settle(
-  { absence, pace, log, breakOff }: DeliveryDependencies,
-  about: { readonly attempts: number },
-  carried: Carried,
-): Settlement {
+const aboutOf = ({ id, template, attempts }: DueMail) => ({ mailId: id, template, attempts })
+
+function settle({ absence, pace, log, breakOff }: DeliveryDependencies, mail: DueMail, carried: Carried): Settlement {
+  const about = aboutOf(mail)
   if (carried.outcome === 'carried') {
     absence.returned()
     return { outcome: 'delivered' }
@@ -66,5 +65,7 @@ function settle(
   }
   if (carried.isServerAway) absence.left(carried.reason)
   else log.info({ ...about, reason: carried.reason }, 'a mail was not taken, and is tried again')
-  return { outcome: 'retried', again: { pauseMs: pauseAfter(about.attempts, pace), isCounted: true } }
+  // No later than half of the time that is left: what is worth something for half an hour is tried again within it.
+  const leftMs = Math.max(pace.firstPauseMs, (mail.expires_at.getTime() - Date.now()) / 2)
+  return { outcome: 'retried', again: { pauseMs: Math.min(pauseAfter(mail.attempts, pace), leftMs), isCounted: true } }
 }

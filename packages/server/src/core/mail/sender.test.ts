@@ -197,6 +197,26 @@ describe('the sender', () => {
     expect(await outcomes(sender)).toEqual({ retried: 2, delivered: 1 })
   })
 
+  it('tries a mail again while it is worth something, however long the pause of its attempts has become', async () => {
+    const tenant = await mailTenant(database)
+    const sink = await sinkThat({ refuse: () => ({ code: 451, message: '4.7.1 come back' }) })
+    await queueMail(database, tenant, verify('ada@example.org'))
+    const [row] = await outboxOf(database, tenant)
+    if (row === undefined) throw new Error('a mail was queued')
+    await inTenant(database.worker, tenant, async (tx) => {
+      await tx.deleteFrom('mail_outbox').execute()
+      const soon = { attempts: 10, expires_at: new Date(Date.now() + 60_000) }
+      await tx
+        .insertInto('mail_outbox')
+        .values({ ...row, ...soon })
+        .execute()
+    })
+    await senderTo(sink.port, { pace: { firstPauseMs: 1_000, longestPauseMs: 1_800_000 } }).look()
+    const [after] = await outboxOf(database, tenant)
+    const secondsLeft = ((after?.expires_at.getTime() ?? 0) - (after?.next_attempt_at.getTime() ?? 0)) / 1000
+    expect([after?.attempts, Math.round(secondsLeft / 10)]).toEqual([11, 3])
+  })
+
   it('gives up what is no longer worth delivering, with a line that names nobody', async () => {
     const [sink, tenant] = [await sinkThat(), await mailTenant(database)]
     await queueMail(database, tenant, verify('ada@example.org'))
