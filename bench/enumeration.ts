@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { personSubject, useSubjectKey } from '../packages/server/src/core/audit/subject-keys.ts'
 import { createPasswordHasher } from '../packages/server/src/core/credentials/password-hasher.ts'
 import { insertUser } from '../packages/server/src/core/identity/new-user.ts'
 import { inTenant, type Tx } from '../packages/server/src/database/tenant.ts'
@@ -19,7 +20,7 @@ const kinds = ['known', 'unknown', 'switched off', 'unconfirmed', 'without passw
 type Kind = (typeof kinds)[number]
 
 const installation = await startInstallation(['general', 'auth.login', 'password-reset.request', 'auth.register'])
-const { server, pool, tenantId } = installation
+const { server, pool, tenantId, auditRing } = installation
 const hash = await createPasswordHasher().hash('seven purple candles')
 const addressOf = (kind: Kind, index: number): string => `${kind.replaceAll(' ', '-')}-${index}@example.org`
 async function makeAccount(tx: Tx, kind: Kind, index: number): Promise<void> {
@@ -31,6 +32,8 @@ async function makeAccount(tx: Tx, kind: Kind, index: number): Promise<void> {
     ...(kind !== 'unconfirmed' && { emailVerifiedAt: new Date() }),
   })
   if (userId === undefined) throw new Error('the address is taken')
+  // As the entry of whatever made the account has done.
+  await useSubjectKey(tx, auditRing, tenantId, personSubject(userId))
   if (kind !== 'switched off') return
   await tx.updateTable('user_account').set({ is_active: false }).where('id', '=', userId).execute()
 }

@@ -1,6 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createKeyRing, type KeyRing } from '../packages/server/src/core/credentials/sealing.ts'
+import { keyLabels } from '../packages/server/src/core/secrets.ts'
 import { createPool, type Pool } from '../packages/server/src/database/connect.ts'
 import { type EmbeddedDatabase, startEmbeddedDatabase } from '../packages/server/src/database/embedded.ts'
 import { removeEmbeddedDatabase } from '../packages/server/src/database/embedded-remove.ts'
@@ -14,6 +16,8 @@ export interface Installation {
   /** As rempart_worker. */
   readonly pool: Pool
   readonly tenantId: string
+  /** What keys of the audit log are sealed under. */
+  readonly auditRing: KeyRing
   /** Stops everything and removes the data. */
   stop(): Promise<void>
 }
@@ -44,6 +48,10 @@ export async function startInstallation(limited: readonly string[]): Promise<Ins
     database,
     pool,
     tenantId: await createTenant(pool, { slug: 'bench', name: 'Bench' }),
+    auditRing: createKeyRing(
+      { current: Buffer.from(readFileSync(join(dataDir, 'secret.key'), 'utf8').trim()) },
+      keyLabels.auditSubjects,
+    ),
     async stop() {
       await server.stop()
       await pool.end()
