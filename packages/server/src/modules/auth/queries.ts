@@ -67,25 +67,30 @@ export interface PasswordSession {
   readonly auditClient: Buffer | null
 }
 
+// As text: built anew, it takes as long as what follows it, between two hashes. The values are in the order of the function's.
 const openSession =
   'select open_password_session($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) as is_open'
 
 /** Opens it with all that belongs to it. @returns false when nothing was done, because there is more to this sign-in. */
 export async function openPasswordSession(handle: Tx, session: PasswordSession): Promise<boolean> {
-  const { rows } = await handle.executeQuery(
-    CompiledQuery.raw(openSession, [
-      ...[
-        session.userId,
-        session.hash,
-        session.sessionId,
-        session.transport,
-        session.deviceLabel,
-        session.clientSealed,
-      ],
-      ...[session.now, session.idleMinutes, session.maxHours, session.tokenHash, session.mustBeSeen, session.seenSince],
-      ...[session.requestId, session.changes, session.auditClient],
-    ]),
-  )
+  const values = [
+    session.userId,
+    session.hash,
+    session.sessionId,
+    session.transport,
+    session.deviceLabel,
+    session.clientSealed,
+    session.now,
+    session.idleMinutes,
+    session.maxHours,
+    session.tokenHash,
+    session.mustBeSeen,
+    session.seenSince,
+    session.requestId,
+    session.changes,
+    session.auditClient,
+  ]
+  const { rows } = await handle.executeQuery(CompiledQuery.raw(openSession, values))
   const [row] = rows as readonly { readonly is_open: boolean }[]
   return row?.is_open === true
 }
